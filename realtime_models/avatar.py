@@ -1,0 +1,41 @@
+"""An avatar: a generator's faces, the basis that moves them, and the decoder that shows them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from realtime_models.arrays import Control, Latent, Rgb
+from realtime_models.avatar_pack import AvatarPack
+from realtime_models.basis import Basis
+from realtime_models.decoders.base import Decoder
+from realtime_models.latents import sample_z, w_to_ws, z_to_w
+
+
+class Avatar:
+    """Holds nothing that changes: one avatar serves every session."""
+
+    def __init__(self, pack: AvatarPack, decoder: Decoder) -> None:
+        self.card = pack.card
+        self.basis = Basis(pack.card.axes, pack.generator["basis"])
+        self.decoder = decoder
+        self._pack = pack
+
+    def anchor(self, identity: str) -> Latent:
+        """The latent of a face at rest: a curated name, or a seed that samples a new face.
+
+        Raises ValueError for anything else.
+        """
+        names = self.card.identities
+        for index, name in enumerate(names):
+            if name.casefold() == identity.casefold():
+                return self._pack.generator["identities"][index]
+        if identity.isascii() and identity.isdigit() and len(identity) <= 18:
+            z = sample_z(self._pack, int(identity))
+            return w_to_ws(self._pack, z_to_w(self._pack, z, self.card.truncation_psi))
+        raise ValueError(
+            f"identity {identity!r} is neither one of {', '.join(names)} nor a whole number (a seed)"
+        )
+
+    def render(self, anchor: Latent, x: Control) -> Rgb:
+        """One picture of the face at `anchor`, moved by x."""
+        return self.decoder.decode(self.basis.move(anchor, x)[None].astype(np.float32))[0]

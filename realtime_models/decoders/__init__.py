@@ -1,0 +1,1 @@
+"""Backends of the synthesis network. `auto.open_decoder` chooses."""

@@ -1,0 +1,1 @@
+"""Training of the generator: reconstruction from known factors first, adversarial at the end."""

@@ -1,0 +1,110 @@
+"""What the generator is trained for and how it is judged: pictures [N, 3, H, W] in [-1, 1]."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
+
+Box = tuple[float, float, float, float]
+"""top, bottom, left, right as shares of the picture's side."""
+
+MOUTH: Box = (0.53, 0.81, 0.30, 0.70)
+EYES: Box = (0.36, 0.58, 0.26, 0.74)
+WHOLE: Box = (0.0, 1.0, 0.0, 1.0)
+
+
+def crop(images: Tensor, box: Box) -> Tensor:
+    size = images.shape[-1]
+    top, bottom, left, right = (round(edge * size) for edge in box)
+    return images[..., top:bottom, left:right]
+
+
+def region_weight(size: int) -> Tensor:
+    """[1, 1, size, size]: 1 everywhere, up to 6 at the mouth and 4 at the eyes."""
+    y, x = torch.meshgrid(torch.linspace(0, 1, size), torch.linspace(0, 1, size), indexing="ij")
+    mouth = torch.exp(-(((x - 0.5) / 0.16) ** 2) - ((y - 0.66) / 0.10) ** 2)
+    eyes = torch.exp(-(((x - 0.5) / 0.20) ** 2) - ((y - 0.47) / 0.08) ** 2)
+    return (1 + 5 * mouth + 3 * eyes)[None, None]
+
+
+def reconstruction(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Weighted L1 of values and of gradients over an image pyramid down to 16 pixels."""
+    total, levels = torch.zeros(()), 0
+    while output.shape[-1] >= 16:
+        error = output - target
+        total = total + (error.abs() * weight).mean()
+        total = total + ((error[..., 1:] - error[..., :-1]).abs() * weight[..., 1:]).mean()
+        down = (error[..., 1:, :] - error[..., :-1, :]).abs()
+        total = total + (down * weight[..., 1:, :]).mean()
+        output, target, weight = (F.avg_pool2d(t, 2) for t in (output, target, weight))
+        levels += 1
+    return total / levels
+
+
+class PatchDiscriminator(nn.Module):
+    """A small spectrally normalised patch discriminator (Miyato et al. 2018, Isola et al. 2017)."""
+
+    def __init__(self, box: Box, widths: tuple[int, ...] = (48, 64, 96, 128)) -> None:
+        super().__init__()
+        self.box = box
+        channels = 3
+        self.layers = nn.ModuleList()
+        for width in widths:
+            self.layers.append(spectral_norm(nn.Conv2d(channels, width, 4, 2, 1)))
+            channels = width
+        self.head = nn.Conv2d(channels, 1, 3, 1, 1)
+
+    def forward(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Returns the patch scores and the features of every layer."""
+        x = crop(images, self.box)
+        features = []
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), 0.2)
+            features.append(x)
+        return self.head(x), features
+
+
+def discriminators() -> nn.ModuleList:
+    """One for the mouth, one for the eyes, one for the whole picture."""
+    return nn.ModuleList(PatchDiscriminator(box) for box in (MOUTH, EYES, WHOLE))
+
+
+def discriminator_loss(judges: nn.ModuleList, real: Tensor, fake: Tensor) -> Tensor:
+    """Hinge loss."""
+    total = torch.zeros(())
+    for judge in judges:
+        total = total + F.relu(1 - judge(real)[0].float()).mean()
+        total = total + F.relu(1 + judge(fake)[0].float()).mean()
+    return total
+
+
+def generator_loss(judges: nn.ModuleList, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+    """(adversarial hinge term, feature matching as in Wang et al. 2018, pix2pixHD)."""
+    adversarial, matching = torch.zeros(()), torch.zeros(())
+    for judge in judges:
+        score, features = judge(fake)
+        with torch.no_grad():
+            wanted = judge(real)[1]
+        adversarial = adversarial - score.float().mean()
+        for got, want in zip(features, wanted, strict=True):
+            matching = matching + (got.float() - want.float()).abs().mean()
+    return adversarial, matching
+
+
+def psnr(output: Tensor, target: Tensor, box: Box = WHOLE) -> float:
+    """Mean over pictures of the peak signal-to-noise ratio, dB."""
+    error = (crop(output, box).clamp(-1, 1) - crop(target, box)).square().mean(dim=(1, 2, 3))
+    return float((10 * torch.log10(4 / error)).mean())
+
+
+def sharpness(output: Tensor, target: Tensor, box: Box) -> float:
+    """Variance of the Laplacian of the output over that of the target: 1 is as much detail."""
+    kernel = torch.tensor([[0.0, 1.0, 0.0], [1.0, -4.0, 1.0], [0.0, 1.0, 0.0]])[None, None]
+
+    def variance(images: Tensor) -> float:
+        grey = images.clamp(-1, 1).mean(dim=1, keepdim=True)
+        return float(crop(F.conv2d(grey, kernel), box).var(correction=0))
+
+    return variance(output) / variance(target)

@@ -1,0 +1,251 @@
+"""Train the generator: `python -m realtime_models.training.generator.train --data D --out O`.
+
+Stages run in order, each RESOLUTION:MINUTES, with an `a` for the adversarial ones. A checkpoint
+is written every few minutes; the same command goes on from it, also in the middle of a stage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import ctypes
+import json
+import math
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor, nn
+
+from realtime_models.axes import FACE_AXES
+from realtime_models.generator_config import GeneratorConfig
+from realtime_models.stylegan2 import Generator
+from realtime_models.training.generator import losses
+from realtime_models.training.generator.data import Heads, load_heads
+
+CHECKPOINT_EVERY = 240.0  # seconds
+REPORT_EVERY = 60.0  # seconds
+ADVERSARIAL_WEIGHT = 0.012
+MATCHING_WEIGHT = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    size: int
+    minutes: float
+    adversarial: bool
+
+    @classmethod
+    def parse(cls, text: str) -> Stage:
+        size, _, minutes = text.partition(":")
+        return cls(int(size.rstrip("a")), float(minutes), size.endswith("a"))
+
+
+def keep_freed_memory() -> None:
+    """Tell glibc to reuse freed memory instead of returning it; twice as fast on a CPU, where
+    most of a step was page faults of fresh activations."""
+    if sys.platform.startswith("linux"):
+        mallopt = ctypes.CDLL("libc.so.6").mallopt
+        mallopt(-1, 2**31 - 1)  # M_TRIM_THRESHOLD: never give the top of the heap back
+        mallopt(-2, 2**28)  # M_TOP_PAD: grow it in large pieces
+        mallopt(-4, 0)  # M_MMAP_MAX: no large block outside of it
+
+
+class Trainer:
+    """The generator, its moving average, the optimisers and how far they came."""
+
+    def __init__(self, config: GeneratorConfig, motion_layers: int, device: str) -> None:
+        self.config, self.device = config, device
+        self.generator = Generator(config, len(FACE_AXES), motion_layers).to(
+            device, memory_format=torch.channels_last
+        )
+        self.ema = copy.deepcopy(self.generator).requires_grad_(False)
+        self.judges = losses.discriminators().to(device, memory_format=torch.channels_last)
+        self.stage, self.elapsed, self.steps = 0, 0.0, 0
+        self.new_optimisers(1e-3, (0.9, 0.99))
+
+    def new_optimisers(self, lr: float, betas: tuple[float, float]) -> None:
+        self.lr = lr
+        self.opt_g = torch.optim.Adam(self.generator.parameters(), lr, betas, fused=True)
+        self.opt_d = torch.optim.Adam(self.judges.parameters(), 4e-4, (0.5, 0.99), fused=True)
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "config": msgspec.structs.asdict(self.config),
+            "generator": self.generator.state_dict(),
+            "ema": self.ema.state_dict(),
+            "judges": self.judges.state_dict(),
+            "opt_g": self.opt_g.state_dict(),
+            "opt_d": self.opt_d.state_dict(),
+            "progress": (self.stage, self.elapsed, self.steps, self.lr),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        for name in ("generator", "ema", "judges", "opt_g", "opt_d"):
+            getattr(self, name).load_state_dict(state[name])
+        self.stage, self.elapsed, self.steps, self.lr = state["progress"]
+
+    def stop(self, size: int) -> int | None:
+        return None if size == self.config.resolution else size
+
+    def step(self, heads: Heads, index: Tensor, stage: Stage, weight: Tensor, lr: float) -> float:
+        for group in self.opt_g.param_groups:
+            group["lr"] = lr
+        real, z, x = (t.to(self.device) for t in heads.batch(index))
+        amp = torch.autocast(self.device, dtype=torch.bfloat16)
+        with amp:
+            fake = self.generator(z, x, self.stop(stage.size))
+        fake = fake.float()
+        loss = losses.reconstruction(fake, real, weight)
+        if stage.adversarial:
+            with amp:
+                loss_d = losses.discriminator_loss(self.judges, real, fake.detach())
+            self.opt_d.zero_grad()
+            loss_d.backward()
+            self.opt_d.step()
+            with amp:
+                adversarial, matching = losses.generator_loss(self.judges, real, fake)
+            loss = loss + ADVERSARIAL_WEIGHT * adversarial + MATCHING_WEIGHT * matching
+        self.opt_g.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.generator.parameters(), 5.0)
+        self.opt_g.step()
+        self.steps += 1
+        decay = min(0.998, (self.steps + 1) / (self.steps + 10))
+        with torch.no_grad():
+            torch._foreach_lerp_(
+                list(self.ema.parameters()), list(self.generator.parameters()), 1 - decay
+            )
+        return float(loss.detach())
+
+    @torch.no_grad()
+    def judge(self, heads: Heads, size: int, sheet: Path | None) -> dict[str, float]:
+        """Held-out figures of the moving average, over curated identities; a sheet of pairs."""
+        curated = (heads.curated >= 0).nonzero()[:64, 0]
+        index = torch.cat([curated, (heads.curated < 0).nonzero()[:16, 0]])
+        real, z, x = heads.batch(index)
+        parts = []
+        for part in torch.arange(len(index)).split(16):
+            with torch.autocast(self.device, dtype=torch.bfloat16):
+                out = self.ema(z[part].to(self.device), x[part].to(self.device), self.stop(size))
+            parts.append(out.float().cpu())
+        fake, known = torch.cat(parts), len(curated)
+        figures = {
+            "psnr": losses.psnr(fake[:known], real[:known]),
+            "psnr_mouth": losses.psnr(fake[:known], real[:known], losses.MOUTH),
+            "psnr_eyes": losses.psnr(fake[:known], real[:known], losses.EYES),
+            "psnr_sampled": losses.psnr(fake[known:], real[known:]),
+            "sharp_mouth": losses.sharpness(fake[:known], real[:known], losses.MOUTH),
+            "sharp_eyes": losses.sharpness(fake[:known], real[:known], losses.EYES),
+        }
+        if sheet is not None:
+            rows = [real[:8], fake[:8], real[8:16], fake[8:16], real[-8:], fake[-8:]]
+            grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
+            pixels = ((grid.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+            Image.fromarray(pixels).save(sheet)
+        return {name: round(value, 3) for name, value in figures.items()}
+
+
+def run_stage(
+    trainer: Trainer, stage: Stage, train: Heads, held_out: Heads, args: argparse.Namespace
+) -> None:
+    heads, judged = train.resized(stage.size), held_out.resized(stage.size)
+    weight = losses.region_weight(stage.size).to(trainer.device)
+    rng = np.random.default_rng(trainer.steps)
+    batch = args.batch if stage.size > 64 else args.batch * 2
+    begun = time.monotonic() - trainer.elapsed
+    reported = saved = time.monotonic()
+    count, total = 0, 0.0
+    while (elapsed := time.monotonic() - begun) < stage.minutes * 60:
+        share = elapsed / (stage.minutes * 60)
+        if stage.adversarial:
+            lr = trainer.lr * (1 if share < 0.6 else max(0.05, (1 - share) / 0.4))
+        else:
+            lr = trainer.lr * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
+        lr *= min(1.0, elapsed / 10)
+        index = torch.from_numpy(rng.integers(0, len(heads), batch))
+        total += trainer.step(heads, index, stage, weight, lr)
+        count += 1
+        now = time.monotonic()
+        trainer.elapsed = now - begun
+        if now - reported >= REPORT_EVERY:
+            print(
+                f"{stage.size}{'a' if stage.adversarial else ''} {trainer.elapsed / 60:.1f} min "
+                f"step {trainer.steps} loss {total / count:.4f} "
+                f"{count * batch / (now - reported):.0f} img/s",
+                flush=True,
+            )
+            reported, count, total = now, 0, 0.0
+        if now - saved >= CHECKPOINT_EVERY:
+            save(trainer, args.out)
+            print(json.dumps(trainer.judge(judged, stage.size, args.out / "sheet.png")), flush=True)
+            saved = time.monotonic()
+    figures = trainer.judge(judged, stage.size, args.out / f"sheet_stage{trainer.stage}.png")
+    print(f"stage {trainer.stage} done: {json.dumps(figures)}", flush=True)
+
+
+def save(trainer: Trainer, folder: Path) -> None:
+    partial = folder / "checkpoint.pt.partial"
+    torch.save(trainer.state(), partial)
+    partial.rename(folder / "checkpoint.pt")
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="folder of rendered shards")
+    parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and sheets")
+    parser.add_argument("--stages", default="32:4,64:10,256:50,256a:25")
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--channel-base", type=int, default=8192)
+    parser.add_argument("--channel-max", type=int, default=256)
+    parser.add_argument("--resolution", type=int, default=256)
+    parser.add_argument("--subpixel", type=int, default=2)
+    parser.add_argument("--w-dim", type=int, default=256)
+    parser.add_argument("--mapping-layers", type=int, default=4)
+    parser.add_argument("--motion-layers", type=int, default=10)
+    parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
+    args = parser.parse_args(argv)
+    stages = [Stage.parse(text) for text in args.stages.split(",")]
+    args.out.mkdir(parents=True, exist_ok=True)
+    keep_freed_memory()
+    torch.manual_seed(0)
+    try:
+        train, held_out = load_heads(args.data)
+    except FileNotFoundError as error:
+        parser.error(str(error))
+    config = GeneratorConfig(
+        z_dim=train.z.shape[1],
+        w_dim=args.w_dim,
+        mapping_layers=args.mapping_layers,
+        resolution=args.resolution,
+        channel_base=args.channel_base,
+        channel_max=args.channel_max,
+        subpixel=args.subpixel,
+    )
+    trainer = Trainer(config, args.motion_layers, args.device)
+    checkpoint = args.out / "checkpoint.pt"
+    if checkpoint.exists():
+        trainer.load(torch.load(checkpoint, map_location=args.device, weights_only=True))
+        print(f"going on at stage {trainer.stage}, {trainer.elapsed / 60:.1f} min", flush=True)
+    print(f"{len(train)} pictures, {len(held_out)} held out, {config.macs / 1e9:.2f} GMAC", flush=True)
+    while trainer.stage < len(stages):
+        stage = stages[trainer.stage]
+        if trainer.elapsed == 0.0:
+            adversarial = stage.adversarial
+            lr = 3e-4 if adversarial else 1.5e-3 if trainer.stage == 0 else 1e-3
+            trainer.new_optimisers(lr, (0.5, 0.99) if adversarial else (0.9, 0.99))
+        run_stage(trainer, stage, train, held_out, args)
+        trainer.stage, trainer.elapsed = trainer.stage + 1, 0.0
+        save(trainer, args.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,41 @@
+"""The motion model in torch, for training only; `motion_lstm.py` runs the same weights in numpy."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from realtime_models.motion_lstm import REST_MARGIN
+
+
+class MotionNetwork(nn.Module):
+    """Features [n, t, mels] -> activations [n, t, k], not yet clamped to [0, 1].
+
+    Where the numpy model clamps, this one does not: a clamp has no gradient to come back from.
+    """
+
+    def __init__(self, mels: int, hidden: int, layers: int, outputs: int) -> None:
+        super().__init__()
+        self.lstm = nn.LSTM(mels, hidden, num_layers=layers, batch_first=True)
+        self.output = nn.Linear(hidden, outputs)
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.zeros(mels))
+        self.register_buffer("std", torch.ones(mels))
+
+    def forward(self, features: Tensor) -> Tensor:
+        h, _ = self.lstm((features - self.mean) / self.std)
+        stretched = (1 + 2 * REST_MARGIN) * torch.sigmoid(self.output(h)) - REST_MARGIN
+        return stretched
+
+    def weights(self) -> dict[str, Tensor]:
+        """The tensors under the names of `motion_lstm.weight_shapes`."""
+        own = {name: tensor.detach().clone() for name, tensor in self.state_dict().items()}
+        own["input.mean"], own["input.std"] = own.pop("mean"), own.pop("std")
+        return own
+
+    def load_weights(self, weights: dict[str, Tensor]) -> None:
+        """The inverse of `weights`."""
+        own = dict(weights)
+        own["mean"], own["std"] = own.pop("input.mean"), own.pop("input.std")
+        self.load_state_dict(own)

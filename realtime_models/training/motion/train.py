@@ -1,0 +1,171 @@
+"""Train the motion model on prepared examples; may be stopped and goes on where it was.
+
+python -m realtime_models.training.motion.train --prepared DIR --out DIR [--minutes M]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from realtime_models.motion import MotionConfig
+from realtime_models.training.motion.network import MotionNetwork
+from realtime_models.training.motion.prepared import Prepared, read_prepared
+
+CROP = 300  # hops: 3 s
+WARM_UP = 20  # hops of a crop that are heard and not judged
+AXIS_WEIGHT = {"jawOpen": 3.0, "mouthClose": 1.5}
+SPEED_WEIGHT = 4.0  # of the loss on movement over 40 ms, beside the loss on position
+
+log = logging.getLogger(__name__)
+
+
+class Crops:
+    """Random crops of random examples, the corpora in given shares."""
+
+    def __init__(self, prepared: Prepared, look_ahead_hops: int, shares: dict[str, float]) -> None:
+        self._data, self._shift = prepared, look_ahead_hops
+        lengths = np.diff(prepared.starts).astype(np.float64)
+        corpus = np.array([name.split("/")[0] for name in prepared.names])
+        chance = lengths.copy()
+        for name in set(corpus):
+            mine = corpus == name
+            chance[mine] *= shares.get(name, 0.0) / chance[mine].sum()
+        self._chance = chance / chance.sum()
+
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+        """Features [n, CROP, mels], targets and weights [n, CROP, k]."""
+        data, shift = self._data, self._shift
+        features = np.zeros((count, CROP, data.features.shape[1]), np.float32)
+        features[:] = np.float32(np.log(1e-6))  # silence, where an example is too short
+        targets = np.zeros((count, CROP, len(data.axes)), np.float32)
+        weights = np.zeros_like(targets)
+        for row, i in enumerate(rng.choice(len(self._chance), count, p=self._chance)):
+            start, stop = int(data.starts[i]), int(data.starts[i + 1])
+            # A third of the crops begin where the clip does: the state is fresh there too.
+            spare = max(0, stop - start - CROP)
+            offset = 0 if rng.random() < 0.33 else int(rng.integers(spare + 1))
+            first = start + offset
+            length = min(CROP, stop - first)
+            features[row, :length] = data.features[first : first + length]
+            # What is heard at hop i describes the moment `shift` hops earlier.
+            known = slice(first, first + length - shift)
+            targets[row, shift:length] = data.targets[known]
+            weights[row, shift:length] = data.weights[known]
+            if offset:
+                weights[row, :WARM_UP] = 0
+        return torch.from_numpy(features), torch.from_numpy(targets), torch.from_numpy(weights)
+
+
+def loss_of(got: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
+    """Squared error of position and, so that movement is crisp, of its change over 40 ms."""
+    position = (weights * (got - wanted) ** 2).sum() / weights.sum()
+    both = torch.minimum(weights[:, 4:], weights[:, :-4])
+    speed = ((got[:, 4:] - got[:, :-4]) - (wanted[:, 4:] - wanted[:, :-4])) ** 2
+    return position + SPEED_WEIGHT * 0.25 * (both * speed).sum() / both.sum()
+
+
+def save_pack(out: Path, config: MotionConfig, network: MotionNetwork, card: dict[str, object]) -> None:
+    """motion.safetensors and motion.json: what a session needs, and where it came from."""
+    weights = {name: tensor.contiguous() for name, tensor in network.weights().items()}
+    save_file(weights, out / "motion.safetensors.part")
+    (out / "motion.safetensors.part").replace(out / "motion.safetensors")
+    text = json.dumps({"config": config.to_json(), **card}, indent=1) + "\n"
+    (out / "motion.json").write_text(text)
+
+
+def train(args: argparse.Namespace) -> None:
+    torch.set_num_threads(args.threads)
+    prepared = read_prepared(args.prepared / "train.npz")
+    config = MotionConfig(
+        axes=prepared.axes, hidden=args.hidden, layers=args.layers, look_ahead_s=args.look_ahead
+    )
+    network = MotionNetwork(config.mel.mels, config.hidden, config.layers, len(config.axes))
+    sample = prepared.features[:: max(1, len(prepared.features) // 50000)].astype(np.float32)
+    network.mean.copy_(torch.from_numpy(sample.mean(0)))
+    network.std.copy_(torch.from_numpy(sample.std(0) + 0.1))
+    args.out.mkdir(parents=True, exist_ok=True)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=args.rate, weight_decay=0.01)
+    checkpoint, done, spent = args.out / "checkpoint.pt", 0, 0.0
+    if checkpoint.exists():
+        stored = torch.load(checkpoint, weights_only=True)
+        network.load_state_dict(stored["network"])
+        optimiser.load_state_dict(stored["optimiser"])
+        done, spent = stored["steps"], stored["seconds"]
+        log.info("going on at step %d after %.0f s", done, spent)
+    elif args.start:
+        network.load_weights(load_file(args.start))
+    shares = {k: float(v) for k, v in (item.split("=") for item in args.shares.split(","))}
+    crops = Crops(prepared, round(args.look_ahead * 100), shares)
+    axis_weight = torch.tensor([AXIS_WEIGHT.get(axis, 1.0) for axis in prepared.axes])
+    rng = np.random.default_rng(args.seed + done)
+    budget, began, recent = args.minutes * 60, time.monotonic() - spent, []
+    while (seconds := time.monotonic() - began) < budget:
+        # The rate falls as a cosine over the given time (Loshchilov and Hutter 2017).
+        progress = min(1.0, seconds / budget)
+        for group in optimiser.param_groups:
+            group["lr"] = args.rate * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * progress)))
+        features, targets, weights = crops.draw(args.batch, rng)
+        loss = loss_of(network(features), targets, weights * axis_weight)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        done += 1
+        recent.append(loss.item())
+        if done % 50 == 0:
+            log.info("step %d, %.0f s, loss %.5f", done, seconds, float(np.mean(recent[-50:])))
+        if done % 500 == 0:
+            _keep(checkpoint, network, optimiser, done, seconds)
+    _keep(checkpoint, network, optimiser, done, time.monotonic() - began)
+    corpora = {name: len([n for n in prepared.names if n.startswith(name + "/")]) for name in shares}
+    provenance = {
+        "examples": corpora, "shares": shares, "steps": done, "batch": args.batch, "crop_s": 3.0,
+        "minutes": args.minutes, "seed": args.seed,
+        "data": json.loads((args.prepared / "provenance.json").read_text()),
+    }  # fmt: skip
+    save_pack(args.out, config, network, {"provenance": provenance, "figures": {}})
+
+
+def _keep(
+    path: Path, network: MotionNetwork, optimiser: torch.optim.AdamW, steps: int, seconds: float
+) -> None:
+    state = {
+        "network": network.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "steps": steps,
+        "seconds": seconds,
+    }
+    torch.save(state, path)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
+    )
+    parser.add_argument("--prepared", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=10.0, help="in all, also over restarts")
+    parser.add_argument("--look-ahead", type=float, default=0.02, help="seconds")
+    parser.add_argument("--hidden", type=int, default=128)
+    parser.add_argument("--layers", type=int, default=2)
+    parser.add_argument("--batch", type=int, default=48)
+    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--shares", default="grid=1.0", help="corpus=share, with commas")
+    parser.add_argument("--start", type=Path, help="motion.safetensors to start from")
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    train(parser.parse_args())
+
+
+if __name__ == "__main__":
+    main()
