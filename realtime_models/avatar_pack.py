@@ -22,7 +22,8 @@ from safetensors import SafetensorError, safe_open
 from realtime_models.axes import Axis
 from realtime_models.errors import AvatarPackError
 from realtime_models.generator_config import GeneratorConfig
-from realtime_models.motion import MotionConfig, expected_shapes
+from realtime_models.motion import MotionConfig
+from realtime_models.motion_lstm import weight_shapes
 
 FORMAT = 1
 PACKS = Path(__file__).parent / "packs"
@@ -106,6 +107,12 @@ def generator_shapes(card: Card) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
+def motion_shapes(card: Card) -> dict[str, tuple[int, ...]]:
+    """Name and shape of every tensor that motion.safetensors must hold."""
+    motion = card.motion
+    return weight_shapes(motion.mel.mels, motion.hidden, motion.layers, len(motion.axes))
+
+
 def find_pack(avatar: str) -> Path:
     """The folder of a pack: a folder's path, or the name of a pack that is installed."""
     for folder in (PACKS / avatar, Path(avatar)):
@@ -129,7 +136,7 @@ def load_pack(avatar: str) -> AvatarPack:
     return AvatarPack(
         card,
         _load_tensors(folder / "generator.safetensors", generator_shapes(card), card),
-        _load_tensors(folder / "motion.safetensors", expected_shapes(card.motion), card),
+        _load_tensors(folder / "motion.safetensors", motion_shapes(card), card),
     )
 
 

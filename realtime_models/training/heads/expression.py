@@ -31,9 +31,12 @@ class Expression:
     gaze: tuple[float, float]  # yaw, pitch in degrees
 
 
-REST_UNITS: Weights = {"@InnerBrowUp": 0.20, "@UpperLidOpen": 0.12, "@CheekUp": 0.10}
+REST_UNITS: Weights = {"@InnerBrowUp": 0.14, "@CheekUp": 0.12}
 REST_TARGETS: Weights = {"mouth-corner-puller": 0.30}
 """The friendly look of a face at rest; MakeHuman's own is stern."""
+
+REST_LIDS: Weights = {"@UpperLidOpen": 0.12}
+"""Eyes a little wider than MakeHuman's."""
 
 SEAL_UNITS: Weights = {"lowerLipUp": 0.16}
 SEAL_TARGETS: Weights = {"mouth-compression": 0.28}
@@ -61,7 +64,7 @@ LINEAR: dict[str, tuple[Weights, Weights]] = {
     ),
     "tongueUp": ({"TonguePointUp": 0.95}, {}),
     "tongueOut": ({"TongueOut": 0.34}, {}),
-    "eyeBlink": ({"@UpperLidClosed": 1.0}, {}),
+    "eyeBlink": ({"@UpperLidClosed": 1.12, "@LowerLidUp": 0.18}, {}),
     "eyeWide": ({"@UpperLidOpen": 0.75}, {}),
     "eyeSquint": ({"@LowerLidUp": 0.7, "@UpperLidClosed": 0.22, "@CheekUp": 0.2}, {}),
     "browInnerUp": ({"@InnerBrowUp": 0.8}, {}),
@@ -143,12 +146,16 @@ def expression_from_x(x: F32) -> Expression:
     _add(targets, SEAL_TARGETS, seal)
     # Closed lips hold against an open jaw: the jaw gives way, and the lower lip makes up the rest.
     held = closing * min(jaw, 0.35)
-    shown = dict(value, jawOpen=jaw - 0.75 * held)
+    # Shut lids stay shut whatever else pulls at them.
+    awake = 1 - value["eyeBlink"]
+    _add(units, REST_LIDS, awake)
+    shown = dict(value, jawOpen=jaw - 0.8 * held, eyeWide=awake * value["eyeWide"])
+    shown["eyeSquint"] *= 0.3 + 0.7 * awake
     for name, (unit_weights, target_weights) in LINEAR.items():
         _add(units, unit_weights, shown[name])
         _add(targets, target_weights, shown[name])
-    _add(units, {"lowerLipUp": 0.9}, held)
-    _gaze_lids(units, value["gazeYaw"], value["gazePitch"])
+    _add(units, {"lowerLipUp": 1.1}, held)
+    _gaze_lids(units, awake * value["gazeYaw"], awake * value["gazePitch"])
     return Expression(
         {name: weight for name, weight in units.items() if abs(weight) > 1e-4},
         {name: weight for name, weight in targets.items() if abs(weight) > 1e-4},

@@ -150,10 +150,9 @@ _CLOTHES_COLOURS: tuple[Colour, ...] = (
 )
 _EYES = (
     "brown", "brown", "brown", "brownlight", "green", "bluegreen", "grey", "blue", "deepblue",
-    "lightblue",
 )  # fmt: skip
 _HAIR_MALE = ("short01", "short04", "short02")
-_HAIR_FEMALE = ("long01", "long01+short", "braid01", "ponytail01", "short01")
+_HAIR_FEMALE = ("long01", "long01", "braid01", "braid01", "ponytail01", "short01")
 _BROWS_MALE = (1, 4, 8, 12, 9)
 _BROWS_FEMALE = (5, 7, 10, 11, 3)
 _CLOTHES = ("male_casualsuit04", "male_elegantsuit01", "female_casualsuit01", "male_casualsuit06")
@@ -312,13 +311,13 @@ def _skin_tone(share: float, warmth: float, races: Mapping[str, float]) -> Colou
     # Light skins of this renderer need warmth; exposure is a little higher for dark ones.
     colour *= np.array([1.09, 0.95, 0.90]) * (1 - dark) + np.array([0.98, 1.0, 1.06]) * dark
     colour *= 1 + np.array([0.0, 0.01, 0.22]) * max(0.0, 1 - abs(place - 5.3) / 1.6)
-    colour *= 0.72 + 0.26 * dark
+    colour *= 0.65 + 0.33 * dark
     return _as_colour(colour * np.array([1 + 0.012 * warmth, 1.0, 1 - 0.02 * warmth]))
 
 
 def _hair_colour(share: float, caucasian: float, greyness: float) -> Colour:
     """Black to blond; light colours fade out with the share of Caucasian shapes."""
-    place = share ** (1 + 2.5 * (1 - caucasian)) * (0.3 + 0.7 * min(1.0, 1.4 * caucasian))
+    place = share * (0.3 + 0.7 * float(np.clip((caucasian - 0.35) / 0.35, 0, 1)))
     colour = _ramp(_HAIR_COLOURS, place)
     return _as_colour(colour * (1 - greyness) + np.array(_GREY_HAIR) * greyness)
 
@@ -330,7 +329,7 @@ def _eye_colour(share: float, caucasian: float) -> tuple[str, Colour | None]:
     name = _choice(_EYES, share)
     if name != "brown":
         return f"eyes/materials/{name}_eye.png", None
-    light = share / 0.3
+    light = share * len(_EYES) / 3
     tint = (0.07 + 0.11 * light, 0.035 + 0.055 * light, 0.02 + 0.024 * light)
     return "eyes/materials/brown_eye.png", tint
 
@@ -338,7 +337,7 @@ def _eye_colour(share: float, caucasian: float) -> tuple[str, Colour | None]:
 def _hair_style(share: float, male: bool, african: float) -> str:
     styles = _HAIR_MALE if male else _HAIR_FEMALE
     if african > 0.5:
-        styles = (*styles, "afro01")
+        styles = (*styles, *("afro01",) * (len(styles) // 3))
     return _choice(styles, share)
 
 
@@ -380,12 +379,67 @@ class Curated:
     sculpt: float = 0.7
 
 
+def _curated(seed: int, sex: float, ancestry: str, **factors: float) -> Curated:
+    """A face of mostly one ancestry, or of none."""
+    races = {race: 0.95 if race == ancestry else 0.1 for race in RACES}
+    return Curated(seed, {"sex": sex, **races, **factors})
+
+
 CURATED: dict[str, Curated] = {
-    "Maya": Curated(1, {"sex": 0.1, "age": 0.2, "african": 0.2, "asian": 0.2, "caucasian": 0.9}),
-    "Amara": Curated(2, {"sex": 0.1, "age": 0.2, "african": 0.95, "asian": 0.2, "caucasian": 0.2}),
-    "Ken": Curated(3, {"sex": 0.9, "age": 0.3, "african": 0.2, "asian": 0.95, "caucasian": 0.2}),
-    "Tom": Curated(4, {"sex": 0.9, "age": 0.8, "african": 0.2, "asian": 0.2, "caucasian": 0.9}),
-}
+    "Nora": _curated(
+        204, 0.05, "caucasian", age=0.25, hair_style=0.1, hair_colour=0.62, skin_tone=0.5,
+        clothes=0.6, clothes_hue=0.35, eye_colour=0.45,
+    ),
+    "Kofi": _curated(
+        203, 0.95, "african", age=0.25, hair_style=0.1, skin_tone=0.45, brow_style=0.1,
+        clothes=0.1, clothes_hue=0.8, clothes_light=0.8,
+    ),
+    "Mei": _curated(
+        206, 0.05, "asian", age=0.15, hair_style=0.5, skin_tone=0.3, clothes_hue=0.97,
+        clothes=0.1, clothes_light=0.6,
+    ),
+    "Tom": _curated(
+        206, 0.95, "caucasian", age=0.2, hair_style=0.45, hair_colour=0.75, skin_tone=0.5,
+        brow_style=0.1, clothes_hue=0.17, clothes=0.3, stubble=0.6,
+        eye_colour=0.87,
+    ),
+    "Amara": _curated(
+        202, 0.05, "african", age=0.2, hair_style=0.95, skin_tone=0.55, clothes=0.6,
+        clothes_hue=0.85, clothes_light=0.9,
+    ),
+    "Walter": _curated(
+        205, 0.95, "caucasian", age=0.93, hair_style=0.5, grey=0.8, skin_tone=0.5,
+        brow_style=0.1, clothes=0.3, clothes_hue=0.1, clothes_light=0.3, eye_colour=0.85,
+    ),
+    "Clara": _curated(
+        206, 0.05, "caucasian", age=0.1, hair_style=0.5, hair_colour=0.93, skin_tone=0.4,
+        clothes=0.6, clothes_hue=0.5, eye_colour=0.85,
+    ),
+    "Kenji": _curated(
+        207, 0.95, "asian", age=0.4, hair_style=0.1, skin_tone=0.5, brow_style=0.9,
+        clothes=0.9, clothes_hue=0.18, clothes_light=0.4,
+    ),
+    "Zola": _curated(
+        204, 0.05, "african", age=0.3, hair_style=0.1, skin_tone=0.3, clothes=0.3,
+        clothes_hue=0.7, clothes_light=0.7,
+    ),
+    "Leo": _curated(
+        200, 0.95, "caucasian", age=0.35, hair_style=0.1, hair_colour=0.3, skin_tone=0.75,
+        brow_style=0.1, clothes=0.1, clothes_hue=0.65, stubble=0.93, eye_colour=0.15,
+    ),
+    "Ingrid": _curated(
+        205, 0.05, "caucasian", age=0.93, hair_style=0.5, grey=0.8, skin_tone=0.5,
+        clothes=0.3, clothes_hue=0.35, eye_colour=0.85,
+    ),
+    "Ravi": Curated(
+        203,
+        {
+            "sex": 0.95, "african": 0.45, "asian": 0.5, "caucasian": 0.6, "age": 0.4,
+            "skin_tone": 0.8, "eye_colour": 0.1, "hair_style": 0.4, "hair_colour": 0.15, "stubble": 0.9,
+            "brow_style": 0.3, "clothes": 0.1, "clothes_hue": 0.33,
+        },
+    ),
+}  # fmt: skip
 """The named faces, in the order that shards index them."""
 
 

@@ -24,10 +24,6 @@ FaceFilter = Callable[[F32], BoolArray]
 """Corners of faces [f, 4, 3] -> which faces to keep [f]."""
 
 
-_MOUTH = 474
-"""A base vertex of the upper lip."""
-
-
 class Part:
     """A mesh split at its texture seams, ready for the GPU.
 
@@ -85,13 +81,8 @@ class Proxy:
         weights: Any,
         refine: bool = False,
         keep: FaceFilter | None = None,
-        length: float = 1.0,
     ) -> None:
-        """path: the .mhclo file. weights: the rig's skin weights of the base mesh.
-
-        length: the share that is left of what hangs below the mouth.
-        """
-        self._length = length
+        """path: the .mhclo file. weights: the rig's skin weights of the base mesh."""
         clothing = load_clothing(path)
         mesh = load_obj(path.parent / clothing.obj_name)
         mask = np.ones(len(mesh.faces), bool) if keep is None else keep(mesh.vertices[mesh.faces])
@@ -123,9 +114,6 @@ class Proxy:
             np.float32,
         )
         fitted = (base[self._index] * self._weight[:, :, None]).sum(1) + self._offset * scale
-        if self._length < 1:
-            below = np.minimum(fitted[:, 1] - base[_MOUTH, 1], 0)
-            fitted[:, 1] -= (1 - self._length) * below
         return np.asarray(fitted, np.float32)
 
     def pose(self, base: F32, transforms: F32) -> tuple[F32, F32]:

@@ -45,8 +45,8 @@ UPPER_LIP, LOWER_LIP = (474, 468), (493, 494)
 """Base vertices: two of each lip, whose mean height and mean depth place the mouth."""
 
 
-SHORT = "+short"
-"""Suffix of a hair style whose length below the mouth is cut back."""
+LONG_HAIR = ("long01", "braid01")
+"""Styles whose strands fade where they are seen edge-on; at temples that would bare the skin."""
 
 
 @dataclass(slots=True)
@@ -121,7 +121,6 @@ class HeadRenderer:
         index = np.flatnonzero(np.abs(dense).max((0, 2)) > 0)
         upper, lower = list(UPPER_LIP), list(LOWER_LIP)
         mouth = [0.0, base[[upper[0], lower[0]], 1].mean(), base[[upper[1], lower[1]], 2].mean()]
-        style = identity.hair.split("+")[0]
         prepared = _Set(
             identity,
             base,
@@ -133,7 +132,7 @@ class HeadRenderer:
                 "tongue": self._proxy("tongue/tongue01/tongue01", refine=True),
                 "brow": self._proxy(f"eyebrows/{identity.brow}/{identity.brow}"),
                 "lash": self._proxy("eyelashes/eyelashes01/eyelashes01"),
-                "hair": self._proxy(f"hair/{style}/{identity.hair}"),
+                "hair": self._proxy(f"hair/{identity.hair}/{identity.hair}"),
                 "cloth": self._proxy(f"clothes/{identity.clothes}/{identity.clothes}", refine=True),
             },
             (base[LEFT_EYE].mean(0) + base[RIGHT_EYE].mean(0)) / 2,
@@ -153,9 +152,8 @@ class HeadRenderer:
             return np.asarray(corners[:, :, 1].min(1) > 3.9)
 
         clothes = name.startswith("clothes/")
-        path = self._assets.file(f"{name.removesuffix(SHORT)}.mhclo")
-        keep = 0.38 if name.endswith(SHORT) else 1.0
-        proxy = Proxy(path, self._rig.weights, refine, above_chest if clothes else None, keep)
+        path = self._assets.file(f"{name}.mhclo")
+        proxy = Proxy(path, self._rig.weights, refine, above_chest if clothes else None)
         mesh = Mesh(self._canvas.context, proxy.part)
         if name.startswith("hair/"):
             # Sorted once from the inside out, which is far to near for the strands one sees.
@@ -269,7 +267,12 @@ class HeadRenderer:
             )
             # Pale hair shows every stroke of its texture.
             contrast = 0.85 - 2.0 * min(identity.hair_tint[2], 0.2)
-            strands = {"tint": identity.hair_tint, "mean": hair_texture.mean, "contrast": contrast}
+            strands = {
+                "tint": identity.hair_tint,
+                "mean": hair_texture.mean,
+                "contrast": contrast,
+                "edge": 0.30 if identity.hair in LONG_HAIR else 0.02,
+            }
             hair_texture.handle.use(0)
             self._material(keys["hair"], "hair", "inward", **strands)
         with canvas.blending():
@@ -290,7 +293,7 @@ class HeadRenderer:
         self._meshes[mesh].draw(program, triangles)
 
     def _hair_file(self, style: str) -> Path:
-        name = "afro" if style == "afro01" else style.removesuffix(SHORT)
+        name = "afro" if style == "afro01" else style
         return self._assets.file(f"{name}_diffuse.png")
 
     def _bake_occlusion(self, directions: int = 40, size: int = 256) -> F32:

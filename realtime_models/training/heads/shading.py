@@ -164,6 +164,7 @@ void main() {
   float l = grey(albedo);
   float colour = max(t.r, max(t.g, t.b)) - min(t.r, min(t.g, t.b));
   albedo = mix(vec3(l), albedo, .62) * .9;
+  albedo *= 1. - .42 * (1. - iris) * smoothstep(.08, .25, colour);
   albedo = mix(albedo, l * tint * 2.2, smoothstep(.12, .3, colour) * .75 * iris);
   vec3 c = albedo * (key * wrapped(dot(n, key_dir), vec3(.5)) * mix(.45, 1., shadow(n)) * .9
     + fill * wrapped(dot(n, fill_dir), vec3(.5)) + hemisphere(n)) * lid * .95;
@@ -195,12 +196,13 @@ void main() {
 }"""
 
 _HAIR = """
-uniform vec3 head_centre; uniform float contrast;
+uniform vec3 head_centre; uniform float contrast, edge;
 void main() {
   vec4 t = texture(tex, uv);
-  float alpha = smoothstep(.30, .85, t.a);
-  if (BLEND == 0 ? alpha < .9 : alpha < .02) discard;
   vec3 n = normalize(N), v = normalize(camera - P);
+  // Strands that are seen edge-on would draw a dashed outline.
+  float alpha = smoothstep(.30, .85, t.a) * smoothstep(0., edge, abs(dot(n, v)));
+  if (BLEND == 0 ? alpha < .9 : alpha < .02) discard;
   if (dot(n, v) < 0.) n = -n;
   vec3 out_ = normalize(P - head_centre);
   n = normalize(mix(n, out_, .45));

@@ -1,0 +1,67 @@
+"""The numbers by which lips are judged; pure functions of curves at 100 Hz."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_models.training.motion.phones import CLOSED_LIPS, OPEN_VOWELS, Phone
+
+Curve = NDArray[np.float64]
+
+
+def correlation(got: Curve, wanted: Curve) -> float:
+    return float(np.corrcoef(got, wanted)[0, 1])
+
+
+def best_lag(got: Curve, wanted: Curve, reach: int = 12) -> int:
+    """Hops by which `got` is late against `wanted`: where they correlate best."""
+    n = len(got)
+
+    def at(lag: int) -> float:
+        return correlation(got[max(0, lag) : n + min(0, lag)], wanted[max(0, -lag) : n - max(0, lag)])
+
+    return max(range(-reach, reach + 1), key=at)
+
+
+def auc(high: Sequence[float], low: Sequence[float]) -> float:
+    """The chance that one of `high` lies over one of `low` (Mann and Whitney 1947)."""
+    both = np.concatenate([high, low])
+    order = np.argsort(np.argsort(both, kind="stable")) + 1.0
+    for value in np.unique(both):  # ties share their rank
+        same = both == value
+        if same.sum() > 1:
+            order[same] = order[same].mean()
+    n, m = len(high), len(low)
+    return float((order[:n].sum() - n * (n + 1) / 2) / (n * m))
+
+
+def at_phone(curve: Curve, phone: Phone) -> float:
+    """The curve in the middle of a phone; hop i shows (i + 1) * 10 ms."""
+    middle = (phone.start + phone.stop) / 2
+    return float(curve[int(np.clip(round(middle * 100) - 1, 0, len(curve) - 1))])
+
+
+def open_and_closed(curve: Curve, phones: Sequence[Phone]) -> tuple[list[float], list[float]]:
+    """The curve at the middle of open vowels (a diphthong at its first half), and at M, B, P."""
+    opened = [at_phone(curve, p) for p in phones if p.name in OPEN_VOWELS]
+    closed = [at_phone(curve, p) for p in phones if p.name in CLOSED_LIPS]
+    return opened, closed
+
+
+def closures(curve: Curve, phones: Sequence[Phone], share: float = 0.15) -> list[bool]:
+    """For each M, B, P: do lips come together from a frame (40 ms) before it to one after?
+
+    Together: the aperture is below `share` of the clip's range (1st to 99th percentile).
+    """
+    low, high = np.quantile(curve, [0.01, 0.99])
+    limit = low + share * (high - low)
+    found = []
+    for phone in phones:
+        if phone.name in CLOSED_LIPS:
+            first = max(0, round((phone.start - 0.04) * 100) - 1)
+            last = round((phone.stop + 0.04) * 100)
+            found.append(bool(curve[first:last].min() <= limit))
+    return found

@@ -1,0 +1,86 @@
+"""What all sessions share: weights, decoder, and the two threads that compute."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from realtime_models.avatar import Avatar
+from realtime_models.motion import MotionModel
+from stream.performance import Performance, Settings
+from stream.timeline import Timeline
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class EngineFull(RuntimeError):
+    """No session more fits; the message says how many run."""
+
+
+class Engine:
+    """Threads compute, the loop carries: numerics run in one thread for motion and one for
+    rendering; sessions and slots are touched on the event loop only, so there are no locks."""
+
+    def __init__(
+        self, avatar: Avatar, motion: MotionModel, timeline: Timeline, max_sessions: int
+    ) -> None:
+        self.avatar, self.motion, self.timeline = avatar, motion, timeline
+        self.max_sessions = max_sessions
+        self.sessions = 0
+        self.ready = False
+        self._motion_thread = ThreadPoolExecutor(1, "motion")
+        self._render_thread = ThreadPoolExecutor(1, "render")
+
+    async def warm_up(self) -> None:
+        """Compute one tick of silence on the threads that will work, then say ready."""
+        performance = self.new_performance(seed=0)
+        settings = Settings(identity=self.avatar.card.identities[0])
+        silence = self.motion.config.sample_rate // self.timeline.fps
+        for _ in range(3):
+            x = await self.on_motion_thread(
+                lambda: performance.step(_silence(silence), 0.0, settings)
+            )
+            anchor = self.avatar.anchor(settings.identity)
+            await self.on_render_thread(self.avatar.render, anchor, x)
+        self.ready = True
+
+    def new_performance(self, seed: int) -> Performance:
+        return Performance(self.motion, self.avatar.basis, seed)
+
+    def admit(self) -> None:
+        """Count a session in. Raises EngineFull; `release` undoes it."""
+        if self.sessions >= self.max_sessions:
+            raise EngineFull(
+                f"all {self.max_sessions} places are taken; try again when somebody has left"
+            )
+        self.sessions += 1
+
+    def release(self) -> None:
+        self.sessions -= 1
+
+    async def on_motion_thread(
+        self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        return await self._on(self._motion_thread, function, *args, **kwargs)
+
+    async def on_render_thread(
+        self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        return await self._on(self._render_thread, function, *args, **kwargs)
+
+    @staticmethod
+    async def _on(
+        thread: ThreadPoolExecutor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(thread, lambda: function(*args, **kwargs))
+
+    async def aclose(self) -> None:
+        """Wait for what the threads are computing, then let them go. May be called twice."""
+        self.ready = False
+        loop = asyncio.get_running_loop()
+        for thread in (self._motion_thread, self._render_thread):
+            await loop.run_in_executor(None, thread.shutdown)

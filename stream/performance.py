@@ -1,0 +1,55 @@
+"""One voice's performance: what it says, the life between the words, what the user set."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from realtime_models.arrays import Control, Samples
+from realtime_models.basis import Basis
+from realtime_models.life import life
+from realtime_models.motion import MotionModel, MotionState
+from stream.voice_gate import VoiceGate
+
+
+@dataclass(slots=True)
+class Settings:
+    """What a user may change while a session runs. Written on the event loop only.
+
+    identity: a curated name or a seed. expression: offsets by axis name.
+    life: strength of blinks, glances and head sway, 0 (still) to 2.
+    """
+
+    identity: str
+    expression: dict[str, float] = field(default_factory=dict)
+    life: float = 1.0
+
+
+class Performance:
+    """Hears one voice and says, tick by tick, how the face moves. Its memory dies with it."""
+
+    def __init__(self, model: MotionModel, basis: Basis, seed: int) -> None:
+        self._model, self._basis, self._seed = model, basis, seed
+        self._state: MotionState = model.initial_state()
+        self.gate = VoiceGate()
+
+    def step(self, samples: Samples, time_s: float, settings: Settings) -> Control:
+        """Hear the samples up to media time `time_s`; returns x_t over the avatar's axes.
+
+        Must see every sample of the voice, in order, from one thread at a time.
+        """
+        if not np.isfinite(samples).all():
+            samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
+        mouth, self._state = self._model.step(samples, self._state)
+        open_share = self.gate.step(samples)
+        values = dict(
+            zip(self._model.config.axes, (float(v) * open_share for v in mouth), strict=True)
+        )
+        lively = {name: settings.life * value for name, value in life(time_s, self._seed).items()}
+        for extra in (lively, settings.expression):
+            for name, value in extra.items():
+                values[name] = values.get(name, 0.0) + value
+        known = {axis.name for axis in self._basis.axes}
+        x = self._basis.control({name: v for name, v in values.items() if name in known})
+        return self._basis.clamp(x)

@@ -1,0 +1,64 @@
+"""Cuts a stream of samples with positions into ticks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from realtime_models.arrays import Samples
+from stream.messages import AudioChunk
+from stream.timeline import SAMPLE_RATE, Timeline
+
+LONGEST_FILLED_GAP = SAMPLE_RATE // 5  # 200 ms; after a longer one the ticks jump
+
+
+class TickCutter:
+    """Collects samples of one voice and cuts them where the timeline says.
+
+    A short gap (lost packets) becomes silence. After a long one the tick jumps to where the sound
+    goes on, which tells a session to begin afresh. Samples that were heard already are ignored.
+    """
+
+    def __init__(self, timeline: Timeline) -> None:
+        self._timeline = timeline
+        self._tick = 0
+        self._parts: list[Samples] = []
+        self._end = 0  # position after the newest sample
+
+    def push(self, samples: Samples, position: int, born: float) -> Iterator[AudioChunk]:
+        """Take samples that begin at `position` (counted at 16 kHz); yield the full ticks."""
+        gap = position - self._end
+        if gap < 0:
+            samples = samples[-gap:]
+        elif gap > LONGEST_FILLED_GAP:
+            first = self._timeline.first_sample
+            self._tick = position * self._timeline.fps // SAMPLE_RATE
+            while first(self._tick) < position:
+                self._tick += 1
+            samples = samples[first(self._tick) - position :]
+            self._parts, self._end = [], first(self._tick)
+        elif gap > 0:
+            self._parts.append(np.zeros(gap, np.float32))
+            self._end += gap
+        if len(samples):
+            self._parts.append(samples)
+            self._end += len(samples)
+        yield from self._cut(born)
+
+    def flush(self, born: float) -> Iterator[AudioChunk]:
+        """The last, unfinished tick, filled up with silence."""
+        missing = self._timeline.first_sample(self._tick + 1) - self._end
+        if self._parts and missing > 0:
+            self._parts.append(np.zeros(missing, np.float32))
+            self._end += missing
+            yield from self._cut(born)
+
+    def _cut(self, born: float) -> Iterator[AudioChunk]:
+        first = self._timeline.first_sample
+        while self._end >= first(self._tick + 1):
+            heard = np.concatenate(self._parts)
+            length = first(self._tick + 1) - first(self._tick)
+            self._parts = [heard[length:]] if len(heard) > length else []
+            yield AudioChunk(self._tick, born, heard[:length])
+            self._tick += 1
