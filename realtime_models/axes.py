@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 
 
-
 class Axis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One named component of the control vector x_t.
 

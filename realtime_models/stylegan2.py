@@ -52,9 +52,7 @@ class ModulatedConv(nn.Module):
         fan_in = layer.in_channels * layer.kernel_size**2
         gain = 1.0 if layer.kind != "rgb" else 0.3
         self.weight = nn.Parameter(
-            torch.randn(
-                layer.out_channels, layer.in_channels, layer.kernel_size, layer.kernel_size
-            )
+            torch.randn(layer.out_channels, layer.in_channels, layer.kernel_size, layer.kernel_size)
             * (gain / math.sqrt(fan_in))
         )
         self.bias = nn.Parameter(torch.zeros(layer.out_channels))

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+import numpy as np
+
 from realtime_models.avatar import Avatar
 from realtime_models.motion import MotionModel
 from stream.performance import Performance, Settings
 from stream.timeline import Timeline
+
+WARM_UP_TICKS = 3
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -38,12 +42,10 @@ class Engine:
         """Compute one tick of silence on the threads that will work, then say ready."""
         performance = self.new_performance(seed=0)
         settings = Settings(identity=self.avatar.card.identities[0])
-        silence = self.motion.config.sample_rate // self.timeline.fps
-        for _ in range(3):
-            x = await self.on_motion_thread(
-                lambda: performance.step(_silence(silence), 0.0, settings)
-            )
-            anchor = self.avatar.anchor(settings.identity)
+        anchor = self.avatar.anchor(settings.identity)
+        silence = np.zeros(self.timeline.first_sample(1), np.float32)
+        for _ in range(WARM_UP_TICKS):
+            x = await self.on_motion_thread(performance.step, silence, 0.0, settings)
             await self.on_render_thread(self.avatar.render, anchor, x)
         self.ready = True
 

@@ -34,6 +34,11 @@ class Performance:
         self._state: MotionState = model.initial_state()
         self.gate = VoiceGate()
 
+    @property
+    def look_ahead_s(self) -> float:
+        """Seconds that a step's result lies behind the newest sample it heard."""
+        return self._model.config.look_ahead_s
+
     def step(self, samples: Samples, time_s: float, settings: Settings) -> Control:
         """Hear the samples up to media time `time_s`; returns x_t over the avatar's axes.
 

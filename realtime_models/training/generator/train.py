@@ -235,7 +235,9 @@ def main(argv: list[str] | None = None) -> None:
     if checkpoint.exists():
         trainer.load(torch.load(checkpoint, map_location=args.device, weights_only=True))
         print(f"going on at stage {trainer.stage}, {trainer.elapsed / 60:.1f} min", flush=True)
-    print(f"{len(train)} pictures, {len(held_out)} held out, {config.macs / 1e9:.2f} GMAC", flush=True)
+    print(
+        f"{len(train)} pictures, {len(held_out)} held out, {config.macs / 1e9:.2f} GMAC", flush=True
+    )
     while trainer.stage < len(stages):
         stage = stages[trainer.stage]
         if trainer.elapsed == 0.0:

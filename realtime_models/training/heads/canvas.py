@@ -14,6 +14,7 @@ from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from realtime_models.training.heads import shading
+from realtime_models.training.heads.camera import F64
 from realtime_models.training.heads.makehuman import F32, I32
 from realtime_models.training.heads.parts import Part
 
@@ -82,14 +83,16 @@ class Mesh:
         """Draw the named triangles with a program."""
         key = (id(program), triangles)
         if key not in self._vertex_arrays:
-            pieces = [("in_pos", "in_nrm", "3f", self._moving), ("in_uv", "in_ao", "f", self._fixed)]
+            pieces = (
+                (self._moving, {"in_pos": 3, "in_nrm": 3}),
+                (self._fixed, {"in_uv": 2, "in_ao": 1}),
+            )
             content = []
-            for first, second, _, buffer in pieces:
-                sizes = (3, 3) if first == "in_pos" else (2, 1)
-                names = [name for name in (first, second) if name in program]
+            for buffer, sizes in pieces:  # a program may have dropped an input that it ignores
+                names = [name for name in sizes if name in program]
                 layout = " ".join(
                     f"{size}f" if name in program else f"{size * 4}x"
-                    for name, size in zip((first, second), sizes, strict=True)
+                    for name, size in sizes.items()
                 )
                 if names:
                     content.append((buffer, layout, *names))
@@ -103,7 +106,8 @@ class Canvas:
     """Programs, textures and frame buffers of one picture size, in a context of its own."""
 
     def __init__(self, size: int) -> None:
-        self.context: Any = moderngl.create_context(standalone=True, backend="egl")
+        window: dict[str, Any] = {"standalone": True, "backend": "egl"}
+        self.context: Any = moderngl.create_context(**window)
         context = self.context
         self._size = size
         self.programs = {
@@ -166,7 +170,7 @@ class Canvas:
             assign(program, values)
 
     @contextmanager
-    def shadow_pass(self, light_projection: F32) -> Iterator[Any]:
+    def shadow_pass(self, light_projection: F64) -> Iterator[Any]:
         """Draw what casts a shadow, with the program that this yields."""
         self._shadow.use()
         self._shadow.clear(depth=1.0)

@@ -10,9 +10,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from realtime_models.axes import FACE_AXES
 from realtime_models.training.heads.makehuman import F32
+
+F64 = npt.NDArray[np.float64]
+"""float64 [24] here: a control vector in the making."""
 
 AXES: dict[str, int] = {axis.name: i for i, axis in enumerate(FACE_AXES)}
 """Name of an axis -> its place in x."""
@@ -199,12 +203,12 @@ def sample_x(rng: np.random.Generator) -> F32:
     return np.clip(x, lows, highs).astype(np.float32)
 
 
-def _turn_head(x: np.ndarray, rng: np.random.Generator, scale: float) -> None:  # type: ignore[type-arg]
+def _turn_head(x: F64, rng: np.random.Generator, scale: float) -> None:
     for name, deviation in (("headYaw", 8.0), ("headPitch", 5.0), ("headRoll", 4.0)):
         x[AXES[name]] += scale * deviation * rng.standard_normal()
 
 
-def _talk(x: np.ndarray, rng: np.random.Generator) -> None:  # type: ignore[type-arg]
+def _talk(x: F64, rng: np.random.Generator) -> None:
     """None, one or two visemes; a tenth mixes mouth axes at random."""
     kind = rng.random()
     if kind < 0.15:
@@ -226,7 +230,7 @@ def _talk(x: np.ndarray, rng: np.random.Generator) -> None:  # type: ignore[type
             x[AXES[axis]] += share * value
 
 
-def _emote(x: np.ndarray, rng: np.random.Generator) -> None:  # type: ignore[type-arg]
+def _emote(x: F64, rng: np.random.Generator) -> None:
     chances = (
         ("mouthSmile", 0.45), ("mouthFrown", 0.06), ("browInnerUp", 0.3), ("browOuterUp", 0.3),
         ("browDown", 0.12), ("eyeWide", 0.12), ("eyeSquint", 0.15), ("noseSneer", 0.06),
@@ -236,7 +240,7 @@ def _emote(x: np.ndarray, rng: np.random.Generator) -> None:  # type: ignore[typ
             x[AXES[name]] += rng.random()
 
 
-def _look(x: np.ndarray, rng: np.random.Generator) -> None:  # type: ignore[type-arg]
+def _look(x: F64, rng: np.random.Generator) -> None:
     x[AXES["gazeYaw"]] += 7.0 * rng.standard_normal()
     x[AXES["gazePitch"]] += 4.0 * rng.standard_normal()
     kind = rng.random()

@@ -11,9 +11,19 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
 from realtime_models.training.heads.makehuman import F32
+from realtime_models.training.heads.sculpt import (
+    RACES,
+    SCULPTED,
+    macro_targets,
+    sculpted_targets,
+)
+
+F64 = npt.NDArray[np.float64]
+"""float64 [3] here: a colour in the making."""
 
 Option = TypeVar("Option")
 
@@ -48,81 +58,8 @@ FACTORS: tuple[str, ...] = (
 )
 """Named coordinates of z, first to last."""
 
-SYMMETRIC: dict[str, tuple[str, ...]] = {
-    "eyes": (
-        "eye-bag:decr:incr", "eye-epicanthus:in:out", "eye-eyefold:concave:convex",
-        "eye-eyefold:down:up", "eye-height1:decr:incr", "eye-height2:decr:incr",
-        "eye-height3:decr:incr", "eye-trans:in:out", "eye-trans:down:up", "eye-scale:decr:incr",
-        "eye-corner1:down:up", "eye-corner2:down:up",
-    ),
-    "ears": ("ear-scale:decr:incr", "ear-wing:decr:incr", "ear-lobe:decr:incr"),
-    "cheek": (
-        "cheek-volume:decr:incr", "cheek-bones:decr:incr", "cheek-inner:decr:incr",
-        "cheek-trans:down:up",
-    ),
-}  # fmt: skip
-"""Sculpted pairs `name:low:high`, per folder, which exist for the left and the right side."""
-
-CENTRAL: dict[str, tuple[str, ...]] = {
-    "head": (
-        "head-angle:in:out", "head-fat:decr:incr", "head-scale-depth:decr:incr",
-        "head-scale-horiz:decr:incr", "head-scale-vert:decr:incr",
-    ),
-    "forehead": (
-        "forehead-trans:backward:forward", "forehead-scale-vert:decr:incr",
-        "forehead-nubian:decr:incr", "forehead-temple:decr:incr",
-    ),
-    "eyebrows": ("eyebrows-angle:down:up", "eyebrows-trans:down:up"),
-    "neck": ("neck-double:decr:incr", "neck-scale-horiz:decr:incr"),
-    "nose": (
-        "nose-trans:down:up", "nose-scale-vert:decr:incr", "nose-scale-horiz:decr:incr",
-        "nose-scale-depth:decr:incr", "nose-nostrils-width:decr:incr",
-        "nose-point-width:decr:incr", "nose-base:down:up", "nose-width1:decr:incr",
-        "nose-width2:decr:incr", "nose-width3:decr:incr", "nose-curve:concave:convex",
-        "nose-hump:decr:incr", "nose-volume:decr:incr", "nose-nostrils-angle:down:up",
-        "nose-point:down:up", "nose-flaring:decr:incr",
-    ),
-    "mouth": (
-        "mouth-scale-horiz:decr:incr", "mouth-scale-vert:decr:incr", "mouth-trans:down:up",
-        "mouth-lowerlip-height:decr:incr", "mouth-upperlip-height:decr:incr",
-        "mouth-cupidsbow-width:decr:incr", "mouth-dimples:in:out", "mouth-laugh-lines:in:out",
-        "mouth-angles:down:up", "mouth-lowerlip-volume:decr:incr",
-        "mouth-upperlip-volume:decr:incr", "mouth-cupidsbow:decr:incr",
-    ),
-    "chin": (
-        "chin-jaw-drop:decr:incr", "chin-prominent:decr:incr", "chin-width:decr:incr",
-        "chin-height:decr:incr", "chin-bones:decr:incr",
-    ),
-}  # fmt: skip
-"""The same for shapes in the middle."""
-
-HEAD_SHAPES = (
-    "head-oval", "head-round", "head-rectangular", "head-square", "head-triangular",
-    "head-invertedtriangular", "head-diamond",
-)  # fmt: skip
-
-_DAMPING = {
-    "eye-trans": 0.5, "eyebrows-angle": 0.4, "eyebrows-trans": 0.6, "eye-corner1": 0.7,
-    "eye-corner2": 0.7, "eye-height2": 0.8, "eye-height3": 0.8, "head-scale-horiz": 0.6,
-    "head-scale-vert": 0.6, "mouth-angles": 0.5, "ear-wing": 0.6, "head-scale-depth": 0.6,
-    "head-angle": 0.6, "mouth-scale-horiz": 0.7, "chin-jaw-drop": 0.5, "nose-trans": 0.6,
-    "neck-double": 0.5, "eye-bag": 0.5, "mouth-trans": 0.6, "nose-hump": 0.7,
-}  # fmt: skip
-"""Shapes that caricature sooner than others: the share of `SCULPT` that they get."""
-
-SCULPT = 0.19
-"""Standard deviation of a sculpted shape's weight; 0.30 made caricatures."""
-
-Z_DIM = (
-    len(FACTORS)
-    + len(HEAD_SHAPES)
-    + sum(map(len, SYMMETRIC.values()))
-    + sum(map(len, CENTRAL.values()))
-)
+Z_DIM = len(FACTORS) + SCULPTED
 """How long z is."""
-
-RACES = ("african", "asian", "caucasian")
-"""MakeHuman's names of the three sets of shapes that it mixes."""
 
 # The Monk scale, light to dark: https://skintone.google/the-scale
 _TONES = (
@@ -195,8 +132,8 @@ def identity_from_z(z: F32) -> Identity:
     age = 0.5 + 0.36 * share["age"] ** 1.8
     logits = np.exp(2.2 * np.array([raw[race] for race in RACES]))
     races = {race: float(w) for race, w in zip(RACES, logits / logits.sum(), strict=True)}
-    targets = _macro_targets(gender, age, 0.4 + 0.25 * share["muscle"], share["weight"], races)
-    targets.update(_sculpted_targets(values[len(FACTORS) :], gender))
+    targets = macro_targets(gender, age, 0.4 + 0.25 * share["muscle"], share["weight"], races)
+    targets.update(sculpted_targets(values[len(FACTORS) :], gender))
 
     tone = _skin_tone(share["skin_tone"], raw["skin_warmth"], races)
     greyness = float(np.clip((age - 0.71) / 0.12 + 0.35 * raw["grey"], 0, 1))
@@ -238,62 +175,14 @@ def _choice(options: Sequence[Option], share: float) -> Option:
     return options[min(int(share * len(options)), len(options) - 1)]
 
 
-def _macro_targets(
-    gender: float, age: float, muscle: float, weight: float, races: Mapping[str, float]
-) -> dict[str, float]:
-    """MakeHuman's macro targets. gender 1 is male; age 0.5 is 25 years and 1 is 90 years."""
-
-    def split(value: float) -> dict[str, float]:
-        return {
-            "max": max(0.0, 2 * value - 1),
-            "min": max(0.0, 1 - 2 * value),
-            "average": 1 - abs(2 * value - 1),
-        }
-
-    out: dict[str, float] = {}
-    for sex, w_sex in (("male", gender), ("female", 1 - gender)):
-        for years, w_years in (("old", 2 * age - 1), ("young", 2 - 2 * age)):
-            for race, w_race in races.items():
-                out[f"macrodetails/{race}-{sex}-{years}"] = w_sex * w_years * w_race
-            for muscles, w_muscle in split(muscle).items():
-                for fat, w_fat in split(0.35 + 0.33 * weight).items():
-                    name = f"macrodetails/universal-{sex}-{years}-{muscles}muscle-{fat}weight"
-                    out[name] = w_sex * w_years * w_muscle * w_fat
-    return {name: value for name, value in out.items() if value > 1e-3}
-
-
-def _sculpted_targets(values: np.ndarray, gender: float) -> dict[str, float]:  # type: ignore[type-arg]
-    """Detail targets of the coordinates after the named ones."""
-    out: dict[str, float] = {}
-    shapes = np.exp(1.5 * values[: len(HEAD_SHAPES)])
-    for name, amount in zip(HEAD_SHAPES, 0.4 * shapes / shapes.sum(), strict=True):
-        out[f"head/{name}"] = float(amount)
-    rest = iter(values[len(HEAD_SHAPES) :])
-    for table, sides in ((SYMMETRIC, ("l-", "r-")), (CENTRAL, ("",))):
-        for folder, specs in table.items():
-            for spec in specs:
-                name, low, high = spec.split(":")
-                damped = SCULPT * _DAMPING.get(name, 1.0) * float(next(rest))
-                weight = float(np.clip(damped, -0.6, 0.6))
-                if spec == "eye-scale:decr:incr":
-                    weight += 0.30 - 0.10 * gender  # MakeHuman's eyes are small
-                if spec == "chin-width:decr:incr":
-                    weight -= 0.15 * (1 - gender)
-                if abs(weight) < 1e-3:
-                    continue
-                for side in sides:
-                    out[f"{folder}/{side}{name}-{high if weight > 0 else low}"] = abs(weight)
-    return out
-
-
-def _ramp(colours: tuple[Colour, ...], place: float) -> np.ndarray:  # type: ignore[type-arg]
+def _ramp(colours: tuple[Colour, ...], place: float) -> F64:
     """A colour between evenly spaced ones, place in [0, 1]."""
     position = np.clip(place, 0, 1) * (len(colours) - 1)
     steps = np.arange(len(colours))
     return np.array([np.interp(position, steps, [c[k] for c in colours]) for k in range(3)])
 
 
-def _as_colour(values: np.ndarray) -> Colour:  # type: ignore[type-arg]
+def _as_colour(values: F64) -> Colour:
     return (float(values[0]), float(values[1]), float(values[2]))
 
 
@@ -435,8 +324,8 @@ CURATED: dict[str, Curated] = {
         203,
         {
             "sex": 0.95, "african": 0.45, "asian": 0.5, "caucasian": 0.6, "age": 0.4,
-            "skin_tone": 0.8, "eye_colour": 0.1, "hair_style": 0.4, "hair_colour": 0.15, "stubble": 0.9,
-            "brow_style": 0.3, "clothes": 0.1, "clothes_hue": 0.33,
+            "skin_tone": 0.8, "eye_colour": 0.1, "hair_style": 0.4, "hair_colour": 0.15,
+            "stubble": 0.9, "brow_style": 0.3, "clothes": 0.1, "clothes_hue": 0.33,
         },
     ),
 }  # fmt: skip

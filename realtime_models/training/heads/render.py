@@ -17,6 +17,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,12 +25,14 @@ from realtime_models.training.heads.expression import sample_x
 from realtime_models.training.heads.identity import CURATED, Z_DIM, curated_z, identity_from_z
 from realtime_models.training.heads.makehuman import Assets, MissingAssetsError
 
-
-def render_shard(renderer: object, index: int, count: int, options: argparse.Namespace) -> Path:
-    """Render one shard of `count` pictures and write it whole or not at all."""
+if TYPE_CHECKING:
     from realtime_models.training.heads.renderer import HeadRenderer
 
-    assert isinstance(renderer, HeadRenderer)
+
+def render_shard(
+    renderer: HeadRenderer, index: int, count: int, options: argparse.Namespace
+) -> Path:
+    """Render one shard of `count` pictures and write it whole or not at all."""
     rng = np.random.default_rng([options.seed, index])
     names = list(CURATED)
     images = np.empty((count, options.size, options.size, 3), np.uint8)
@@ -59,6 +62,7 @@ def shard_path(out: Path, index: int) -> Path:
 
 def work(options: argparse.Namespace, jobs: list[tuple[int, int]]) -> None:
     """Render shards, as (index, count), with a renderer of one's own."""
+    # Only here, so that the command line answers without OpenGL.
     from realtime_models.training.heads.renderer import HeadRenderer
 
     renderer = HeadRenderer(options.assets, options.size)

@@ -18,7 +18,7 @@ from realtime_models.training.heads.expression import (
     Expression,
     expression_from_x,
 )
-from realtime_models.training.heads.identity import RACES, Colour, Identity
+from realtime_models.training.heads.identity import Colour, Identity
 from realtime_models.training.heads.makehuman import (
     F32,
     Assets,
@@ -30,6 +30,7 @@ from realtime_models.training.heads.makehuman import (
 )
 from realtime_models.training.heads.parts import Part, Proxy
 from realtime_models.training.heads.rig import Rig, skin
+from realtime_models.training.heads.sculpt import RACES
 
 VIEW_WIDTH = 2.8
 """Width of the picture at the face, in dm; it holds the largest hair."""
@@ -43,7 +44,6 @@ LEFT_EYE = slice(14598, 14670)
 RIGHT_EYE = slice(14670, 14742)
 UPPER_LIP, LOWER_LIP = (474, 468), (493, 494)
 """Base vertices: two of each lip, whose mean height and mean depth place the mouth."""
-
 
 LONG_HAIR = ("long01", "braid01")
 """Styles whose strands fade where they are seen edge-on; at temples that would bare the skin."""
@@ -298,8 +298,8 @@ class HeadRenderer:
 
     def _bake_occlusion(self, directions: int = 40, size: int = 256) -> F32:
         """How open to the sky each vertex of an average head is, from depth maps all around."""
-        even = dict.fromkeys((f"macrodetails/{race}-{sex}-young" for race in RACES for sex in
-                              ("male", "female")), 1 / 6)  # fmt: skip
+        names = [f"macrodetails/{race}-{sex}-young" for race in RACES for sex in ("male", "female")]
+        even = dict.fromkeys(names, 1 / len(names))
         points, normals = self._body.build(self._morphed(even)[self._body.source])
         context = self._canvas.context
         depth = context.depth_texture((size, size))

@@ -119,7 +119,9 @@ class Rig:
                 for kind in channel:
                     value = next(values)
                     if kind.endswith("rotation"):
-                        matrix = matrix @ rotation(np.radians(value) * np.eye(3)["XYZ".index(kind[0])])
+                        matrix = matrix @ rotation(
+                            np.radians(value) * np.eye(3)["XYZ".index(kind[0])]
+                        )
                 vector = axis_angle(_Z_UP_TO_Y_UP @ matrix @ _Z_UP_TO_Y_UP.T)
                 if bone in self.index and np.abs(vector).max() > 1e-4:
                     unit[bone] = vector

@@ -30,7 +30,8 @@ def _edges(faces: I32) -> tuple[I32, I32, I32]:
     edges, inverse, counts = np.unique(
         np.sort(sides, 1), axis=0, return_inverse=True, return_counts=True
     )
-    return edges, inverse.reshape(faces.shape).astype(np.int32), counts
+    sides_edge = inverse.reshape(faces.shape)
+    return edges.astype(np.int32), sides_edge.astype(np.int32), counts.astype(np.int32)
 
 
 def _averages(rows: Any, columns: Any, shape: tuple[int, int]) -> Any:
@@ -43,9 +44,7 @@ def _split(faces: I32, sides: I32, vertices: int, edges: int) -> I32:
     """Four quads per face; edge points follow the vertices and face points come last."""
     centre = np.arange(len(faces)) + vertices + edges
     side = sides + vertices
-    quads = [
-        np.stack([faces[:, k], side[:, k], centre, side[:, (k - 1) % 4]], 1) for k in range(4)
-    ]
+    quads = [np.stack([faces[:, k], side[:, k], centre, side[:, (k - 1) % 4]], 1) for k in range(4)]
     return np.concatenate(quads).astype(np.int32)
 
 

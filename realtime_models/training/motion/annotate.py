@@ -1,0 +1,205 @@
+"""Give phone times to real recordings whose words are known: GRID and speechocean762.
+
+A phone network learns from speech with known times (LJ Speech, synthesised voices), aligns the
+rest, learns from that too, and aligns once more.
+
+python -m realtime_models.training.motion.annotate --data DIR --said DIR --out DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from realtime_models.arrays import Mel, Samples
+from realtime_models.mel import MelConfig, log_mel, mel_initial_state
+from realtime_models.training.motion.align import PhoneNetwork, align, labels
+from realtime_models.training.motion.augment import Surroundings, disturb, warp
+from realtime_models.training.motion.phones import (
+    PHONES,
+    Phone,
+    clip_edges,
+    from_arpabet,
+    read_textgrid,
+)
+from realtime_models.training.motion.sound import RATE, read_sound
+from realtime_models.training.motion.synthesise import held_out_voice, read_spoken
+
+CROP = 250
+
+GRID_WORDS = {
+    "a": "EY", "again": "AH G EH N", "at": "AE T", "b": "B IY", "bin": "B IH N",
+    "blue": "B L UW", "by": "B AY", "c": "S IY", "d": "D IY", "e": "IY", "eight": "EY T",
+    "f": "EH F", "five": "F AY V", "four": "F AO", "g": "JH IY", "green": "G R IY N",
+    "h": "EY CH", "i": "AY", "in": "IH N", "j": "JH EY", "k": "K EY", "l": "EH L", "lay": "L EY",
+    "m": "EH M", "n": "EH N", "nine": "N AY N", "now": "N AW", "o": "OW", "one": "W AH N",
+    "p": "P IY", "place": "P L EY S", "please": "P L IY Z", "q": "K Y UW", "r": "AA",
+    "red": "R EH D", "s": "EH S", "set": "S EH T", "seven": "S EH V AH N", "six": "S IH K S",
+    "soon": "S UW N", "t": "T IY", "three": "TH R IY", "two": "T UW", "u": "Y UW", "v": "V IY",
+    "white": "W AY T", "with": "W IH DH", "x": "EH K S", "y": "W AY", "z": "Z EH D",
+    "zero": "Z IH R OW",
+}  # fmt: skip
+"""British pronunciations of GRID's 51 words."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A recording; `phones` where times are known, `words` (phones of each) where they are not."""
+
+    name: str
+    samples: Samples
+    words: list[list[str]]
+    phones: list[Phone]
+
+
+def _split(symbols: Sequence[str]) -> list[str]:
+    return [phone.name for symbol in symbols for phone in from_arpabet(symbol, 0.0, 1.0)]
+
+
+def grid(data: Path) -> Iterator[Utterance]:
+    for path in sorted((data / "lips").glob("*.align")):
+        words = [line.split()[2] for line in path.read_text().splitlines()]
+        spoken = [_split(GRID_WORDS[w].split()) for w in words if w not in ("sil", "sp")]
+        yield Utterance(f"grid/{path.stem}", read_sound(path.with_suffix(".flac")), spoken, [])
+
+
+def ocean(data: Path) -> Iterator[Utterance]:
+    """speechocean762: many learners of English, old and young; its phones, without times."""
+    with (data / "MANIFEST.csv").open() as file:
+        rows = [r for r in csv.DictReader(file) if "speechocean762" in r["file"]]
+    for row in rows:
+        text = row["alignment"].split(":", 1)[1]
+        words = [
+            _split([re.sub(r"[_\d].*", "", symbol) for symbol in word.split()])
+            for word in text.split("|")
+        ]
+        path = data / row["file"]
+        speaker = path.parent.name.removeprefix("SPEAKER")
+        yield Utterance(f"ocean/{speaker}/{path.stem}", read_sound(path), words, [])
+
+
+def lj_speech(data: Path) -> Iterator[Utterance]:
+    sounds = {p.stem: p for p in sorted((data / "speech_aligned").rglob("LJ*")) if p.suffix != ".TextGrid"}
+    for grid_path in sorted((data / "speech_aligned").rglob("LJ*.TextGrid")):
+        if grid_path.stem in sounds:
+            samples = read_sound(sounds[grid_path.stem])
+            phones = clip_edges(read_textgrid(grid_path), len(samples) / RATE)
+            yield Utterance(f"lj/{grid_path.stem}", samples, [], phones)
+
+
+def said(folder: Path) -> Iterator[Utterance]:
+    for path in sorted(folder.glob("*/*.npz")):
+        spoken = read_spoken(path)
+        yield Utterance(f"said/{path.parent.name}/{path.stem}", spoken.samples, [], spoken.phones)
+
+
+def _features(samples: Samples) -> Mel:
+    config = MelConfig()
+    return log_mel(samples, mel_initial_state(config), config)[0]
+
+
+def _labelled(
+    utterances: Sequence[Utterance], rng: np.random.Generator
+) -> list[tuple[Mel, NDArray[np.int64]]]:
+    """Features and phone indices, as heard and once more warped and disturbed."""
+    out = []
+    for utterance in utterances:
+        clean = _features(utterance.samples)
+        out.append((clean, labels(utterance.phones, len(clean))))
+        rate = float(rng.uniform(0.85, 1.2))
+        samples, _ = warp(utterance.samples, [], rate)
+        features = _features(disturb(samples, Surroundings([], []), rng))
+        phones = [Phone(p.name, p.start / rate, p.stop / rate) for p in utterance.phones]
+        out.append((features, labels(phones, len(features))))
+    return out
+
+
+def _learn(
+    network: PhoneNetwork, examples: list[tuple[Mel, NDArray[np.int64]]], steps: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    lengths = np.array([len(y) for _, y in examples], np.float64)
+    optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, steps)
+    network.train()
+    for step in range(steps):
+        x = np.full((32, CROP, 40), -13.8, np.float32)
+        y = np.full((32, CROP), -100)
+        for row, i in enumerate(rng.choice(len(examples), 32, p=lengths / lengths.sum())):
+            features, phones = examples[i]
+            start = int(rng.integers(max(1, len(phones) - CROP + 1)))
+            n = min(CROP, len(phones) - start)
+            x[row, :n], y[row, :n] = features[start : start + n], phones[start : start + n]
+        log_probs = network(torch.from_numpy(x))
+        loss = torch.nn.functional.nll_loss(
+            log_probs.flatten(0, 1), torch.from_numpy(y).flatten(), ignore_index=-100
+        )
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
+        optimiser.step()
+        schedule.step()
+        if step % 50 == 0:
+            log.info("step %d, loss %.3f", step, loss.item())
+    network.eval()
+
+
+def _prior(examples: Sequence[tuple[Mel, NDArray[np.int64]]]) -> NDArray[np.float32]:
+    counts = np.bincount(np.concatenate([y for _, y in examples]), minlength=len(PHONES)) + 50.0
+    return np.log(counts / counts.sum()).astype(np.float32)
+
+
+@torch.inference_mode()
+def _align_all(
+    network: PhoneNetwork, utterances: Sequence[Utterance], prior: NDArray[np.float32]
+) -> list[tuple[Utterance, float]]:
+    out = []
+    for utterance in utterances:
+        features = torch.from_numpy(_features(utterance.samples))[None]
+        phones, fit = align(network(features)[0].numpy(), utterance.words, 0.7 * prior)
+        out.append((Utterance(utterance.name, utterance.samples, utterance.words, phones), fit))
+    return out
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--said", type=Path, required=True, help="what synthesise made")
+    parser.add_argument("--out", type=Path, required=True, help="phones.json is written there")
+    parser.add_argument("--steps", type=int, default=450)
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    rng = np.random.default_rng(0)
+    timed = [*lj_speech(args.data)] * 3 + [
+        u for u in said(args.said) if not held_out_voice(u.name.split("/")[1]) and "slt" not in u.name
+    ]
+    english = [u for u in timed if "espeak" not in u.name or "espeak-en" in u.name]
+    unaligned = [*grid(args.data), *ocean(args.data)]
+    network = PhoneNetwork(MelConfig().mels)
+    examples = _labelled(english, rng)
+    _learn(network, examples, args.steps, 0)
+    aligned = _align_all(network, unaligned, _prior(examples))
+    examples += _labelled([u for u, _ in aligned], rng)
+    _learn(network, examples, args.steps, 1)
+    aligned = _align_all(network, unaligned, _prior(examples))
+    args.out.mkdir(parents=True, exist_ok=True)
+    table = {u.name: {"fit": fit, "phones": [asdict(p) for p in u.phones]} for u, fit in aligned}
+    (args.out / "phones.json").write_text(json.dumps(table))
+
+
+if __name__ == "__main__":
+    main()

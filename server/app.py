@@ -1,0 +1,122 @@
+"""The HTTP face of the server: the page, offers, figures."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.staticfiles import StaticFiles
+from starlette.websockets import WebSocket
+
+from server.config import ServerConfig
+from server.guard import Refused, check_request
+from server.peer import BadRequest, Lobby
+from server.signalling import Offer, signalling
+from stream.engine import Engine, EngineFull
+
+PAGE = Path(__file__).resolve().parent.parent / "client_demo"
+LARGEST_BODY = 64 * 1024  # bytes; an SDP is a few thousand
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+def make_app(engine: Engine, config: ServerConfig) -> Starlette:
+    """The ASGI application. Its lifespan warms the engine up and closes everything in order."""
+    lobby = Lobby(engine, config)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        await engine.warm_up()
+        try:
+            yield
+        finally:
+            await lobby.aclose()
+            await engine.aclose()
+
+    def guarded(handler: Handler) -> Handler:
+        async def checked(request: Request) -> Response:
+            try:
+                check_request(request, config)
+                return await handler(request)
+            except Refused as refused:
+                return problem(refused.status, str(refused))
+
+        return checked
+
+    async def offer(request: Request) -> Response:
+        body = await limited_body(request)
+        try:
+            asked = msgspec.json.decode(body, type=Offer)
+            peer, answer = await lobby.admit(asked.sdp, asked.identity)
+        except EngineFull as error:
+            return problem(503, str(error))
+        except (BadRequest, msgspec.DecodeError, UnicodeDecodeError) as error:
+            return problem(400, str(error))
+        return JSONResponse({"type": "answer", "sdp": answer, "session": peer.id})
+
+    async def healthz(request: Request) -> Response:
+        return JSONResponse({"ready": engine.ready}, 200 if engine.ready else 503)
+
+    async def stats(request: Request) -> Response:
+        sessions = [{"session": peer.name, **peer.stats()} for peer in lobby.peers.values()]
+        return JSONResponse(
+            {
+                "avatar": engine.avatar.card.name,
+                "decoder": engine.avatar.decoder.description,
+                "max_sessions": engine.max_sessions,
+                "sessions": sessions,
+            }
+        )
+
+    async def page_config(request: Request) -> Response:
+        card = engine.avatar.card
+        return JSONResponse(
+            {
+                "avatar": card.name,
+                "identities": list(card.identities),
+                "axes": msgspec.to_builtins(card.axes),
+                "fps": engine.timeline.fps,
+                "resolution": card.generator.resolution,
+                "ice_servers": msgspec.to_builtins(config.ice_servers),
+                "look_ahead_ms": round(engine.motion.config.look_ahead_s * 1000, 1),
+            }
+        )
+
+    async def socket(websocket: WebSocket) -> None:
+        try:
+            check_request(websocket, config)
+        except Refused:
+            await websocket.close()  # before accepting: the browser sees HTTP 403
+            return
+        await websocket.accept()
+        await signalling(websocket, lobby)
+
+    routes = [
+        Route("/offer", guarded(offer), methods=["POST"]),
+        Route("/stats", guarded(stats)),
+        Route("/config", guarded(page_config)),
+        Route("/healthz", healthz),
+        WebSocketRoute("/ws", socket),
+        Mount("/", StaticFiles(directory=PAGE, html=True)),
+    ]
+    return Starlette(routes=routes, lifespan=lifespan)
+
+
+def problem(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"error": message}, status)
+
+
+async def limited_body(request: Request) -> bytes:
+    """The body, if it is not too large. Raises Refused."""
+    body = bytearray()
+    async for part in request.stream():
+        body += part
+        if len(body) > LARGEST_BODY:
+            raise Refused(413, f"the body is larger than {LARGEST_BODY} bytes, expected an offer")
+    return bytes(body)

@@ -1,0 +1,73 @@
+"""What the server is told at start; checked once, then passed along."""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+
+import msgspec
+
+
+class ConfigError(ValueError):
+    """A setting cannot be used; the message is for the person who set it."""
+
+
+class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A STUN or TURN server, with the field names of the browser's RTCIceServer."""
+
+    urls: str
+    username: str | None = None
+    credential: str | None = None
+
+
+class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """origins: pages of other hosts that may connect. audio_prefetch: packets of 20 ms that wait
+    in the receiver for late ones; each costs its length in latency."""
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    token: str | None = None
+    origins: tuple[str, ...] = ()
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    ice_servers: tuple[IceServer, ...] = ()
+    audio_prefetch: int = 2
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.port <= 65535:
+            raise ConfigError(f"--port is {self.port}, expected 0 to 65535")
+        if not 0 <= self.audio_prefetch <= 8:
+            raise ConfigError(f"--audio-prefetch is {self.audio_prefetch}, expected 0 to 8")
+        if (self.tls_cert is None) != (self.tls_key is None):
+            raise ConfigError("--tls-cert and --tls-key belong together, got only one of them")
+        for path in (self.tls_cert, self.tls_key):
+            if path is not None and not path.is_file():
+                raise ConfigError(f"{path} does not exist, expected a PEM file")
+        if not self.loopback and not self.token:
+            raise ConfigError(
+                f"--host {self.host} can be reached from other machines, which needs --token: "
+                "whoever knows it may talk"
+            )
+
+    @property
+    def loopback(self) -> bool:
+        """Only this machine can connect."""
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+def parse_ice_server(text: str) -> IceServer:
+    """`stun:HOST[:PORT]` or `turn:HOST[:PORT],USER,PASSWORD`. Raises ConfigError."""
+    urls, *login = text.split(",")
+    scheme = urls.partition(":")[0]
+    if scheme in ("stun", "stuns") and not login:
+        return IceServer(urls)
+    if scheme in ("turn", "turns") and len(login) == 2:
+        return IceServer(urls, *login)
+    raise ConfigError(
+        f"--ice-server is {text!r}, expected stun:HOST:PORT or turn:HOST:PORT,USER,PASSWORD"
+    )

@@ -1,0 +1,39 @@
+"""Who may ask: host, origin and token of a request, before anything else looks at it."""
+
+from __future__ import annotations
+
+import hmac
+from urllib.parse import urlsplit
+
+from starlette.requests import HTTPConnection
+
+from server.config import ServerConfig
+
+LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
+
+
+class Refused(Exception):
+    """status: the HTTP status that says why; the message is for the asking person."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def check_request(request: HTTPConnection, config: ServerConfig) -> None:
+    """Raises Refused.
+
+    The Host check stops DNS rebinding, the Origin check stops other web pages; both come with
+    every request of a browser.
+    """
+    host = request.headers.get("host", "")
+    if config.loopback and urlsplit(f"//{host}").hostname not in LOOPBACK_NAMES:
+        raise Refused(403, f"this server answers to localhost only, got the host {host!r}")
+    origin = request.headers.get("origin")
+    if origin is not None and origin not in config.origins and urlsplit(origin).netloc != host:
+        raise Refused(403, f"pages of {origin!r} may not connect; --origin allows them")
+    if config.token is not None:
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ")
+        given = request.query_params.get("token") or bearer
+        if not hmac.compare_digest(given.encode(), config.token.encode()):
+            raise Refused(401, "the token is missing or wrong; open the page with ?token=…")

@@ -1,0 +1,222 @@
+"""A peer: one browser's connection, its voice in, its face and voice out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import zlib
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+from aiortc.rtcrtptransceiver import RTCRtpTransceiver
+
+from server.config import ServerConfig
+from server.tracks import FaceTrack, VoiceTrack, set_audio_prefetch, voice_chunks, voice_delay
+from stream.engine import Engine
+from stream.performance import Settings
+from stream.session import Session
+
+logger = logging.getLogger(__name__)
+
+CONNECT_DEADLINE = 20.0  # seconds from the answer to a connection
+
+
+class BadRequest(ValueError):
+    """What a peer asks for makes no sense; the message says what was got and expected."""
+
+
+class Peer:
+    """Made from an offer by `connect`; then `run` until it ends. `id` is its secret name."""
+
+    def __init__(self, engine: Engine, config: ServerConfig, settings: Settings) -> None:
+        self.id = secrets.token_urlsafe(16)
+        self.name = self.id[:6]  # for logs
+        self._engine = engine
+        self._prefetch = config.audio_prefetch
+        servers = [RTCIceServer(s.urls, s.username, s.credential) for s in config.ice_servers]
+        self._pc = RTCPeerConnection(RTCConfiguration(servers))
+        self._settings = settings
+        self._face = FaceTrack(engine.timeline)
+        self._voice = VoiceTrack(self._wanted_delay)
+        self._connected, self._gone = asyncio.Event(), asyncio.Event()
+        self._session: Session | None = None
+        self._pc.on("connectionstatechange", self._on_state)
+
+    def _on_state(self) -> None:
+        state = self._pc.connectionState
+        if state == "connected":
+            self._connected.set()
+        elif state in ("failed", "closed"):
+            self._gone.set()
+
+    def _wanted_delay(self) -> float:
+        assert self._session is not None
+        age = self._session.meter.age(50)
+        engine = self._engine
+        return voice_delay(age, engine.motion.config.look_ahead_s, engine.timeline)
+
+    async def connect(self, sdp: str) -> str:
+        """Take an offer; returns the answer. Raises BadRequest."""
+        try:
+            await self._pc.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
+            transceivers = self._pc.getTransceivers()
+        except Exception as error:  # aiortc raises many kinds for a bad SDP
+            raise BadRequest(f"the offer is not a usable SDP: {error}") from None
+        audio = self._first(transceivers, "audio")
+        video = self._first(transceivers, "video")
+        for transceiver in transceivers:
+            if transceiver not in (audio, video):
+                transceiver.direction = "inactive"  # a track that nobody reads would pile up
+        audio.sender.replaceTrack(self._voice)
+        audio.direction = "sendrecv"
+        video.sender.replaceTrack(self._face)
+        video.direction = "sendonly"
+        set_audio_prefetch(audio.receiver, self._prefetch)
+        await self._pc.setLocalDescription(await self._pc.createAnswer())
+        chunks = voice_chunks(audio.receiver.track, self._engine.timeline, self._voice.put)
+        self._session = Session(
+            self._engine, chunks, self._face, self._settings, seed=zlib.crc32(self.id.encode())
+        )
+        return self._pc.localDescription.sdp
+
+    @staticmethod
+    def _first(transceivers: list[RTCRtpTransceiver], kind: str) -> RTCRtpTransceiver:
+        for transceiver in transceivers:
+            if transceiver.kind == kind and (kind == "video" or transceiver.receiver.track):
+                return transceiver
+        raise BadRequest(
+            f"the offer has no {kind}, expected a microphone to hear and a video to send"
+        )
+
+    async def run(self) -> None:
+        """Until the voice ends, the connection is lost, a stage fails, or cancelled."""
+        assert self._session is not None
+        session = asyncio.create_task(self._session.run(), name=f"session {self.name}")
+        gone = asyncio.create_task(self._wait_gone(), name=f"connection {self.name}")
+        try:
+            await asyncio.wait({session, gone}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            session.cancel()
+            gone.cancel()
+            results = await asyncio.gather(session, gone, return_exceptions=True)
+            await self.aclose()
+        for error in results:
+            if isinstance(error, Exception):
+                logger.error(
+                    "session %s failed at tick %d",
+                    self.name,
+                    self._session.ticks_heard,
+                    exc_info=error,
+                )
+
+    async def _wait_gone(self) -> None:
+        try:
+            await asyncio.wait_for(self._connected.wait(), CONNECT_DEADLINE)
+        except TimeoutError:
+            logger.info("session %s: no connection within %.0f s", self.name, CONNECT_DEADLINE)
+            return
+        await self._gone.wait()
+
+    async def aclose(self) -> None:
+        """Close the connection. May be called twice."""
+        self._face.close()
+        self._voice.close()
+        await self._pc.close()
+
+    def set_identity(self, identity: str) -> None:
+        """Raises BadRequest for a face that the avatar does not have."""
+        self._settings.identity = checked_identity(self._engine, identity)
+
+    def set_expression(self, values: dict[str, float]) -> None:
+        """Replace all offsets, by axis name. Raises BadRequest for an unknown axis."""
+        known = {axis.name for axis in self._engine.avatar.card.axes}
+        if unknown := sorted(set(values) - known):
+            raise BadRequest(f"got the axes {unknown}, expected names out of {sorted(known)}")
+        self._settings.expression = values
+
+    def set_life(self, strength: float) -> None:
+        if not 0.0 <= strength <= 2.0:
+            raise BadRequest(f"life is {strength}, expected 0 to 2")
+        self._settings.life = strength
+
+    def stats(self) -> dict[str, Any]:
+        """Figures for people; no voice, no face, no address."""
+        session = self._session
+        assert session is not None
+        return {
+            "fps": round(session.meter.fps, 2),
+            "frames": session.meter.frames,
+            "age_ms": {f"p{p}": round(session.meter.age(p) * 1000, 1) for p in (50, 95)},
+            "skipped": session.skipped,
+            "level": round(session.level, 4),
+            "speaking": session.speaking,
+            "voice_delay_ms": round(self._voice.delay * 1000, 1),
+        }
+
+
+def checked_identity(engine: Engine, identity: str) -> str:
+    """The identity, if the avatar has it. Raises BadRequest."""
+    try:
+        engine.avatar.anchor(identity)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+    return identity
+
+
+class Lobby:
+    """All peers of a server. Owns their tasks."""
+
+    def __init__(self, engine: Engine, config: ServerConfig) -> None:
+        self.engine, self.config = engine, config
+        self.peers: dict[str, Peer] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._open = True
+
+    async def admit(self, sdp: str, identity: str | None) -> tuple[Peer, str]:
+        """Take an offer. Returns the peer, which runs from now on, and the answer.
+
+        Raises EngineFull or BadRequest; then nothing is left behind.
+        """
+        engine = self.engine
+        if not self._open:
+            raise BadRequest("the server is shutting down")
+        face = checked_identity(engine, identity or engine.avatar.card.identities[0])
+        engine.admit()
+        peer = Peer(engine, self.config, Settings(identity=face))
+        try:
+            answer = await peer.connect(sdp)
+        except BaseException:
+            engine.release()
+            await peer.aclose()
+            raise
+        self.peers[peer.id] = peer
+        self._tasks[peer.id] = asyncio.create_task(self._run(peer), name=f"peer {peer.name}")
+        logger.info("session %s begins, %d in all", peer.name, engine.sessions)
+        return peer, answer
+
+    async def _run(self, peer: Peer) -> None:
+        try:
+            await peer.run()
+        finally:
+            self.engine.release()
+            del self.peers[peer.id], self._tasks[peer.id]
+            logger.info("session %s ended, %d in all", peer.name, self.engine.sessions)
+
+    async def wait(self, peer: Peer) -> None:
+        """Until this peer has ended."""
+        if (task := self._tasks.get(peer.id)) is not None:
+            await asyncio.wait({task})
+
+    async def dismiss(self, peer: Peer) -> None:
+        """End a peer and wait for it."""
+        if (task := self._tasks.get(peer.id)) is not None:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def aclose(self) -> None:
+        """No new peers; end all and wait."""
+        self._open = False
+        await asyncio.gather(*(self.dismiss(peer) for peer in list(self.peers.values())))

@@ -1,0 +1,113 @@
+"""The page's WebSocket: an offer first, then control messages in and telemetry out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from server.peer import BadRequest, Lobby, Peer
+from stream.engine import EngineFull
+
+OFFER_DEADLINE = 10.0  # seconds from the socket's opening to its first message
+TELEMETRY_EVERY = 0.5  # seconds
+
+
+class Offer(msgspec.Struct, tag="offer", tag_field="type", forbid_unknown_fields=True):
+    sdp: str
+    identity: str | None = None
+
+
+class SetIdentity(msgspec.Struct, tag="identity", tag_field="type", forbid_unknown_fields=True):
+    identity: str
+
+
+class SetExpression(msgspec.Struct, tag="expression", tag_field="type", forbid_unknown_fields=True):
+    values: dict[str, float]
+
+
+class SetLife(msgspec.Struct, tag="life", tag_field="type", forbid_unknown_fields=True):
+    strength: float
+
+
+Control = SetIdentity | SetExpression | SetLife
+
+
+async def signalling(socket: WebSocket, lobby: Lobby) -> None:
+    """Serve one accepted socket until either side ends. The session ends with the socket."""
+    try:
+        text = await asyncio.wait_for(socket.receive_text(), OFFER_DEADLINE)
+        offer = msgspec.json.decode(text, type=Offer)
+        peer, answer = await lobby.admit(offer.sdp, offer.identity)
+    except (TimeoutError, WebSocketDisconnect):
+        await _close(socket)
+        return
+    except EngineFull as error:
+        await _fail(socket, "full", str(error))
+        return
+    except (BadRequest, msgspec.DecodeError) as error:
+        await _fail(socket, "bad_request", str(error))
+        return
+    try:
+        await socket.send_json({"type": "answer", "sdp": answer})
+        await _until_first(_listen(socket, peer), _report(socket, peer, lobby), lobby.wait(peer))
+    except WebSocketDisconnect:
+        pass  # the page is gone: a normal end
+    finally:
+        await lobby.dismiss(peer)
+        await _close(socket)
+
+
+async def _until_first(*loops: object) -> None:
+    """Run all until one ends, end the others, raise what it raised."""
+    tasks = [asyncio.ensure_future(loop) for loop in loops]  # type: ignore[arg-type]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
+async def _listen(socket: WebSocket, peer: Peer) -> None:
+    while True:
+        text = await socket.receive_text()
+        try:
+            message = msgspec.json.decode(text, type=Control)
+            apply_control(peer, message)
+        except (BadRequest, msgspec.DecodeError) as error:
+            await socket.send_json({"type": "error", "code": "bad_request", "message": str(error)})
+
+
+def apply_control(peer: Peer, message: Control) -> None:
+    """Raises BadRequest; then nothing is changed."""
+    match message:
+        case SetIdentity(identity):
+            peer.set_identity(identity)
+        case SetExpression(values):
+            peer.set_expression(values)
+        case SetLife(strength):
+            peer.set_life(strength)
+
+
+async def _report(socket: WebSocket, peer: Peer, lobby: Lobby) -> None:
+    while True:
+        figures = {"type": "telemetry", **peer.stats(), "sessions": lobby.engine.sessions}
+        await socket.send_json(figures)
+        await asyncio.sleep(TELEMETRY_EVERY)
+
+
+async def _fail(socket: WebSocket, code: str, message: str) -> None:
+    await socket.send_json({"type": "error", "code": code, "message": message})
+    await _close(socket)
+
+
+async def _close(socket: WebSocket) -> None:
+    try:
+        await socket.close()
+    except RuntimeError:
+        pass  # it is closed already

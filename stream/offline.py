@@ -1,0 +1,33 @@
+"""A whole file at once: the same steps as a live session, nothing dropped, no clock."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from realtime_models.arrays import Control
+from stream.media_file import Blocks, read_voice
+from stream.performance import Performance, Settings
+from stream.timeline import SAMPLE_RATE, Timeline
+
+
+def perform_file(
+    performance: Performance, timeline: Timeline, path: Path, settings: Settings
+) -> Iterator[Control]:
+    """x_t for every tick of the file's voice.
+
+    The face of tick k belongs to the middle of the tick. The motion model speaks of the moment
+    `look_ahead_s` before the newest sample, so it hears that much further before tick 0.
+    """
+    voice = Blocks(read_voice(path, SAMPLE_RATE))
+    offset = 0.5 / timeline.fps + performance.look_ahead_s
+    tick, heard = 0, 0
+    while voice.length is None or timeline.first_sample(tick) < voice.length:
+        until = timeline.first_sample(tick) + round(offset * SAMPLE_RATE)
+        samples = voice.take(until - heard)
+        heard = until
+        x = performance.step(samples, timeline.seconds(tick), settings)
+        if voice.length is not None and timeline.first_sample(tick) >= voice.length:
+            return
+        yield x
+        tick += 1
