@@ -11,7 +11,8 @@ class Axis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: ARKit's blendshape name where one exists (https://developer.apple.com/documentation/
         arkit/arfaceanchor/blendshapelocation), ours in the same style elsewhere.
     low, high: the range that the generator was trained on; x_t is clamped to it. Rest is 0.
-    unit: "1" for an activation, "deg" for an angle in degrees.
+    unit: "1" for an activation, "deg" for an angle in degrees, "std" for standard deviations
+        of a principal component of W.
     """
 
     name: str

@@ -81,7 +81,8 @@ class ModulatedConv(nn.Module):
 
 def upsample(x: Tensor) -> Tensor:
     """Bilinear, twice the size: [N, C, h, w] -> [N, C, 2h, 2w]."""
-    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+    y: Tensor = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+    return y
 
 
 class SynthesisNetwork(nn.Module):

@@ -6,10 +6,8 @@ import asyncio
 import logging
 import secrets
 import zlib
-from collections.abc import Callable
 from typing import Any
 
-import msgspec
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Coroutine
 
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -60,9 +60,9 @@ async def signalling(socket: WebSocket, lobby: Lobby) -> None:
         await _close(socket)
 
 
-async def _until_first(*loops: object) -> None:
+async def _until_first(*loops: Coroutine[None, None, None]) -> None:
     """Run all until one ends, end the others, raise what it raised."""
-    tasks = [asyncio.ensure_future(loop) for loop in loops]  # type: ignore[arg-type]
+    tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -109,5 +109,5 @@ async def _fail(socket: WebSocket, code: str, message: str) -> None:
 async def _close(socket: WebSocket) -> None:
     try:
         await socket.close()
-    except RuntimeError:
-        pass  # it is closed already
+    except (RuntimeError, WebSocketDisconnect):
+        pass  # it is closed already, by us or by the page

@@ -30,4 +30,5 @@ class EagerDecoder:
     def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
         pictures = self._network(torch.from_numpy(np.ascontiguousarray(ws)))
         levels = (pictures * 127.5 + 127.5).round().clamp(0, 255).to(torch.uint8)
-        return levels.permute(0, 2, 3, 1).contiguous().numpy()
+        rgb: NDArray[np.uint8] = levels.permute(0, 2, 3, 1).contiguous().numpy()
+        return rgb

@@ -62,11 +62,11 @@ class Trainer:
 
     def __init__(self, config: GeneratorConfig, motion_layers: int, device: str) -> None:
         self.config, self.device = config, device
-        self.generator = Generator(config, len(FACE_AXES), motion_layers).to(
-            device, memory_format=torch.channels_last
-        )
+        self.generator = Generator(config, len(FACE_AXES), motion_layers)
+        self.generator.to(device).to(memory_format=torch.channels_last)
         self.ema = copy.deepcopy(self.generator).requires_grad_(False)
-        self.judges = losses.discriminators().to(device, memory_format=torch.channels_last)
+        self.judges = losses.discriminators()
+        self.judges.to(device).to(memory_format=torch.channels_last)
         self.stage, self.elapsed, self.steps = 0, 0.0, 0
         self.new_optimisers(1e-3, (0.9, 0.99))
 

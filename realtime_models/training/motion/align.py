@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from realtime_models.training.motion.phones import PHONES, SILENCE, Phone
 
 INDEX = {name: i for i, name in enumerate(PHONES)}
+SHORTEST = 3  # hops that a phone lasts at least
 
 
 class PhoneNetwork(nn.Module):
@@ -50,10 +51,15 @@ def align(
     log_probs: [hops, PHONES]. prior: log-probability [PHONES] of each phone anywhere, taken out
     (Bourlard and Morgan 1994). Silence may stand before, between and after words.
     """
-    names, skippable = [SILENCE], [True]
+    names, skippable, owner = [SILENCE], [True], [0]
     for word in words:
-        names += [*word, SILENCE]
-        skippable += [False] * len(word) + [True]
+        for name in word:
+            names += [name] * SHORTEST
+            skippable += [False] * SHORTEST
+            owner += [owner[-1] + 1] * SHORTEST
+        names.append(SILENCE)
+        skippable.append(True)
+        owner.append(owner[-1] + 1)
     score = (log_probs - prior)[:, [INDEX[name] for name in names]]  # [hops, states]
     hops, states = score.shape
     best = np.full((hops, states), -np.inf)
@@ -71,9 +77,10 @@ def align(
         best[t] = options[came[t], np.arange(states)] + score[t]
     state = states - 1 if best[-1, -1] >= best[-1, -2] else states - 2
     likelihood = float(best[-1, state]) / hops
-    path = np.zeros(hops, np.int64)
+    path = np.zeros(hops, np.int64)  # which phone of the sentence each hop belongs to
+    of_phone = dict(zip(owner, names, strict=True))
     for t in range(hops - 1, -1, -1):
-        path[t] = state
+        path[t] = owner[state]
         state -= moves[came[t, state]]
     phones = []
     first = 0
@@ -82,6 +89,6 @@ def align(
             # Frame i is centred 12.5 ms before its end, so hop i stands for i*10 - 7.5 ms on.
             start = 0.0 if first == 0 else first * 0.01 - 0.0075
             stop = hops * 0.01 if t == hops else t * 0.01 - 0.0075
-            phones.append(Phone(names[path[first]], start, stop))
+            phones.append(Phone(of_phone[int(path[first])], start, stop))
             first = t
     return phones, likelihood

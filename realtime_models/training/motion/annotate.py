@@ -91,7 +91,9 @@ def ocean(data: Path) -> Iterator[Utterance]:
 
 
 def lj_speech(data: Path) -> Iterator[Utterance]:
-    sounds = {p.stem: p for p in sorted((data / "speech_aligned").rglob("LJ*")) if p.suffix != ".TextGrid"}
+    sounds = {
+        p.stem: p for p in sorted((data / "speech_aligned").rglob("LJ*")) if p.suffix != ".TextGrid"
+    }
     for grid_path in sorted((data / "speech_aligned").rglob("LJ*.TextGrid")):
         if grid_path.stem in sounds:
             samples = read_sound(sounds[grid_path.stem])
@@ -185,7 +187,9 @@ def main() -> None:
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
     timed = [*lj_speech(args.data)] * 3 + [
-        u for u in said(args.said) if not held_out_voice(u.name.split("/")[1]) and "slt" not in u.name
+        u
+        for u in said(args.said)
+        if not held_out_voice(u.name.split("/")[1]) and "slt" not in u.name
     ]
     english = [u for u in timed if "espeak" not in u.name or "espeak-en" in u.name]
     unaligned = [*grid(args.data), *ocean(args.data)]

@@ -130,6 +130,8 @@ def fit_dominance(
     """Learn the table from aligned phones and real curves [hops, len(FITTED)] of each clip."""
     import torch
 
+    torch.set_num_threads(1)
+
     n, most = len(sentences), max(len(s) for s in sentences)
     hops = min(len(w) for w in wanted)
     index = np.zeros((n, most), np.int64)
@@ -149,7 +151,9 @@ def fit_dominance(
     shape = (len(PHONES), len(FITTED))
     target = truth.flatten(0, 1).mean(0).repeat(len(PHONES), 1).requires_grad_()
     others = [torch.zeros(shape, requires_grad=True) for _ in range(3)]
-    optimiser = torch.optim.Adam([{"params": [target], "lr": 0.004}, {"params": others, "lr": 0.04}])
+    optimiser = torch.optim.Adam(
+        [{"params": [target], "lr": 0.004}, {"params": others, "lr": 0.04}]
+    )
     rng = np.random.default_rng(0)
     for _ in range(steps):
         rows = torch.from_numpy(rng.choice(n, 64, replace=False))

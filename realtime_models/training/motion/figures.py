@@ -21,7 +21,9 @@ def best_lag(got: Curve, wanted: Curve, reach: int = 12) -> int:
     n = len(got)
 
     def at(lag: int) -> float:
-        return correlation(got[max(0, lag) : n + min(0, lag)], wanted[max(0, -lag) : n - max(0, lag)])
+        return correlation(
+            got[max(0, lag) : n + min(0, lag)], wanted[max(0, -lag) : n - max(0, lag)]
+        )
 
     return max(range(-reach, reach + 1), key=at)
 

@@ -25,7 +25,13 @@ FLITE = ("awb", "rms", "kal16", "slt")
 FESTIVAL = ("ked_diphone", "cmu_us_slt_arctic_hts")
 VARIANTS = ("m1", "m3", "m5", "m7", "f1", "f2", "f4", "f5")
 DIALECTS = ("en-us", "en-gb-x-rp", "en-gb-scotland")
-HELD_OUT = ("flite-slt", "festival-cmu_us_slt_arctic_hts", "espeak-de", "espeak-nl", "espeak-en-us+m7")
+HELD_OUT = (
+    "flite-slt",
+    "festival-cmu_us_slt_arctic_hts",
+    "espeak-de",
+    "espeak-nl",
+    "espeak-en-us+m7",
+)
 """Voices, and whole languages, that training never hears; all of slt is one woman."""
 
 log = logging.getLogger(__name__)

@@ -73,7 +73,9 @@ def loss_of(got: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
     return position + SPEED_WEIGHT * 0.25 * (both * speed).sum() / both.sum()
 
 
-def save_pack(out: Path, config: MotionConfig, network: MotionNetwork, card: dict[str, object]) -> None:
+def save_pack(
+    out: Path, config: MotionConfig, network: MotionNetwork, card: dict[str, object]
+) -> None:
     """motion.safetensors and motion.json: what a session needs, and where it came from."""
     weights = {name: tensor.contiguous() for name, tensor in network.weights().items()}
     save_file(weights, out / "motion.safetensors.part")
@@ -126,7 +128,9 @@ def train(args: argparse.Namespace) -> None:
         if done % 500 == 0:
             _keep(checkpoint, network, optimiser, done, seconds)
     _keep(checkpoint, network, optimiser, done, time.monotonic() - began)
-    corpora = {name: len([n for n in prepared.names if n.startswith(name + "/")]) for name in shares}
+    corpora = {
+        name: len([n for n in prepared.names if n.startswith(name + "/")]) for name in shares
+    }
     provenance = {
         "examples": corpora, "shares": shares, "steps": done, "batch": args.batch, "crop_s": 3.0,
         "minutes": args.minutes, "seed": args.seed,

@@ -1,0 +1,112 @@
+"""Put a trained generator and a trained motion model together as an avatar pack.
+
+`python -m realtime_models.training.make_pack --generator CHECKPOINT --motion FOLDER --out PACK`
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import torch
+from safetensors.numpy import load_file, save_file
+
+from realtime_models.avatar_pack import FORMAT, Card, sha256
+from realtime_models.axes import FACE_AXES, Axis
+from realtime_models.basis import global_pca
+from realtime_models.generator_config import GeneratorConfig
+from realtime_models.motion import MotionConfig
+from realtime_models.stylegan2 import Generator
+from realtime_models.training.generator.data import axis_scale
+from realtime_models.training.heads.identity import CURATED, curated_z
+
+PCA_AXES = 8
+PCA_RANGE = 2.0  # standard deviations
+W_SAMPLES = 10_000
+TRUNCATION_PSI = 0.7
+
+PROVENANCE = (
+    "Generator: trained from scratch on heads rendered from MakeHuman's CC0 assets by "
+    "realtime_models.training.heads. Motion model: trained on speech with tracked lips of the GRID "
+    "corpus (CC BY 4.0, Cooke et al. 2006) and on LJ Speech (public domain) with phone times."
+)
+CONSENT = "The faces are computer graphics and show no real person."
+RETRAIN = (
+    "python -m realtime_models.training.heads.render --assets MAKEHUMAN --out RENDERS",
+    "python -m realtime_models.training.generator.train --data RENDERS --out GENERATOR",
+    "python -m realtime_models.training.motion.prepare --data SPEECH --out PREPARED",
+    "python -m realtime_models.training.motion.train --prepared PREPARED --out MOTION",
+    "python -m realtime_models.training.make_pack --generator GENERATOR/checkpoint.pt "
+    "--motion MOTION --out PACK",
+)
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--generator", type=Path, required=True, help="checkpoint.pt")
+    parser.add_argument("--motion", type=Path, required=True, help="folder of motion.safetensors")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the pack")
+    args = parser.parse_args(argv)
+    args.out.mkdir(parents=True, exist_ok=True)
+
+    checkpoint = torch.load(args.generator, map_location="cpu", weights_only=True)
+    config = GeneratorConfig(**checkpoint["config"])
+    tensors, axes = generator_tensors(config, checkpoint["ema"])
+    motion = load_file(args.motion / "motion.safetensors")
+    files = {"generator.safetensors": tensors, "motion.safetensors": motion}
+    for name, content in files.items():
+        half = {key: np.ascontiguousarray(t, dtype=np.float16) for key, t in content.items()}
+        save_file(half, args.out / name)
+    trained = msgspec.json.decode((args.motion / "motion.json").read_bytes())
+    card = Card(
+        format=FORMAT,
+        name=args.out.name,
+        licence="Apache-2.0",
+        provenance=PROVENANCE,
+        consent=CONSENT,
+        retrain=RETRAIN,
+        generator=config,
+        truncation_psi=TRUNCATION_PSI,
+        motion=MotionConfig.from_json(trained["config"]),
+        axes=axes,
+        identities=tuple(CURATED),
+        digests={name: sha256(args.out / name) for name in files},
+    )
+    (args.out / "card.json").write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
+    size = sum(path.stat().st_size for path in args.out.iterdir())
+    print(f"{args.out}: {size / 1e6:.1f} MB")
+
+
+@torch.no_grad()
+def generator_tensors(
+    config: GeneratorConfig, state: dict[str, torch.Tensor]
+) -> tuple[dict[str, np.ndarray], tuple[Axis, ...]]:
+    """Tensors of generator.safetensors and the axes of its basis: the named ones, then PCA.
+
+    The basis learned on axes over their range; the pack's is in the axes' own units.
+    """
+    motion_layers = state["basis"].shape[0]
+    generator = Generator(config, len(FACE_AXES), motion_layers).eval()
+    generator.load_state_dict(state)
+    torch.manual_seed(0)
+    w = generator.mapping(torch.randn(W_SAMPLES, config.z_dim))
+    generator.mapping.w_avg.copy_(w.mean(dim=0))
+    basis = np.zeros((config.num_ws, config.w_dim, len(FACE_AXES) + PCA_AXES), np.float32)
+    basis[:motion_layers, :, : len(FACE_AXES)] = (generator.basis / axis_scale()).numpy()
+    basis[:, :, len(FACE_AXES) :] = global_pca(w.numpy(), PCA_AXES)
+    z = torch.from_numpy(np.stack([curated_z(name) for name in CURATED]))
+    identities = generator.mapping(z)[:, None].repeat(1, config.num_ws, 1)
+    tensors = {
+        name: tensor.numpy() for name, tensor in generator.state_dict().items() if name != "basis"
+    }
+    tensors.update(basis=basis, identities=identities.numpy())
+    pca = (Axis(f"pca{i}", -PCA_RANGE, PCA_RANGE, "std") for i in range(PCA_AXES))
+    return tensors, (*FACE_AXES, *pca)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,177 @@
+"""What the motion model is trained on and judged by, as sound and wanted mouths."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from realtime_models.arrays import Samples
+from realtime_models.training.motion.annotate import lj_speech, ocean, said
+from realtime_models.training.motion.coarticulation import (
+    Dominance,
+    curves,
+    shape_table,
+    smooth,
+)
+from realtime_models.training.motion.lips import LipClip, at_hops, held_out, read_lips
+from realtime_models.training.motion.phones import Phone
+from realtime_models.training.motion.retarget import (
+    AXES,
+    RenderedLips,
+    Speaker,
+    compose,
+    speaker_of,
+    wanted_lips,
+)
+from realtime_models.training.motion.sound import RATE, read_sound
+from realtime_models.training.motion.synthesise import held_out_voice
+
+NOISE_FOR_TRAINING_S = 100.0
+"""Of the office noise; the rest of it is for the evaluation."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """A sound and the mouth that goes with it.
+
+    name: "<corpus>/<speaker>/<clip>". curves: float32 [hops, len(AXES)], hop i at (i + 1) * 10 ms.
+    phones: when what is said; empty for silence and noise.
+    """
+
+    name: str
+    samples: Samples
+    curves: NDArray[np.float32]
+    phones: list[Phone]
+
+
+def read_annotations(path: Path) -> dict[str, list[Phone]]:
+    """What `annotate` wrote: utterance -> phones."""
+    table = json.loads(path.read_text())
+    return {name: [Phone(**p) for p in entry["phones"]] for name, entry in table.items()}
+
+
+def unseen(name: str) -> bool:
+    """Whether training must not see "<corpus>/<speaker or voice>/<clip>"."""
+    corpus, speaker, clip = name.split("/")
+    if corpus == "grid":
+        return held_out(clip)
+    if corpus == "said":
+        return held_out_voice(speaker)
+    return zlib.crc32((clip if corpus == "lj" else speaker).encode()) % 5 == 0
+
+
+def grid_speaker(clips: list[LipClip]) -> Speaker:
+    """GRID's s1, from the clips that training may see."""
+    return speaker_of(np.concatenate([c.geometry for c in clips if not held_out(c.name)]))
+
+
+def grid_scenes(
+    data: Path, annotations: dict[str, list[Phone]], lips: RenderedLips
+) -> Iterator[Scene]:
+    """Real lips: aperture, rounding and spreading as tracked, the other axes from the phones."""
+    clips = list(read_lips(data / "lips"))
+    speaker, shapes = grid_speaker(clips), shape_table()
+    for clip in clips:
+        hops = len(clip.samples) // 160
+        phones = annotations[f"grid/{clip.name}"]
+        wanted = at_hops(wanted_lips(clip.geometry, speaker, lips), clip.fps, hops)
+        shaped = smooth(curves(phones, hops, shapes))
+        x = compose(wanted.astype(np.float64), shaped, lips)
+        yield Scene(f"grid/s1/{clip.name}", clip.samples, x.astype(np.float32), phones)
+
+
+def phone_scenes(
+    data: Path,
+    said_folder: Path,
+    annotations: dict[str, list[Phone]],
+    table: Dominance,
+    lips: RenderedLips,
+) -> Iterator[Scene]:
+    """Speech with phone times; its mouths come from the coarticulation model."""
+    shapes = shape_table()
+    for utterance in (*lj_speech(data), *ocean(data), *said(said_folder)):
+        phones = utterance.phones or annotations[utterance.name]
+        hops = len(utterance.samples) // 160
+        wanted = smooth(curves(phones, hops, table))
+        x = compose(wanted, smooth(curves(phones, hops, shapes)), lips)
+        name = (
+            utterance.name
+            if utterance.name.count("/") == 2
+            else (utterance.name.replace("/", "/linda/"))
+        )
+        yield Scene(name, utterance.samples, x.astype(np.float32), phones)
+
+
+def office_noise(data: Path) -> Samples:
+    return read_sound(next((data / "speech").glob("pipecat*/**/office*.mp3")))
+
+
+def rest_scenes(data: Path, rng: np.random.Generator, count: int = 60) -> Iterator[Scene]:
+    """Sounds that no mouth makes in speech, 10 s each: noise, hum, typing, music, breath, laughter."""
+    office = office_noise(data)[: int(NOISE_FOR_TRAINING_S * RATE)]
+    breath = [
+        read_sound(path)
+        for path in sorted((data / "speech").rglob("mfa_*.flac"))
+        if path.stem in ("mfa_breaths", "mfa_laughter")
+    ]
+    n = 10 * RATE
+    for i in range(count):
+        match i % 6:
+            case 0:
+                start = int(rng.integers(len(office) - n))
+                samples = office[start : start + n]
+            case 1:
+                samples = _coloured_noise(n, rng)
+            case 2:
+                samples = _typing(n, rng) + 0.02 * _coloured_noise(n, rng)
+            case 3:
+                samples = _music(n, rng)
+            case 4 if breath:
+                samples = np.resize(breath[int(rng.integers(len(breath)))], n)
+            case _:
+                samples = np.zeros(n, np.float32)
+        rest = np.zeros((n // 160, len(AXES)), np.float32)
+        yield Scene(f"rest/nobody/{i:03d}", samples.astype(np.float32), rest, [])
+
+
+def _coloured_noise(n: int, rng: np.random.Generator) -> Samples:
+    """Noise whose power falls as 1/f^a, a between 0 (white) and 2 (brown), with a mains hum."""
+    spectrum = rng.standard_normal(n // 2 + 1) + 1j * rng.standard_normal(n // 2 + 1)
+    spectrum *= (np.arange(n // 2 + 1) + 50.0) ** (-rng.uniform(0, 2) / 2)
+    noise = np.fft.irfft(spectrum, n)
+    noise /= noise.std()
+    t = np.arange(n) / RATE
+    hum = sum(np.sin(2 * np.pi * rng.choice([50, 60]) * k * t) / k for k in (1, 2, 3, 5))
+    return np.asarray(noise + rng.uniform(0, 1) * hum, np.float32)
+
+
+def _typing(n: int, rng: np.random.Generator) -> Samples:
+    """Clicks with the decay and the rhythm of keys."""
+    out = np.zeros(n + 4000)
+    at = 0.0
+    while (at := at + rng.exponential(0.12) + 0.04) < n / RATE:
+        length = int(rng.uniform(300, 2500))
+        decay = np.exp(-np.arange(length) / rng.uniform(30, 300))
+        out[int(at * RATE) :][:length] += rng.uniform(0.2, 1) * decay * rng.standard_normal(length)
+    return np.asarray(out[:n], np.float32)
+
+
+def _music(n: int, rng: np.random.Generator) -> Samples:
+    """Chords of decaying harmonics, with a beat."""
+    out = np.zeros(n + 4 * RATE)
+    t = np.arange(3 * RATE) / RATE
+    at = 0.0
+    while at < n / RATE:
+        root = 110 * 2 ** (rng.integers(0, 24) / 12)
+        for interval in (1.0, 1.25, 1.5, 2.0):
+            for k in range(1, 8):
+                tone = np.sin(2 * np.pi * root * interval * k * t + rng.uniform(0, 6)) / k**1.5
+                out[int(at * RATE) :][: len(t)] += tone * np.exp(-t * rng.uniform(1, 5))
+        at += rng.choice([0.25, 0.5, 1.0])
+    return np.asarray(out[:n] / np.abs(out).max(), np.float32)

@@ -1,0 +1,202 @@
+"""Judge a motion model on clips, speakers and voices that training never saw.
+
+python -m realtime_models.training.motion.evaluate --data DIR --said DIR --annotated DIR --pack DIR
+prints a table, and with --write puts the figures into the pack's motion.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from realtime_models.arrays import Samples
+from realtime_models.motion import MotionConfig, MotionModel
+from realtime_models.training.motion.annotate import lj_speech, ocean, said
+from realtime_models.training.motion.augment import mix, opus, telephone, to_dbfs
+from realtime_models.training.motion.corpora import (
+    NOISE_FOR_TRAINING_S,
+    office_noise,
+    read_annotations,
+    unseen,
+)
+from realtime_models.training.motion.figures import (
+    at_phone,
+    auc,
+    best_lag,
+    closures,
+    correlation,
+    open_and_closed,
+)
+from realtime_models.training.motion.lips import LipClip, at_hops, held_out, read_lips
+from realtime_models.training.motion.phones import Phone
+from realtime_models.training.motion.retarget import rendered_lips, shown_aperture
+from realtime_models.training.motion.sound import RATE
+
+ROUNDED = {"OW1", "OW2", "UW", "W"}
+SPREAD = {"IY", "EH", "S"}
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A model and what is asked of it: curves at the time that they describe."""
+
+    model: MotionModel
+
+    def controls(self, samples: Samples) -> NDArray[np.float64]:
+        """float64 [hops, k], row i at (i + 1) * 10 ms: the look-ahead is taken out."""
+        shift = round(self.model.config.look_ahead_s * 100)
+        padded = np.pad(samples, (0, shift * 160))
+        x, _ = self.model.steps(padded, self.model.initial_state())
+        return x[shift:].astype(np.float64)
+
+    def aperture(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the renderer will show, float64 [hops], over face height."""
+        return shown_aperture(x, self.model.config.axes, rendered_lips())
+
+    def rounding(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+        axes = self.model.config.axes
+        return x[:, axes.index("mouthPucker")] - x[:, axes.index("mouthStretch")]
+
+
+def real_lips(
+    judge: Judge, clips: Sequence[LipClip], change: Callable[[Samples], Samples] = lambda s: s
+) -> dict[str, float]:
+    """Correlation of the shown with the tracked aperture, over clips."""
+    r, lags, gains = [], [], []
+    for clip in clips:
+        got = judge.aperture(judge.controls(change(clip.samples)))
+        real = at_hops(clip.geometry[:, :1], clip.fps, len(got))[:, 0].astype(np.float64)
+        r.append(correlation(got, real))
+        lags.append(best_lag(got, real) * 10)
+        gains.append(float(np.quantile(got, 0.95) / np.quantile(real, 0.95)))
+    return {
+        "clips": len(r), "r_mean": np.mean(r), "r_spread": np.std(r), "r_lowest": np.min(r),
+        "best_lag_ms": float(np.median(lags)), "gain": float(np.median(gains)),
+    }  # fmt: skip
+
+
+def spoken(judge: Judge, sounds: Sequence[tuple[Samples, list[Phone]]]) -> dict[str, float]:
+    """How well mouths tell phones apart."""
+    opened, closed, shut, rounded, spread = [], [], [], [], []
+    for samples, phones in sounds:
+        x = judge.controls(samples)
+        aperture, rounding = judge.aperture(x), judge.rounding(x)
+        a, b = open_and_closed(aperture, phones)
+        opened += a
+        closed += b
+        shut += closures(aperture, phones)
+        rounded += [at_phone(rounding, p) for p in phones if p.name in ROUNDED]
+        spread += [at_phone(rounding, p) for p in phones if p.name in SPREAD]
+    return {
+        "utterances": len(sounds), "auc_open_over_mbp": auc(opened, closed),
+        "mbp_closed": float(np.mean(shut)), "n_open": len(opened), "n_mbp": len(closed),
+        "auc_rounded_over_spread": auc(rounded, spread),
+        "open_aperture": float(np.median(opened)), "mbp_aperture": float(np.median(closed)),
+    }  # fmt: skip
+
+
+def at_rest(judge: Judge, speech: Samples, noise: Samples) -> dict[str, float]:
+    """Movement of the aperture where nobody speaks, as a share of its range in speech."""
+    speech = to_dbfs(speech, -26.0)
+    x = judge.aperture(judge.controls(speech))
+    span = float(np.quantile(x, 0.99) - np.quantile(x, 0.01))
+
+    def moves(quiet: Samples) -> tuple[float, float]:
+        heard = judge.aperture(judge.controls(np.concatenate([speech, quiet])))
+        after = heard[len(speech) // 160 + 50 :]
+        return float((np.quantile(after, 0.99) - np.quantile(after, 0.01)) / span), float(
+            np.quantile(after, 0.99) / span
+        )
+
+    out = {}
+    sounds = {"silence": np.zeros(10 * RATE, np.float32)}
+    for below in (20, 10):
+        sounds[f"office_noise_{below}_db_below"] = to_dbfs(noise[: 20 * RATE], -26.0 - below)
+    for name, sound in sounds.items():
+        out[f"motion_in_{name}"], out[f"opening_in_{name}"] = moves(sound)
+    return out
+
+
+def tick_ms(model: MotionModel) -> tuple[float, float]:
+    """p50 and p99 of a step of 40 ms of noise."""
+    samples = np.random.default_rng(0).normal(0, 0.1, 640).astype(np.float32)
+    state, times = model.initial_state(), []
+    for _ in range(600):
+        began = time.perf_counter()
+        _, state = model.step(samples, state)
+        times.append(1e3 * (time.perf_counter() - began))
+    return float(np.quantile(times[100:], 0.5)), float(np.quantile(times[100:], 0.99))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--said", type=Path, required=True)
+    parser.add_argument("--annotated", type=Path, required=True)
+    parser.add_argument("--pack", type=Path, required=True, help="motion.safetensors, motion.json")
+    parser.add_argument("--quick", action="store_true", help="without disturbances")
+    parser.add_argument("--write", action="store_true")
+    args = parser.parse_args()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    card = json.loads((args.pack / "motion.json").read_text())
+    config = MotionConfig.from_json(card["config"])
+    judge = Judge(MotionModel(config, load_file(args.pack / "motion.safetensors")))
+    annotations = read_annotations(args.annotated / "phones.json")
+    rng = np.random.default_rng(0)
+    noise = office_noise(args.data)[int(NOISE_FOR_TRAINING_S * RATE) :]
+
+    clips = [clip for clip in read_lips(args.data / "lips") if held_out(clip.name)]
+    figures: dict[str, dict[str, float]] = {"grid unseen clips": real_lips(judge, clips)}
+    figures["grid phones"] = spoken(
+        judge, [(c.samples, annotations[f"grid/{c.name}"]) for c in clips]
+    )
+    if not args.quick:
+        some = clips[::3]
+        changes: dict[str, Callable[[Samples], Samples]] = {
+            "-40 dBFS": lambda s: to_dbfs(s, -40.0), "-6 dBFS": lambda s: to_dbfs(s, -6.0),
+            "office 20 dB": lambda s: mix(s, noise, 20, rng),
+            "office 10 dB": lambda s: mix(s, noise, 10, rng),
+            "telephone": lambda s: telephone(s, rng), "opus 16k": lambda s: opus(s, 16000),
+        }  # fmt: skip
+        for name, change in changes.items():
+            figures[f"grid, {name}"] = real_lips(judge, some, change)
+
+    lj = [(u.samples, u.phones) for u in lj_speech(args.data)
+          if unseen(u.name.replace("/", "/linda/"))]  # fmt: skip
+    figures["LJ unseen clips"] = spoken(judge, lj)
+    figures["speechocean unseen speakers"] = spoken(
+        judge, [(u.samples, annotations[u.name]) for u in ocean(args.data) if unseen(u.name)]
+    )
+    voices: dict[str, list[tuple[Samples, list[Phone]]]] = {}
+    for u in said(args.said):
+        if unseen(u.name):
+            voice = u.name.split("/")[1]
+            key = "slt" if "slt" in voice else voice.split("+")[0].replace("espeak-en-us", "en m7")
+            voices.setdefault(key, []).append((u.samples, u.phones))
+    for voice, sounds in voices.items():
+        figures[f"unseen voice {voice}"] = spoken(judge, sounds[:40])
+    figures["rest"] = at_rest(judge, np.concatenate([s for s, _ in lj[:3]]), noise)
+    p50, p99 = tick_ms(judge.model)
+    figures["time"] = {"tick_ms_p50": p50, "tick_ms_p99": p99}
+
+    figures = {k: {n: round(float(v), 4) for n, v in f.items()} for k, f in figures.items()}
+    for name, values in figures.items():
+        log.info("%-28s %s", name, "  ".join(f"{k} {v:g}" for k, v in values.items()))
+    if args.write:
+        card["figures"] = figures
+        (args.pack / "motion.json").write_text(json.dumps(card, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

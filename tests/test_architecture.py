@@ -1,0 +1,70 @@
+"""Imports point one way: server -> stream -> realtime_models; heavy things stay in their rooms."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Folder -> what its modules may not import, by first name or dotted prefix.
+FORBIDDEN = {
+    "realtime_models": (
+        "stream", "server", "asyncio", "threading", "socket", "av", "aiortc", "starlette", "uvicorn",
+    ),
+    "stream": ("server", "torch", "openvino", "aiortc", "starlette", "uvicorn", "http"),
+    "server": ("torch", "openvino", "benchmarks"),
+}  # fmt: skip
+TRAINING = "realtime_models/training"
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path} imports relatively"
+            found.add(node.module)
+    return found
+
+
+def modules(folder: str) -> list[Path]:
+    paths = sorted((ROOT / folder).rglob("*.py"))
+    assert paths
+    return paths
+
+
+def hits(names: set[str], forbidden: tuple[str, ...]) -> list[str]:
+    return [n for n in names if any(n == f or n.startswith(f + ".") for f in forbidden)]
+
+
+@pytest.mark.parametrize("folder", FORBIDDEN)
+def test_arrows_point_one_way(folder: str) -> None:
+    for path in modules(folder):
+        if not path.is_relative_to(ROOT / TRAINING):
+            assert not hits(imports(path), FORBIDDEN[folder]), path
+
+
+def test_nothing_that_runs_imports_training() -> None:
+    for folder in FORBIDDEN:
+        for path in modules(folder):
+            if not path.is_relative_to(ROOT / TRAINING):
+                assert not hits(imports(path), ("realtime_models.training",)), path
+
+
+def test_torch_is_imported_in_named_files_only() -> None:
+    allowed = {"realtime_models/stylegan2.py", "realtime_models/decoders/eager.py"}
+    for path in modules("realtime_models"):
+        name = path.relative_to(ROOT).as_posix()
+        if name not in allowed and not name.startswith(TRAINING):
+            assert not hits(imports(path), ("torch",)), name
+
+
+def test_the_command_line_starts_without_torch() -> None:
+    code = "import sys, server.__main__, server.run; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

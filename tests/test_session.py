@@ -1,0 +1,196 @@
+"""A session under load, at its end, when cancelled, when a stage fails."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import AsyncIterator
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from realtime_models.avatar import Avatar
+from realtime_models.avatar_pack import AvatarPack
+from realtime_models.motion import MotionModel
+from stream.engine import Engine, EngineFull
+from stream.messages import AudioChunk, Frame
+from stream.performance import Settings
+from stream.session import Session
+from stream.timeline import Timeline
+from tests.aio import run
+from tests.voice import speech
+
+
+class FakeDecoder:
+    """Writes the number of the call into the pixels; as slow or broken as asked for."""
+
+    description = "fake"
+
+    def __init__(self, seconds: float = 0.0, fail_at: int | None = None) -> None:
+        self.calls, self._seconds, self._fail_at = 0, seconds, fail_at
+
+    def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+        self.calls += 1
+        if self.calls == self._fail_at:
+            raise RuntimeError("the decoder broke")
+        time.sleep(self._seconds)
+        return np.full((len(ws), 4, 4, 3), self.calls % 256, np.uint8)
+
+
+class Collect:
+    """A sink that keeps everything."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self.closed = 0
+
+    def send(self, frame: Frame) -> None:
+        self.frames.append(frame)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def make_engine(pack: AvatarPack, decoder: FakeDecoder, places: int = 2) -> Engine:
+    motion = MotionModel(pack.card.motion, pack.motion)
+    return Engine(Avatar(pack, decoder), motion, Timeline(25), places)
+
+
+async def voice(ticks: int, pause: float = 0.0, first: int = 0) -> AsyncIterator[AudioChunk]:
+    sound = speech(ticks / 25).reshape(ticks, 640)
+    for tick in range(ticks):
+        await asyncio.sleep(pause)
+        yield AudioChunk(first + tick, asyncio.get_running_loop().time(), sound[tick])
+
+
+def test_a_slow_decoder_hears_all_shows_the_newest_and_counts(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        engine, sink = make_engine(tiny_pack, FakeDecoder(0.03)), Collect()
+        session = Session(engine, voice(40, pause=0.004), sink, Settings("Ada"), seed=0)
+        await session.run()
+        ticks = [frame.tick for frame in sink.frames]
+        assert session.ticks_heard == 40
+        assert ticks == sorted(set(ticks)) and ticks[-1] == 39, "the newest is always shown"
+        assert len(ticks) < 40 and session.skipped == 40 - len(ticks)
+        assert session.meter.frames == len(ticks) and sink.closed == 1
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_without_load_every_tick_is_shown(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        engine, sink = make_engine(tiny_pack, FakeDecoder()), Collect()
+        session = Session(engine, voice(20, pause=0.02), sink, Settings("Ada"), seed=0)
+        await session.run()
+        assert [frame.tick for frame in sink.frames] == list(range(20))
+        assert session.skipped == 0 and 0 < session.meter.age(50) < 0.5
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_cancelling_is_a_normal_end(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        engine, sink = make_engine(tiny_pack, FakeDecoder(0.01)), Collect()
+        session = Session(engine, voice(200, pause=0.01), sink, Settings("Ada"), seed=0)
+        task = asyncio.create_task(session.run())
+        while not sink.frames:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert sink.frames and sink.closed == 1
+        await engine.aclose()
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_a_broken_decoder_ends_its_session_only(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        engine = make_engine(tiny_pack, FakeDecoder(fail_at=3))
+        bad, good = Collect(), Collect()
+        with pytest.raises(ExceptionGroup) as caught:
+            await Session(engine, voice(9, 0.01), bad, Settings("Ada"), seed=0).run()
+        assert caught.group_contains(RuntimeError, match="the decoder broke")
+        assert len(bad.frames) == 2 and bad.closed == 1
+        await Session(engine, voice(5, 0.01), good, Settings("Bo"), seed=0).run()
+        assert [frame.tick for frame in good.frames] == list(range(5))
+        await engine.aclose()
+
+    run(scene())
+
+
+class LatentDecoder(FakeDecoder):
+    """Writes a digest of the latent into the pixels, so that frames tell what moved them."""
+
+    def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+        digest = np.frombuffer(hashlib.sha256(ws.tobytes()).digest()[:12], np.uint8)
+        return np.broadcast_to(digest.reshape(1, 2, 2, 3), (len(ws), 2, 2, 3)).copy()
+
+
+def test_two_sessions_share_an_engine_and_nothing_else(tiny_pack: AvatarPack) -> None:
+    """Every frame of a session is the same whether or not another one talks beside it."""
+
+    async def scene(count: int) -> list[list[bytes]]:
+        engine = make_engine(tiny_pack, LatentDecoder())
+        sinks = [Collect() for _ in range(count)]
+        async with asyncio.TaskGroup() as group:
+            for number, sink in enumerate(sinks):
+                settings = Settings(("Ada", "Bo")[number])
+                session = Session(engine, voice(15, 0.02), sink, settings, seed=number)
+                group.create_task(session.run())
+        await engine.aclose()
+        return [[frame.rgb.tobytes() for frame in sink.frames] for sink in sinks]
+
+    (alone,) = run(scene(1))
+    beside, other = run(scene(2))
+    assert len(set(alone)) == 15 and beside == alone
+    assert not set(other) & set(alone)
+
+
+def test_a_jump_of_the_tick_begins_afresh(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        async def with_gap() -> AsyncIterator[AudioChunk]:
+            async for chunk in voice(5):
+                yield chunk
+            async for chunk in voice(5, first=100):
+                yield chunk
+
+        engine, sink = make_engine(tiny_pack, FakeDecoder()), Collect()
+        session = Session(engine, with_gap(), sink, Settings("Ada"), seed=0)
+        before = session._performance
+        await session.run()
+        assert session._performance is not before and session.ticks_heard == 10
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_places_are_counted(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        engine = make_engine(tiny_pack, FakeDecoder(), places=1)
+        engine.admit()
+        with pytest.raises(EngineFull, match="all 1 places are taken"):
+            engine.admit()
+        engine.release()
+        engine.admit()
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_warm_up_uses_the_threads_that_will_work(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        decoder = FakeDecoder()
+        engine = make_engine(tiny_pack, decoder)
+        assert not engine.ready
+        await engine.warm_up()
+        assert engine.ready and decoder.calls > 0
+        await engine.aclose()
+        assert not engine.ready
+
+    run(scene())

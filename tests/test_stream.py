@@ -1,0 +1,173 @@
+"""Timeline, ticks, the slot of one, the voice gate, life and the performance."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+import pytest
+
+from realtime_models.avatar_pack import AvatarPack
+from realtime_models.basis import Basis
+from realtime_models.life import life
+from realtime_models.motion import MotionModel
+from stream.latest import Latest
+from stream.messages import AudioChunk
+from stream.performance import Performance, Settings
+from stream.ticks import TickCutter
+from stream.timeline import SAMPLE_RATE, Timeline
+from stream.voice_gate import VoiceGate
+from tests.aio import run
+from tests.voice import speech
+
+
+def test_ticks_cover_every_sample_at_any_rate() -> None:
+    for fps in (24, 25, 30, 60):
+        timeline = Timeline(fps)
+        assert timeline.first_sample(fps) == SAMPLE_RATE
+        assert timeline.pts(fps) == 90_000
+    with pytest.raises(ValueError, match="fps is 0, expected 1 to 60"):
+        Timeline(0)
+
+
+@pytest.mark.parametrize("fps", [25, 30])
+def test_any_cutting_gives_the_same_chunks(fps: int) -> None:
+    timeline, rng = Timeline(fps), np.random.default_rng(0)
+    sound = rng.standard_normal(SAMPLE_RATE).astype(np.float32)
+    cutter, chunks, position = TickCutter(timeline), [], 0
+    while position < len(sound):
+        part = sound[position : position + int(rng.integers(1, 700))]
+        chunks += cutter.push(part, position, float(position))
+        position += len(part)
+    assert [chunk.tick for chunk in chunks] == list(range(fps))
+    np.testing.assert_array_equal(np.concatenate([c.samples for c in chunks]), sound)
+    for chunk in chunks:  # born when its last sample arrived
+        assert chunk.born < timeline.first_sample(chunk.tick + 1)
+
+
+def cut(parts: list[tuple[int, int]]) -> list[AudioChunk]:
+    """Chunks of ones at 25 fps (640 samples a tick) from (position, length) parts."""
+    cutter = TickCutter(Timeline(25))
+    return [c for p, n in parts for c in cutter.push(np.ones(n, np.float32), p, 0.0)]
+
+
+def test_a_short_gap_becomes_silence() -> None:
+    chunks = cut([(0, 640), (960, 960)])
+    assert [chunk.tick for chunk in chunks] == [0, 1, 2]
+    assert chunks[1].samples.sum() == 320 and not chunks[1].samples[:320].any()
+
+
+def test_after_a_long_gap_the_tick_jumps() -> None:
+    chunks = cut([(0, 700), (64_100, 2000)])
+    assert [chunk.tick for chunk in chunks] == [0, 101, 102]
+    assert all(chunk.samples.all() and len(chunk.samples) == 640 for chunk in chunks)
+
+
+def test_repeated_samples_are_heard_once() -> None:
+    assert [chunk.tick for chunk in cut([(0, 640), (0, 640), (320, 640)])] == [0]
+
+
+def test_the_last_tick_is_filled_with_silence() -> None:
+    cutter = TickCutter(Timeline(25))
+    assert not list(cutter.push(np.ones(100, np.float32), 0, 0.0))
+    (last,) = cutter.flush(1.0)
+    assert last.samples.sum() == 100 and len(last.samples) == 640
+    assert not list(cutter.flush(2.0))
+
+
+def test_the_newest_value_wins_and_the_rest_are_counted() -> None:
+    async def scene() -> None:
+        slot: Latest[int] = Latest()
+        for value in range(5):
+            slot.put(value)
+        assert await anext(slot) == 4 and slot.skipped == 4
+        waiting = asyncio.ensure_future(anext(slot))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        slot.put(5)
+        assert await waiting == 5
+        slot.put(6)
+        slot.close()
+        assert [value async for value in slot] == [6]
+        assert [value async for value in slot] == []
+
+    run(scene())
+
+
+def test_a_cancelled_wait_loses_nothing() -> None:
+    async def scene() -> None:
+        slot: Latest[int] = Latest()
+        waiting = asyncio.ensure_future(anext(slot))  # type: ignore[arg-type]
+        await asyncio.sleep(0)
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+        slot.put(1)
+        assert await anext(slot) == 1
+
+    run(scene())
+
+
+def gate_over(sound: np.ndarray) -> np.ndarray:
+    gate = VoiceGate()
+    return np.array([gate.step(tick) for tick in sound.reshape(-1, 640)])
+
+
+def test_the_gate_opens_with_the_voice_and_closes_after_it() -> None:
+    silence, voice = np.zeros(SAMPLE_RATE, np.float32), speech(2.0)
+    opened = gate_over(np.concatenate([silence, voice, silence]))
+    assert not opened[:25].any()
+    assert opened[26:75].min() == 1.0, "the mouth may move from the second tick of the voice on"
+    assert not opened[-8:].any() and opened[76] == 1.0, "plosives do not close it"
+
+
+def test_steady_noise_keeps_the_gate_shut() -> None:
+    noise = np.random.default_rng(0).standard_normal(10 * SAMPLE_RATE).astype(np.float32) * 0.01
+    assert gate_over(noise)[100:].mean() < 0.05
+
+
+def test_life_is_a_function_of_time_and_seed() -> None:
+    assert life(12.34, 5) == life(12.34, 5) != life(12.34, 6)
+    blink = np.array([life(t / 50, 1)["eyeBlink"] for t in range(50 * 120)])
+    closings = ((blink[1:] > 0.5) & (blink[:-1] <= 0.5)).sum()
+    assert 25 <= closings <= 45, "15 blinks a minute and some doubles"
+    assert blink.max() > 0.9 and np.mean(blink == 0) > 0.8
+    yaw = np.array([life(t / 25, 1)["headYaw"] for t in range(25 * 120)])
+    assert 1.0 < np.abs(yaw).max() < 4.0 and np.abs(np.diff(yaw)).max() < 0.2
+
+
+@pytest.fixture
+def performance(tiny_pack: AvatarPack) -> Performance:
+    card = tiny_pack.card
+    model = MotionModel(card.motion, tiny_pack.motion)
+    return Performance(model, Basis(card.axes, tiny_pack.generator["basis"]), seed=1)
+
+
+def test_still_moves_nothing_but_lips(performance: Performance, tiny_pack: AvatarPack) -> None:
+    settings = Settings("Ada", life=0.0)
+    lips = {i for i, a in enumerate(tiny_pack.card.axes) if a.name in tiny_pack.card.motion.axes}
+    for tick, samples in enumerate(speech(2.0).reshape(-1, 640)):
+        x = performance.step(samples, tick / 25, settings)
+        assert set(np.flatnonzero(x)) <= lips
+    assert x.any()
+
+
+def test_in_digital_silence_the_lips_rest_exactly(performance: Performance) -> None:
+    settings = Settings("Ada", life=0.0)
+    for _ in range(50):
+        assert not performance.step(np.zeros(640, np.float32), 0.0, settings).any()
+
+
+def test_expressions_add_and_everything_stays_in_range(
+    performance: Performance, tiny_pack: AvatarPack
+) -> None:
+    names = [axis.name for axis in tiny_pack.card.axes]
+    settings = Settings("Ada", expression={"mouthSmile": 0.4, "jawOpen": 7.0}, life=0.0)
+    x = performance.step(np.zeros(640, np.float32), 0.0, settings)
+    assert x[names.index("mouthSmile")] == np.float32(0.4)
+    assert x[names.index("jawOpen")] == 1.0
+
+
+def test_broken_samples_do_no_harm(performance: Performance) -> None:
+    broken = np.full(640, np.nan, np.float32)
+    broken[::2] = np.inf
+    for samples in (broken, speech(1.0)[:640] * 1e6):
+        assert np.isfinite(performance.step(samples, 0.0, Settings("Ada"))).all()
