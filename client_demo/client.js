@@ -490,7 +490,7 @@ const phaseIs = (phase) => document.body.dataset.phase === phase;
 
 function addSlider(label, most, start, onInput) {
   const range = element('input', { type: 'range', min: 0, max: most, step: 1, value: start });
-  const output = element('output');
+  const output = element('output', { ariaHidden: 'true' }); // the slider says its value itself
   const show = () => {
     output.textContent = `${range.value} %`;
     range.setAttribute('aria-valuetext', `${range.value} percent`);
@@ -499,7 +499,10 @@ function addSlider(label, most, start, onInput) {
   const apply = () => { show(); onInput(range.value / 100); };
   range.addEventListener('input', apply);
   page.neutral.addEventListener('click', () => { range.value = start; apply(); });
-  page.sliders.append(element('label', {}, element('span', { textContent: label }), output, range));
+  // The output stays outside: it is labelable, and a label names only its first such child.
+  page.sliders.append(element(
+    'div', {}, element('label', {}, element('span', { textContent: label }), range), output,
+  ));
   show();
 }
 
@@ -703,12 +706,13 @@ async function begin() {
 }
 
 async function beginOrSay() {
+  const insecure = !navigator.mediaDevices?.getUserMedia; // the first thing to fix, so told first
   try {
     await begin();
-    if (!navigator.mediaDevices?.getUserMedia) throw new Trouble('insecure');
+    if (insecure) throw new Trouble('insecure');
   } catch (error) {
     if (!(error instanceof Trouble)) throw error;
-    showTrouble(error);
+    showTrouble(insecure ? new Trouble('insecure') : error);
   }
 }
 

@@ -32,7 +32,7 @@ def read_voice(path: Path, rate: int) -> Iterator[NDArray[np.float32]]:
     try:
         container = av.open(str(path))
     except (OSError, av.FFmpegError) as error:
-        raise MediaError(f"{path} cannot be read as audio or video: {error}") from None
+        raise MediaError(f"{path} cannot be read as audio or video: {error.strerror}") from None
     with container:
         if not container.streams.audio:
             raise MediaError(f"{path} has no audio track, expected a file with speech")
@@ -48,7 +48,7 @@ def read_voice(path: Path, rate: int) -> Iterator[NDArray[np.float32]]:
                 yield block.to_ndarray()[0]
         except av.FFmpegError as error:
             if not heard:
-                raise MediaError(f"{path} cannot be decoded: {error}") from None
+                raise MediaError(f"{path} cannot be decoded: {error.strerror}") from None
             # A truncated file: what was readable is used, as players do.
     if not heard:
         raise MediaError(f"{path} has an audio track without sound in it")
@@ -103,7 +103,7 @@ class VideoFile:
         try:
             self._container = av.open(str(self._partial), "w", options={"movflags": "+faststart"})
         except (OSError, av.FFmpegError) as error:
-            raise MediaError(f"{path} cannot be written: {error}") from None
+            raise MediaError(f"{path} cannot be written: {error.strerror}") from None
         self._video: VideoStream = self._container.add_stream("libx264", rate=timeline.fps)
         self._video.width = self._video.height = size
         self._video.pix_fmt = "yuv420p"

@@ -40,7 +40,7 @@ def labels(phones: Sequence[Phone], hops: int) -> NDArray[np.int64]:
     times = (np.arange(hops) + 1) * 0.01 - 0.0125
     stops = np.array([phone.stop for phone in phones])
     at = np.searchsorted(stops, times, side="right").clip(0, len(phones) - 1)
-    return np.array([INDEX[phone.name] for phone in phones])[at]
+    return np.asarray(np.array([INDEX[phone.name] for phone in phones])[at], np.int64)
 
 
 def align(

@@ -160,7 +160,7 @@ def _learn(
 
 def _prior(examples: Sequence[tuple[Mel, NDArray[np.int64]]]) -> NDArray[np.float32]:
     counts = np.bincount(np.concatenate([y for _, y in examples]), minlength=len(PHONES)) + 50.0
-    return np.log(counts / counts.sum()).astype(np.float32)
+    return np.asarray(np.log(counts / counts.sum()), np.float32)
 
 
 @torch.inference_mode()

@@ -6,7 +6,7 @@ Everything takes a seeded generator: the same seed prepares the same data.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import av
@@ -16,6 +16,8 @@ from scipy.signal import fftconvolve
 
 from realtime_models.arrays import Samples
 from realtime_models.training.motion.sound import RATE
+
+Float64 = NDArray[np.float64]
 
 Curves = NDArray[np.float32]
 """float32 [hops, n]: values of axes, or weights of them, once per 10 ms."""
@@ -94,7 +96,7 @@ def opus(samples: Samples, bits_per_second: int) -> Samples:
             container.mux(packet)
     buffer.seek(0)
     resampler = av.AudioResampler(format="flt", layout="mono", rate=RATE)
-    with av.open(buffer) as container:
+    with av.open(buffer, "r") as container:
         parts = [p for f in container.decode(audio=0) for p in resampler.resample(f)]
     parts += resampler.resample(None)
     heard = np.concatenate([p.to_ndarray().ravel() for p in parts])
@@ -127,9 +129,9 @@ def disturb(samples: Samples, surroundings: Surroundings, rng: np.random.Generat
     if rng.random() < 0.7:
         samples = colour(samples, rng)
     if rng.random() < 0.3 and surroundings.rooms:
-        samples = room(samples, surroundings.rooms[rng.integers(len(surroundings.rooms))])
+        samples = room(samples, surroundings.rooms[int(rng.integers(len(surroundings.rooms)))])
     if rng.random() < 0.5 and surroundings.noises:
-        noise = surroundings.noises[rng.integers(len(surroundings.noises))]
+        noise = surroundings.noises[int(rng.integers(len(surroundings.noises)))]
         samples = mix(samples, noise, rng.uniform(8, 40), rng)
     if rng.random() < 0.15:
         samples = telephone(samples, rng)
@@ -141,9 +143,9 @@ def disturb(samples: Samples, surroundings: Surroundings, rng: np.random.Generat
     return samples
 
 
-def _filter(samples: Samples, gain) -> Samples:  # type: ignore[no-untyped-def]
+def _filter(samples: Samples, gain: Callable[[Float64], Float64]) -> Samples:
     spectrum = np.fft.rfft(samples)
-    hz = np.fft.rfftfreq(len(samples), 1 / RATE)
+    hz = np.asarray(np.fft.rfftfreq(len(samples), 1 / RATE), np.float64)
     return np.fft.irfft(spectrum * gain(hz), len(samples)).astype(np.float32)
 
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,14 +36,17 @@ class LipTracker:
     """Geometry of lips in pictures, by MediaPipe's face_landmarker.task."""
 
     def __init__(self, model: Path) -> None:
-        from mediapipe import Image, ImageFormat
-        from mediapipe.tasks.python import BaseOptions, vision
+        from mediapipe import Image, ImageFormat  # type: ignore[import-untyped]
+        from mediapipe.tasks.python import (  # type: ignore[import-untyped]
+            BaseOptions,
+            vision,
+        )
 
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(model)), num_faces=1
         )
         self._landmarker = vision.FaceLandmarker.create_from_options(options)
-        self._image = lambda rgb: Image(image_format=ImageFormat.SRGB, data=rgb)
+        self._image: Callable[[Rgb], Any] = partial(Image, ImageFormat.SRGB)
 
     def geometry(self, picture: Rgb) -> NDArray[np.float64] | None:
         """float64 [4] as in data/README.md: aperture, width, outer height, face height; or None."""
@@ -93,6 +98,7 @@ def fit(x: NDArray[np.float64], geometry: NDArray[np.float64]) -> dict[str, Any]
     widths = np.linalg.lstsq(design, width, rcond=None)[0]
     expected = np.interp(x[:, AT["jawOpen"]], JAW_TABLE, table)
     apertures = np.linalg.lstsq(design, aperture - expected, rcond=None)[0]
+    residual = aperture[alone] - np.interp(jaw, JAW_TABLE, table)
     return {
         "jaw_open": list(JAW_TABLE),
         "aperture": [round(float(v), 5) for v in table],
@@ -101,7 +107,7 @@ def fit(x: NDArray[np.float64], geometry: NDArray[np.float64]) -> dict[str, Any]
         "measured": {
             "renders": len(x),
             "of_jaw_alone": int(alone.sum()),
-            "jaw_alone_residual": round(float(np.std(aperture[alone] - np.interp(jaw, JAW_TABLE, table))), 5),
+            "jaw_alone_residual": round(float(np.std(residual)), 5),
             "width": {n: round(float(v), 4) for n, v in zip([*names, "rest"], widths, strict=True)},
             "aperture_beside_jaw": {
                 n: round(float(v), 4) for n, v in zip([*names, "rest"], apertures, strict=True)

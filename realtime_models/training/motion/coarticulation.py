@@ -63,6 +63,31 @@ def smooth(values: Float64, sigma_s: float = 0.018) -> Float64:
     return np.stack([np.convolve(padded[:, k], kernel, "valid") for k in range(values.shape[1])], 1)
 
 
+CLOSED_SHARE = {"M": 1.0, "B": 0.9, "P": 0.7}
+"""How much of the phone the lips stay closed: a P opens at its burst, its breath follows."""
+
+NARROW = {"F": 0.012, "V": 0.012}
+"""Aperture that the lower lip leaves at the teeth, over face height."""
+
+
+def close_lips(aperture: Float64, phones: Sequence[Phone], ramp_s: float = 0.05) -> Float64:
+    """The aperture, float64 [hops], with lips that do meet in M, B, P and nearly so in F, V.
+
+    A mean of pulls never quite reaches a shape; here lips must ("strict" targets in JALI, Edwards
+    et al. 2016). They come together and part over `ramp_s`, as a raised cosine.
+    """
+    t = (np.arange(len(aperture)) + 1) * 0.01
+    out = aperture.copy()
+    for phone in phones:
+        if phone.name in CLOSED_SHARE or phone.name in NARROW:
+            stop = phone.start + CLOSED_SHARE.get(phone.name, 0.9) * (phone.stop - phone.start)
+            away = np.maximum(phone.start - t, t - stop)  # seconds outside the closure
+            open_share = 0.5 - 0.5 * np.cos(np.pi * np.clip(away / ramp_s, 0.0, 1.0))
+            least = NARROW.get(phone.name, 0.0)
+            out = np.minimum(out, np.maximum(least, open_share * np.maximum(aperture, least)))
+    return out
+
+
 # --- what phones alone decide: axes that the tracker does not see in the actor's face -------------
 
 SHAPED = ("mouthClose", "mouthFunnel", "mouthSmile", "mouthUpperUp", "mouthLowerDown",
@@ -112,7 +137,8 @@ LIKE = {
 """Phones that GRID lacks or nearly lacks -> the one that looks most alike."""
 
 MINIMUM = {
-    "aperture": {"AA": 0.080, "AE": 0.070, "AO": 0.055, "AW1": 0.085, "AY1": 0.080, "AH": 0.050,
+    "aperture": {"AA": 0.095, "AE": 0.085, "AO": 0.065, "AW1": 0.095, "AY1": 0.095, "AH": 0.050,
+                 "AX": 0.035, "HH": 0.035,
                  "EH": 0.055, "OW1": 0.045, "OY1": 0.055, "UH": 0.028, "ER": 0.032},
     "pucker": {"UW": 0.5, "OW2": 0.5, "OW1": 0.3, "W": 0.65, "AO": 0.25, "OY1": 0.3, "UH": 0.3,
                "AW2": 0.4, "R": 0.25, "ER": 0.2, "SH": 0.2, "ZH": 0.2, "CH": 0.2, "JH": 0.2},
@@ -131,7 +157,6 @@ def fit_dominance(
     import torch
 
     torch.set_num_threads(1)
-
     n, most = len(sentences), max(len(s) for s in sentences)
     hops = min(len(w) for w in wanted)
     index = np.zeros((n, most), np.int64)
@@ -169,9 +194,9 @@ def fit_dominance(
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
-    strength, before, after = (other.detach().double().exp().numpy() for other in others)
-    spans = [np.clip(0.05 * span, 0.015, 0.15) for span in (before, after)]
-    table = Dominance(target.detach().double().numpy(), strength, *spans)
+    pulls, ahead, behind = (other.detach().double().exp().numpy() for other in others)
+    spans = [np.clip(0.05 * span, 0.015, 0.15) for span in (ahead, behind)]
+    table = Dominance(target.detach().double().numpy(), pulls, *spans)
     seen = {phone.name for sentence in sentences for phone in sentence}
     return _completed(table, seen)
 
@@ -190,6 +215,8 @@ def _completed(table: Dominance, seen: set[str]) -> Dominance:
             for name, value in values.items():
                 target[INDEX[name], k] = choose(target[INDEX[name], k], value)
     # Lips that must meet do so in a short M too.
+    opened = [INDEX[name] for name in ("AA", "AE", "AO", "AW1", "AY1")]
+    table.strength[opened, 0] = np.maximum(table.strength[opened, 0], 2.0)
     closed = [INDEX[name] for name in ("M", "B", "P")]
     table.strength[closed, 0] = np.maximum(table.strength[closed, 0], 6.0)
     return Dominance(*parts)

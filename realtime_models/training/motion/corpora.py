@@ -15,6 +15,7 @@ from realtime_models.arrays import Samples
 from realtime_models.training.motion.annotate import lj_speech, ocean, said
 from realtime_models.training.motion.coarticulation import (
     Dominance,
+    close_lips,
     curves,
     shape_table,
     smooth,
@@ -99,6 +100,7 @@ def phone_scenes(
         phones = utterance.phones or annotations[utterance.name]
         hops = len(utterance.samples) // 160
         wanted = smooth(curves(phones, hops, table))
+        wanted[:, 0] = close_lips(wanted[:, 0], phones)
         x = compose(wanted, smooth(curves(phones, hops, shapes)), lips)
         name = (
             utterance.name
@@ -113,7 +115,7 @@ def office_noise(data: Path) -> Samples:
 
 
 def rest_scenes(data: Path, rng: np.random.Generator, count: int = 60) -> Iterator[Scene]:
-    """Sounds that no mouth makes in speech, 10 s each: noise, hum, typing, music, breath, laughter."""
+    """Sounds that are not speech, 10 s each: noise, hum, typing, music, breath, laughter."""
     office = office_noise(data)[: int(NOISE_FOR_TRAINING_S * RATE)]
     breath = [
         read_sound(path)

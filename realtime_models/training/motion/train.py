@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import math
 import time
 from pathlib import Path
 
@@ -114,7 +115,7 @@ def train(args: argparse.Namespace) -> None:
         # The rate falls as a cosine over the given time (Loshchilov and Hutter 2017).
         progress = min(1.0, seconds / budget)
         for group in optimiser.param_groups:
-            group["lr"] = args.rate * (0.02 + 0.98 * 0.5 * (1 + np.cos(np.pi * progress)))
+            group["lr"] = args.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
         features, targets, weights = crops.draw(args.batch, rng)
         loss = loss_of(network(features), targets, weights * axis_weight)
         optimiser.zero_grad()

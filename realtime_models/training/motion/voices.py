@@ -13,8 +13,10 @@ import sys
 import tempfile
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from realtime_models.arrays import Samples
 from realtime_models.training.motion.phones import Phone, clip_edges, from_arpabet, from_ipa
@@ -103,15 +105,15 @@ class _Event(ctypes.Structure):
 
 
 def _espeak_here(text: str, voice: str, rate: int, pitch: int, spread: int) -> Spoken:
-    import soxr
+    import soxr  # type: ignore[import-untyped]
 
     library = ctypes.CDLL("libespeak-ng.so.1")
     synchronous, phoneme_events, ipa, utf8 = 2, 1, 2, 1
     hz = library.espeak_Initialize(synchronous, 0, None, phoneme_events | ipa)
-    parts: list[np.ndarray] = []  # type: ignore[type-arg]
+    parts: list[NDArray[np.int16]] = []
     heard: list[tuple[float, str]] = []
 
-    def receive(wave, count, events) -> int:  # type: ignore[no-untyped-def]
+    def receive(wave: Any, count: int, events: Any) -> int:
         if wave and count:
             parts.append(np.ctypeslib.as_array(wave, (count,)).copy())
         i = 0

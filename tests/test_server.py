@@ -1,0 +1,308 @@
+"""Real aiortc peers through the real application, over loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import av
+import httpx
+import numpy as np
+import pytest
+from aiortc import RTCPeerConnection
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+
+from realtime_models.avatar import Avatar
+from realtime_models.avatar_pack import AvatarPack
+from realtime_models.decoders.openvino import OpenVinoDecoder
+from realtime_models.motion import MotionModel
+from server.config import ConfigError, IceServer, ServerConfig, parse_ice_server
+from server.tracks import VoiceTrack, set_audio_prefetch, voice_delay
+from stream.engine import Engine
+from stream.timeline import Timeline
+from tests.aio import run
+from tests.peers import Caller, serving
+from tests.voice import speech
+
+VOICE = speech(4.0, 48000)
+SILENCE = np.zeros(48000, np.float32)
+
+
+def make_engine(pack: AvatarPack, places: int = 2) -> Engine:
+    avatar = Avatar(pack, OpenVinoDecoder(pack))
+    return Engine(avatar, MotionModel(pack.card.motion, pack.motion), Timeline(25), places)
+
+
+def test_a_peer_sees_its_face_and_hears_its_voice(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        async with serving(make_engine(tiny_pack)) as port:
+            caller = Caller(VOICE)
+            socket = await caller.call(port, identity="Bo")
+            await caller.until_frames(50)
+            telemetry = [json.loads(await socket.recv()) for _ in range(2)][-1]
+            await socket.close()
+            await caller.aclose()
+        pts = [p for p, _, _ in caller.frames]
+        assert np.all(np.diff(pts) > 0) and np.median(np.diff(pts)) == 3600
+        assert caller.frames[0][2].shape == (32, 32, 3)
+        assert max(rms for _, rms in caller.voice) > 0.02, "the voice comes back"
+        assert telemetry["type"] == "telemetry" and telemetry["fps"] > 10
+        assert telemetry["age_ms"]["p95"] > 0 and telemetry["speaking"] is True
+
+    run(scene(), timeout=60)
+
+
+def test_lips_and_voice_leave_together(tiny_pack: AvatarPack) -> None:
+    """The voice waits for the measured age of the frames; at the receiver both onsets agree."""
+
+    async def scene() -> Caller:
+        async with serving(make_engine(tiny_pack)) as port:
+            caller = Caller(np.concatenate([SILENCE, SILENCE, VOICE]))
+            socket = await caller.call(port)
+            await socket.send(json.dumps({"type": "life", "strength": 0}))
+            await caller.until_frames(120)
+            await socket.close()
+            await caller.aclose()
+        return caller
+
+    caller = run(scene(), timeout=60)
+    heard = next(t for t, rms in caller.voice if rms > 0.02)
+    rest = caller.frames[30][2].astype(int)
+    moved = next(
+        t for _, t, rgb in caller.frames[30:] if np.abs(rgb.astype(int) - rest).mean() > 1.0
+    )
+    # The receiver holds four packets of sound (80 ms) and no picture; the mouth answers an onset
+    # within two ticks. What is left is the skew with which they were sent.
+    skew = heard - 0.08 - moved
+    assert -0.125 <= skew <= 0.045
+
+
+def test_two_peers_do_not_mix(tiny_pack: AvatarPack) -> None:
+    async def scene() -> tuple[Caller, Caller]:
+        async with serving(make_engine(tiny_pack)) as port:
+            talker, listener = Caller(VOICE), Caller(SILENCE)
+            sockets = [await talker.call(port, identity="Ada"), await listener.call(port, identity="Ada")]
+            for socket in sockets:
+                await socket.send(json.dumps({"type": "life", "strength": 0}))
+            await asyncio.gather(talker.until_frames(60), listener.until_frames(60))
+            for socket in sockets:
+                await socket.close()
+            await talker.aclose()
+            await listener.aclose()
+        return talker, listener
+
+    talker, listener = run(scene(), timeout=60)
+    motion = [
+        np.abs(np.diff([rgb.astype(int) for _, _, rgb in c.frames[20:]], axis=0)).mean()
+        for c in (talker, listener)
+    ]
+    assert motion[0] > 4 * motion[1], "only the one who talks moves"
+    assert max(rms for _, rms in listener.voice) < 0.005, "nobody hears the other"
+
+
+def test_control_messages(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        async with serving(make_engine(tiny_pack)) as port:
+            caller = Caller(SILENCE)
+            socket = await caller.call(port, identity="Ada")
+
+            async def refusal(message: object) -> str:
+                await socket.send(message if isinstance(message, str) else json.dumps(message))
+                while True:
+                    answer = json.loads(await socket.recv())
+                    if answer["type"] == "error":
+                        assert answer["code"] == "bad_request"
+                        return str(answer["message"])
+
+            assert "neither one of Ada, Bo" in await refusal({"type": "identity", "identity": "Eve"})
+            unknown = {"type": "expression", "values": {"wings": 1}}
+            assert "got the axes ['wings']" in await refusal(unknown)
+            assert "life is 9.0, expected 0 to 2" in await refusal({"type": "life", "strength": 9})
+            assert "Invalid value 'dance'" in await refusal({"type": "dance"})
+            assert "Input data was truncated" in await refusal("{")
+            await socket.send(json.dumps({"type": "life", "strength": 0}))
+            await caller.until_frames(30)
+            before = caller.frames[-1][2].astype(int)
+            await socket.send(json.dumps({"type": "identity", "identity": "Bo"}))
+            await caller.until_frames(len(caller.frames) + 15)
+            assert np.abs(caller.frames[-1][2] - before).mean() > 5, "another face"
+            await socket.close()
+            await caller.aclose()
+
+    run(scene(), timeout=60)
+
+
+def test_a_full_server_says_so_and_frees_the_place(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        async with serving(make_engine(tiny_pack, places=1)) as port:
+            first, second = Caller(SILENCE), Caller(SILENCE)
+            socket = await first.call(port)
+            offer = {"type": "offer", "sdp": await second.offer()}
+            async with connect(f"ws://127.0.0.1:{port}/ws") as refused:
+                await refused.send(json.dumps(offer))
+                answer = json.loads(await refused.recv())
+                assert answer["code"] == "full" and "all 1 places are taken" in answer["message"]
+            async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+                response = await http.post("/offer", json=offer)
+                assert response.status_code == 503
+                assert "all 1 places are taken" in response.json()["error"]
+                await socket.close()  # the page is closed: its place is free
+                await first.aclose()
+                async with asyncio.timeout(5):
+                    while (await http.get("/stats")).json()["sessions"]:
+                        await asyncio.sleep(0.05)
+                response = await http.post("/offer", json=offer)
+                assert response.status_code == 200 and response.json()["type"] == "answer"
+                await second.accept(response.json()["sdp"])
+                await second.until_frames(10)
+            await second.aclose()
+
+    run(scene(), timeout=60)
+
+
+def test_a_vanished_peer_is_noticed(tiny_pack: AvatarPack) -> None:
+    """The connection dies without a word: no BYE, no closing socket."""
+
+    async def scene() -> None:
+        async with (
+            serving(make_engine(tiny_pack)) as port,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+        ):
+            caller = Caller(SILENCE)
+            offer = {"type": "offer", "sdp": await caller.offer()}
+            await caller.accept((await http.post("/offer", json=offer)).json()["sdp"])
+            await caller.until_frames(10)
+            await caller.aclose()
+            async with asyncio.timeout(40):
+                while (await http.get("/stats")).json()["sessions"]:
+                    await asyncio.sleep(0.1)
+
+    run(scene(), timeout=60)
+
+
+def test_shutdown_while_somebody_talks(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        caller = Caller(VOICE)
+        async with serving(make_engine(tiny_pack)) as port:
+            socket = await caller.call(port)
+            await caller.until_frames(10)
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await socket.recv()
+        await caller.aclose()
+
+    run(scene(), timeout=60)
+
+
+def test_bad_offers(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        async with (
+            serving(make_engine(tiny_pack)) as port,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+        ):
+
+            async def refused(status: int, content: bytes | str) -> str:
+                response = await http.post("/offer", content=content)
+                assert response.status_code == status, response.text
+                return str(response.json()["error"])
+
+            assert "no audio" in await refused(400, '{"type":"offer","sdp":"nonsense"}')
+            assert "missing required field `sdp`" in await refused(400, '{"type":"offer"}')
+            assert "Input data was truncated" in await refused(400, "{")
+            assert "larger than 65536 bytes" in await refused(413, b"x" * 70_000)
+            video_only = RTCPeerConnection()
+            video_only.addTransceiver("video", "recvonly")
+            await video_only.setLocalDescription(await video_only.createOffer())
+            sdp = video_only.localDescription.sdp
+            assert "no audio" in await refused(400, json.dumps({"type": "offer", "sdp": sdp}))
+            await video_only.close()
+            caller = Caller(SILENCE)
+            offer = {"type": "offer", "sdp": await caller.offer(), "identity": "Eve"}
+            assert "neither one of" in await refused(400, json.dumps(offer))
+            await caller.aclose()
+            assert (await http.get("/stats")).json()["sessions"] == []
+            assert (await http.get("/healthz")).json() == {"ready": True}
+
+    run(scene(), timeout=60)
+
+
+def test_strangers_are_kept_out(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        async with (
+            serving(make_engine(tiny_pack), token="sesame") as port,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+        ):
+            assert (await http.get("/stats")).status_code == 401
+            assert (await http.get("/stats?token=wrong")).status_code == 401
+            assert (await http.get("/stats?token=sesame")).status_code == 200
+            bearer = {"Authorization": "Bearer sesame"}
+            assert (await http.get("/config", headers=bearer)).status_code == 200
+            assert (await http.get("/")).status_code == 200, "the page itself tells what lacks"
+            for headers in ({"Origin": "https://evil.example"}, {"Host": "evil.example"}):
+                response = await http.get("/stats", headers={**bearer, **headers})
+                assert response.status_code == 403
+            own = {"Origin": f"http://127.0.0.1:{port}"}
+            assert (await http.get("/stats", headers={**bearer, **own})).status_code == 200
+            for address in ("/ws", "/ws?token=wrong"):
+                with pytest.raises(InvalidStatus):
+                    await connect(f"ws://127.0.0.1:{port}{address}")
+
+    run(scene(), timeout=60)
+
+
+def test_other_hosts_need_a_token() -> None:
+    with pytest.raises(ConfigError, match="needs --token"):
+        ServerConfig(host="0.0.0.0")
+    assert not ServerConfig(host="0.0.0.0", token="x").loopback
+    assert ServerConfig(host="::1").loopback and ServerConfig(host="localhost").loopback
+    with pytest.raises(ConfigError, match="belong together"):
+        ServerConfig(tls_cert=Path("x"))
+    with pytest.raises(ConfigError, match="expected a PEM file"):
+        ServerConfig(tls_cert=Path("nowhere.pem"), tls_key=Path("nowhere.key"))
+
+
+def test_ice_servers() -> None:
+    assert parse_ice_server("stun:h:3478") == IceServer("stun:h:3478")
+    assert parse_ice_server("turn:h:3478,me,secret") == IceServer("turn:h:3478", "me", "secret")
+    for bad in ("h:3478", "turn:h:3478", "stun:h,me,secret", ""):
+        with pytest.raises(ConfigError, match="expected stun:HOST"):
+            parse_ice_server(bad)
+
+
+def test_audio_prefetch_reaches_aiortc() -> None:
+    """aiortc has no setting for it: this fails when its private names change."""
+
+    async def scene() -> None:
+        pc = RTCPeerConnection()
+        receiver = pc.addTransceiver("audio").receiver
+        set_audio_prefetch(receiver, 1)
+        buffer = receiver._RTCRtpReceiver__jitter_buffer  # type: ignore[attr-defined]
+        assert buffer._prefetch == 1
+        assert "prefetch" in buffer.__init__.__code__.co_varnames
+        await pc.close()
+
+    run(scene())
+
+
+def test_the_voice_waits_as_long_as_its_frames() -> None:
+    timeline = Timeline(25)
+    assert voice_delay(0.03, 0.02, timeline) == pytest.approx(0.03 + 0.02 + 0.02 - 0.02)
+
+    async def scene() -> None:
+        wanted = 0.06
+        track = VoiceTrack(lambda: wanted)
+        loop = asyncio.get_running_loop()
+        packet = av.AudioFrame(format="s16", layout="mono", samples=960)
+        begun = loop.time()
+        track.put(packet, begun)
+        assert await track.recv() is packet
+        assert 0.055 < loop.time() - begun < 0.12
+        wanted = 0.0
+        track.put(packet, loop.time())
+        await track.recv()
+        assert track.delay == pytest.approx(0.059), "a change is followed in small steps"
+        track.close()
+
+    run(scene())
