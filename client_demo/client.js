@@ -21,10 +21,9 @@ const SLIDERS = [
 
 const FIGURES = [
   ['fps', 'Frames per second', 'Pictures that this browser decoded in the last second.'],
-  ['age', 'Mic to face', 'From a sound reaching the server’s ear to the picture that shows it, here: '
-    + 'server age, the model’s look-ahead, the network there and back, the video buffer and '
-    + 'decoding, added up. Not in it: the microphone’s own buffer, the server’s receive buffer '
-    + 'and the screen; together often 50 to 100 ms more.'],
+  ['age', 'Mic to face', 'Added up from what can be measured: server age, the model’s look-ahead, the '
+    + 'network there and back, the video buffer and decoding. Not in it: the buffers of the '
+    + 'microphone, of the server’s receiver and of the screen, some 50 to 100 ms more.'],
   ['server', 'Server age', 'From the last sample of a tick to its frame leaving the server: '
     + 'half of the frames are at most this old, then 95 of 100.'],
   ['network', 'Network', 'Time of one round trip to the server, as ICE measures it.'],
@@ -114,6 +113,7 @@ function showTrouble(trouble) {
   page.troubleTitle.textContent = trouble.title;
   page.troubleHint.textContent = trouble.hint;
   page.trouble.hidden = false;
+  page.trouble.scrollIntoView({ block: 'nearest' });
 }
 
 function hideTrouble() {

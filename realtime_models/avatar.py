@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from realtime_models.arrays import Control, Latent, Rgb
 from realtime_models.avatar_pack import AvatarPack
 from realtime_models.basis import Basis
@@ -28,7 +26,8 @@ class Avatar:
         names = self.card.identities
         for index, name in enumerate(names):
             if name.casefold() == identity.casefold():
-                return self._pack.generator["identities"][index]
+                anchor: Latent = self._pack.generator["identities"][index]
+                return anchor
         if identity.isascii() and identity.isdigit() and len(identity) <= 18:
             z = sample_z(self._pack, int(identity))
             return w_to_ws(self._pack, z_to_w(self._pack, z, self.card.truncation_psi))
@@ -38,4 +37,5 @@ class Avatar:
 
     def render(self, anchor: Latent, x: Control) -> Rgb:
         """One picture of the face at `anchor`, moved by x."""
-        return self.decoder.decode(self.basis.move(anchor, x)[None].astype(np.float32))[0]
+        picture: Rgb = self.decoder.decode(self.basis.move(anchor, x)[None])[0]
+        return picture

@@ -6,6 +6,8 @@ Z: z ~ N(0, I). W: the mapping network's output. W+: one w per layer. S: one sty
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,7 +15,7 @@ from realtime_models.arrays import Latent
 from realtime_models.avatar_pack import AvatarPack
 
 LRELU_SLOPE = 0.2
-LRELU_GAIN = np.float32(np.sqrt(2.0))
+LRELU_GAIN = math.sqrt(2.0)
 
 Array = NDArray[np.float32]
 
@@ -32,7 +34,7 @@ def z_to_w(pack: AvatarPack, z: Array, truncation_psi: float = 1.0) -> Array:
         weight = tensors[f"mapping.layers.{index}.weight"]
         x = x @ weight.T + tensors[f"mapping.layers.{index}.bias"]
         if index + 1 < count:
-            x = np.where(x > 0, x, x * np.float32(LRELU_SLOPE)) * LRELU_GAIN
+            x = np.where(x > 0, x, x * np.float32(LRELU_SLOPE)) * np.float32(LRELU_GAIN)
     w_avg = tensors["mapping.w_avg"]
     return (w_avg + np.float32(truncation_psi) * (x - w_avg)).astype(np.float32)
 

@@ -15,6 +15,7 @@ import math
 from dataclasses import dataclass
 from functools import cached_property
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -32,8 +33,7 @@ SILENT_POWER = 1e-12  # mean square of digital silence, -120 dBFS
 RELATIVE_FLOOR = 1e-6  # what lies 60 dB under the voice's level is inaudible and all the same
 
 
-@dataclass(frozen=True)
-class MelConfig:
+class MelConfig(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True):
     """What the features are made of.
 
     window, hop: samples. mels: bands between low_hz and high_hz, triangular, equal area.

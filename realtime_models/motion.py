@@ -7,11 +7,11 @@ which is an explicit value: in, out, never hidden in the model.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -21,8 +21,7 @@ from realtime_models.mel import MelConfig, MelState, log_mel, mel_initial_state
 from realtime_models.motion_lstm import Float32, LstmState, MotionLstm
 
 
-@dataclass(frozen=True)
-class MotionConfig:
+class MotionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All that is needed, beside the weights, to run a motion model; a pack's card holds it.
 
     look_ahead_s: seconds that x_t lies behind the newest sample heard. At a tick of 40 ms, 0.02
@@ -35,7 +34,7 @@ class MotionConfig:
     layers: int = 2
     look_ahead_s: float = 0.02
     sample_rate: int = 16000
-    mel: MelConfig = field(default_factory=MelConfig)
+    mel: MelConfig = msgspec.field(default_factory=MelConfig)
 
     def __post_init__(self) -> None:
         known = {axis.name for axis in FACE_AXES}
@@ -51,17 +50,12 @@ class MotionConfig:
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> MotionConfig:
         """The inverse of `to_json`. Raises ValueError for fields that do not exist or lack."""
-        try:
-            mel = MelConfig(**fields.get("mel", {}))
-            return cls(**{**fields, "axes": tuple(fields["axes"]), "mel": mel})
-        except (TypeError, KeyError) as error:
-            raise ValueError(
-                f"got motion fields {sorted(fields)}, expected those of MotionConfig: {error}"
-            ) from error
+        return msgspec.convert(fields, cls)
 
     def to_json(self) -> dict[str, Any]:
         """Plain numbers, strings, lists and dicts."""
-        return {**dataclasses.asdict(self), "axes": list(self.axes)}
+        fields: dict[str, Any] = msgspec.to_builtins(self)
+        return fields
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,4 +168,5 @@ class Generator(nn.Module):
         return torch.cat([moved, rest], dim=1)
 
     def forward(self, z: Tensor, x: Tensor, stop: int | None = None) -> Tensor:
-        return self.synthesis(self.latents(z, x), stop)
+        pictures: Tensor = self.synthesis(self.latents(z, x), stop)
+        return pictures

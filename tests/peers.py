@@ -53,12 +53,12 @@ class VoiceSender(MediaStreamTrack):
     def __init__(self, sound: NDArray[np.float32]) -> None:
         super().__init__()
         self._pcm = (sound * 32767).astype(np.int16)
-        self._sent, self._origin = 0, 0.0
+        self._sent, self.origin = 0, 0.0
 
     async def recv(self) -> av.AudioFrame:
         loop = asyncio.get_running_loop()
-        self._origin = self._origin or loop.time()
-        await asyncio.sleep(self._origin + self._sent * PACKET / RATE - loop.time())
+        self.origin = self.origin or loop.time()
+        await asyncio.sleep(self.origin + self._sent * PACKET / RATE - loop.time())
         pcm = np.zeros(PACKET, np.int16)
         part = self._pcm[self._sent * PACKET :][:PACKET]
         pcm[: len(part)] = part
@@ -74,7 +74,8 @@ class Caller:
 
     def __init__(self, sound: NDArray[np.float32]) -> None:
         self.pc = RTCPeerConnection()
-        self.pc.addTransceiver(VoiceSender(sound), "sendrecv")
+        self._sender = VoiceSender(sound)
+        self.pc.addTransceiver(self._sender, "sendrecv")
         self.pc.addTransceiver("video", "recvonly")
         self.frames: list[tuple[int, float, NDArray[np.uint8]]] = []
         self.voice: list[tuple[float, float]] = []
@@ -95,6 +96,11 @@ class Caller:
                 else:
                     samples = frame.to_ndarray().astype(np.float32) / 32768
                     self.voice.append((loop.time(), float(np.sqrt(np.mean(samples**2)))))
+
+    @property
+    def voice_origin(self) -> float:
+        """The loop's time at which the first packet was handed to the encoder."""
+        return self._sender.origin
 
     async def offer(self) -> str:
         await self.pc.setLocalDescription(await self.pc.createOffer())

@@ -244,7 +244,9 @@ def wait_live(page: Any) -> None:
 
 
 def wait_speaking(page: Any) -> None:
-    page.wait_for_selector("body[data-speaking]", timeout=1000 * (SPEAKS + SILENT) + 2000)
+    """Until the file's speech begins."""
+    page.wait_for_selector("body:not([data-speaking])", timeout=1000 * SPEAKS + 2000)
+    page.wait_for_selector("body[data-speaking]", timeout=1000 * SILENT + 2000)
 
 
 def wait_trouble(page: Any, words: str) -> str:
@@ -431,11 +433,12 @@ def test_screenshots(browser: Any, server: Server, scheme: str) -> None:
     with opened(browser, server.address, color_scheme=scheme) as page:
         page.click("#talk")
         wait_live(page)
+        page.mouse.move(0, 0)
         time.sleep(SPEAKS)
         for name, width, height in (("desktop", 1280, 960), ("phone", 390, 844)):
             page.set_viewport_size({"width": width, "height": height})
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
             wait_speaking(page)
-            time.sleep(1.0)
+            time.sleep(0.7)
             page.screenshot(path=folder / f"page-{name}-{scheme}.png")
             page.screenshot(path=folder / f"page-{name}-{scheme}-whole.png", full_page=True)

@@ -24,7 +24,9 @@ from tests.voice import speech
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def write_sound(path: Path, sound: NDArray[np.float32], rate: int, codec: str | None = None) -> Path:
+def write_sound(
+    path: Path, sound: NDArray[np.float32], rate: int, codec: str | None = None
+) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec or "pcm_s16le", rate=rate)
         stream.layout = "mono"  # type: ignore[union-attr]

@@ -25,15 +25,16 @@ def some_latents(pack: AvatarPack, count: int = 4) -> np.ndarray:
     axes = pack.card.axes
     moves = [{axes[i % len(axes)].name: axes[i % len(axes)].high} for i in range(count)]
     return np.stack(
-        [avatar.basis.move(avatar.anchor(str(i)), avatar.basis.control(m)) for i, m in enumerate(moves)]
+        [
+            avatar.basis.move(avatar.anchor(str(i)), avatar.basis.control(m))
+            for i, m in enumerate(moves)
+        ]
     ).astype(np.float32)
 
 
 @pytest.mark.parametrize("precision", ["f32", "bf16"])
 @pytest.mark.parametrize("name", ["tiny", DEFAULT_PACK])
-def test_openvino_shows_what_eager_shows(
-    tiny_pack: AvatarPack, name: str, precision: str
-) -> None:
+def test_openvino_shows_what_eager_shows(tiny_pack: AvatarPack, name: str, precision: str) -> None:
     pack = tiny_pack if name == "tiny" else load_pack(name)
     ws = some_latents(pack)
     truth = EagerDecoder(pack).decode(ws).astype(int)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+import msgspec
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -90,7 +89,7 @@ def test_controls_stay_in_the_range_of_their_axes() -> None:
 
 
 def test_digital_silence_comes_to_an_exact_rest() -> None:
-    config = replace(TINY, axes=("jawOpen", "mouthPucker"))
+    config = msgspec.structs.replace(TINY, axes=("jawOpen", "mouthPucker"))
     weights = tiny_weights(config)
     weights["input.mean"] = np.full(config.mel.mels, np.log(RELATIVE_FLOOR), np.float32)
     weights["output.bias"] = np.full(2, -6, np.float32)
@@ -106,9 +105,9 @@ def test_weights_that_do_not_fit_are_refused_with_one_sentence() -> None:
         MotionModel(TINY, missing)
     with pytest.raises(ValueError, match=r"got 'lstm.weight_hh_l1' of shape .* expected \(36, 9\)"):
         MotionModel(
-            replace(TINY, hidden=9),
+            msgspec.structs.replace(TINY, hidden=9),
             {
-                **tiny_weights(replace(TINY, hidden=9)),
+                **tiny_weights(msgspec.structs.replace(TINY, hidden=9)),
                 "lstm.weight_hh_l1": weights["lstm.weight_hh_l1"],
             },
         )
@@ -119,9 +118,9 @@ def test_weights_that_do_not_fit_are_refused_with_one_sentence() -> None:
 def test_the_configuration_survives_json_and_refuses_what_it_does_not_know() -> None:
     fields = TINY.to_json()
     assert MotionConfig.from_json(fields) == TINY
-    with pytest.raises(ValueError, match="expected those of MotionConfig"):
+    with pytest.raises(ValueError, match="unknown field"):
         MotionConfig.from_json({**fields, "colour": 1})
-    with pytest.raises(ValueError, match="expected those of MotionConfig"):
+    with pytest.raises(ValueError, match="unknown field"):
         MotionConfig.from_json({**fields, "mel": {"bands": 3}})
     with pytest.raises(ValueError, match="unknown axes"):
         MotionConfig.from_json({**fields, "axes": ["jawOpne"]})

@@ -83,7 +83,10 @@ def test_two_peers_do_not_mix(tiny_pack: AvatarPack) -> None:
     async def scene() -> tuple[Caller, Caller]:
         async with serving(make_engine(tiny_pack)) as port:
             talker, listener = Caller(VOICE), Caller(SILENCE)
-            sockets = [await talker.call(port, identity="Ada"), await listener.call(port, identity="Ada")]
+            sockets = [
+                await talker.call(port, identity="Ada"),
+                await listener.call(port, identity="Ada"),
+            ]
             for socket in sockets:
                 await socket.send(json.dumps({"type": "life", "strength": 0}))
             await asyncio.gather(talker.until_frames(60), listener.until_frames(60))
@@ -116,7 +119,9 @@ def test_control_messages(tiny_pack: AvatarPack) -> None:
                         assert answer["code"] == "bad_request"
                         return str(answer["message"])
 
-            assert "neither one of Ada, Bo" in await refusal({"type": "identity", "identity": "Eve"})
+            assert "neither one of Ada, Bo" in await refusal(
+                {"type": "identity", "identity": "Eve"}
+            )
             unknown = {"type": "expression", "values": {"wings": 1}}
             assert "got the axes ['wings']" in await refusal(unknown)
             assert "life is 9.0, expected 0 to 2" in await refusal({"type": "life", "strength": 9})

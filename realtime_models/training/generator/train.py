@@ -57,16 +57,22 @@ def keep_freed_memory() -> None:
         mallopt(-4, 0)  # M_MMAP_MAX: no large block outside of it
 
 
+def channels_last(module: nn.Module) -> None:
+    for parameter in module.parameters():
+        if parameter.dim() == 4:
+            parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+
+
 class Trainer:
     """The generator, its moving average, the optimisers and how far they came."""
 
     def __init__(self, config: GeneratorConfig, motion_layers: int, device: str) -> None:
         self.config, self.device = config, device
         self.generator = Generator(config, len(FACE_AXES), motion_layers)
-        self.generator.to(device).to(memory_format=torch.channels_last)
+        channels_last(self.generator.to(device))
         self.ema = copy.deepcopy(self.generator).requires_grad_(False)
         self.judges = losses.discriminators()
-        self.judges.to(device).to(memory_format=torch.channels_last)
+        channels_last(self.judges.to(device))
         self.stage, self.elapsed, self.steps = 0, 0.0, 0
         self.new_optimisers(1e-3, (0.9, 0.99))
 

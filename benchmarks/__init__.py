@@ -1,0 +1,1 @@
+"""Is it fast? Each module answers one question; its docstring names it."""
