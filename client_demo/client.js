@@ -8,8 +8,12 @@ const CONNECT_LIMIT = 15_000; // ms; ICE itself takes half a minute to give up
 const GATHER_LIMIT = 2_000; // ms; one dead STUN server must not hold the call back
 const QUIET_LIMIT = 6_000; // ms without telemetry (due twice a second): the server is gone
 const SILENT_HINT_AFTER = 6_000; // ms of digital silence from the microphone
+const LONGEST_HOLD = 250; // ms that a picture may wait for its voice
+const HOLD_STEP = 20; // ms a second; a face that slows down unnoticed
 const MAX_NEW_FACES = 4; // older ones leave the list
-const MIC = { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 };
+const MIC = {
+  echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1,
+};
 
 const SLIDERS = [
   { label: 'Smile', axes: ['mouthSmile'] },
@@ -21,9 +25,10 @@ const SLIDERS = [
 
 const FIGURES = [
   ['fps', 'Frames per second', 'Pictures that this browser decoded in the last second.'],
-  ['age', 'Mic to face', 'Added up from what can be measured: server age, the model’s look-ahead, the '
-    + 'network there and back, the video buffer and decoding. Not in it: the buffers of the '
-    + 'microphone, of the server’s receiver and of the screen, some 50 to 100 ms more.'],
+  ['age', 'Mic to face', 'Added up from what can be measured: server age, the model’s look-ahead, '
+    + 'the network there and back, the video buffer and decoding. Not in it: the buffers of the '
+    + 'microphone, of the server’s receiver and of the screen, some 50 to 100 ms more. While you '
+    + 'hear your voice, the browser holds the picture back to match it.'],
   ['server', 'Server age', 'From the last sample of a tick to its frame leaving the server: '
     + 'half of the frames are at most this old, then 95 of 100.'],
   ['network', 'Network', 'Time of one round trip to the server, as ICE measures it.'],
@@ -44,8 +49,8 @@ const WORDS = {
     + 'or start the server with --tls-cert and --tls-key.'],
   unsupported: ['This browser cannot make calls', 'It has no WebRTC. A current Chrome, Edge, '
     + 'Firefox or Safari does.'],
-  'no-mic': ['No microphone found', 'Plug one in, or switch it on in the system’s sound settings, '
-    + 'then press Talk.'],
+  'no-mic': ['No microphone found', 'Plug one in, or switch it on in the system’s sound '
+    + 'settings, then press Talk.'],
   'mic-refused': ['The microphone was refused', 'Allow it for this page (the icon beside the '
     + 'address), and in the system’s privacy settings, then press Talk.'],
   'mic-busy': ['The microphone does not start', 'Another program may be holding it. Close that, '
@@ -225,7 +230,8 @@ class Meter {
     this.#analyser.getFloatTimeDomainData(this.#samples);
     const power = this.#samples.reduce((sum, value) => sum + value * value, 0) / 1024;
     if (power > 1e-10) this.#heard = now;
-    const share = Math.min(1, Math.max(0, (10 * Math.log10(power + 1e-12) + 60) / 54)); // -60…-6 dB
+    const decibels = 10 * Math.log10(power + 1e-12);
+    const share = Math.min(1, Math.max(0, (decibels + 60) / 54)); // from -60 to -6 dBFS
     this.#shown = Math.max(share, this.#shown - 0.025); // rises at once, falls gently
     page.meterFill.style.transform = `scaleX(${this.#shown.toFixed(3)})`;
     if (now - this.#told > 250) this.#tell(now);
@@ -253,6 +259,16 @@ const timeout = (ms, code) => new Promise((_, reject) => {
   setTimeout(() => reject(new Trouble(code)), ms);
 });
 
+/** The answer with voice and face in streams of their own. Chromium holds every picture back for
+ * a sound of the same stream, by some 50 ms, even if nobody hears it: we do that ourselves, and
+ * only while somebody does. */
+function apart(sdp) {
+  const sections = sdp.split(/^(?=m=)/m);
+  const split = (part) => (part.startsWith('m=audio')
+    ? part.replace(/^a=msid:\S+/gm, 'a=msid:voice') : part);
+  return sections.map(split).join('');
+}
+
 function gathered(peer) {
   return new Promise((resolve) => {
     setTimeout(resolve, GATHER_LIMIT);
@@ -267,6 +283,8 @@ class Call {
   #socket;
   #peer;
   #sender;
+  #face;
+  #hold = 0;
   #on;
   #end;
   #answer = Promise.withResolvers?.() ?? withResolvers();
@@ -287,8 +305,18 @@ class Call {
     const voice = this.#peer.addTransceiver(track, { direction: 'sendrecv', streams: [mic] });
     this.#sender = voice.sender;
     const face = this.#peer.addTransceiver('video', { direction: 'recvonly' });
-    // A face wants to be new rather than smooth. The voice keeps its buffer: gaps are heard.
-    if ('jitterBufferTarget' in face.receiver) face.receiver.jitterBufferTarget = 0;
+    this.#face = face.receiver;
+    this.holdPicture(NaN);
+  }
+
+  /** Show every picture at once, or, while the voice is heard, hold pictures back until lips and
+   * voice meet. skew: ms by which the voice plays early; NaN while nobody hears it. */
+  holdPicture(skew) {
+    // The voice keeps its own buffer, always: gaps are heard.
+    if (!('jitterBufferTarget' in this.#face)) return;
+    const step = Math.max(-HOLD_STEP, Math.min(HOLD_STEP, -skew / 2));
+    this.#hold = Math.max(0, Math.min(LONGEST_HOLD, this.#hold + step)) || 0; // NaN: at once
+    this.#face.jitterBufferTarget = Math.round(this.#hold);
   }
 
   /** Resolves when media flows. Rejects with a Trouble. */
@@ -303,7 +331,7 @@ class Call {
     await Promise.all([socketOpen, complete]);
     this.send({ type: 'offer', sdp: this.#peer.localDescription.sdp, identity });
     const sdp = await Promise.race([this.#answer.promise, timeout(ANSWER_LIMIT, 'gone')]);
-    await this.#peer.setRemoteDescription({ type: 'answer', sdp });
+    await this.#peer.setRemoteDescription({ type: 'answer', sdp: apart(sdp) });
     await Promise.race([this.#connected.promise, timeout(CONNECT_LIMIT, 'ice')]);
     this.#isUp = true;
     this.#heard = performance.now();
@@ -464,7 +492,8 @@ const settings = { identity: '', expression: {}, life: 1 };
 function addFace(identity, label, isNew) {
   const radio = element('input', { type: 'radio', name: 'face', value: identity });
   radio.addEventListener('change', () => chooseFace(identity));
-  const chip = element('label', { className: 'chip' }, radio, element('span', { textContent: label }));
+  const name = element('span', { textContent: label });
+  const chip = element('label', { className: 'chip' }, radio, name);
   if (isNew) chip.dataset.isNew = '';
   page.newFace.before(chip);
   return radio;
@@ -541,14 +570,16 @@ function buildControls() {
 }
 
 async function changeMic() {
+  const current = talking;
   if (!mic) return;
   try {
-    const next = await openMic(page.mics.value);
+    const next = await askMic(page.mics.value, current.signal);
     await call?.replaceMic(next);
-    closeMic(mic);
-    useMic(next);
-  } catch (trouble) {
-    showTrouble(trouble);
+    closeMic(talking === current ? mic : next); // Stop may have come in between
+    if (talking === current) useMic(next);
+    hideTrouble();
+  } catch (error) {
+    if (error instanceof Trouble && error !== STOPPED) showTrouble(error);
   }
 }
 
@@ -559,11 +590,13 @@ function useMic(stream) {
 }
 
 function hearVoice() {
-  page.voice.muted = !page.hear.checked;
-  if (page.hear.checked) void page.voice.play().catch(() => {}); // there may be no voice yet
+  page.voice.muted = !page.hear.checked; // a muted voice still plays: nothing old piles up in it
+  if (page.hear.checked && page.voice.srcObject) page.voice.play().catch(() => {}); // or stopped
 }
 
 // ---- talking --------------------------------------------------------------------------------
+
+const STOPPED = new Trouble('lost'); // what a conversation ends with when its person says so
 
 let config = null;
 let talking = null; // the AbortController of the conversation, null when there is none
@@ -575,9 +608,10 @@ let telemetry = null;
 function onTrack({ track }) {
   const player = track.kind === 'video' ? page.face : page.voice;
   player.srcObject = new MediaStream([track]);
-  if (track.kind === 'audio') hearVoice();
-  player.play().catch(() => {
-    if (track.kind === 'video') showTrouble(new Trouble('playback'));
+  hearVoice();
+  player.play().catch((error) => {
+    const stoppedFirst = error.name === 'AbortError';
+    if (player === page.face && !stoppedFirst) showTrouble(new Trouble('playback'));
   });
 }
 
@@ -603,12 +637,13 @@ async function watchFigures(current) {
     const now = digest(await current.stats());
     if (call !== current) return;
     showFigures(now, before, telemetry, config.look_ahead_ms ?? 0);
+    current.holdPicture(page.hear.checked ? skewMs(now) : NaN);
     before = now;
   }, 1000);
   return () => clearInterval(timer);
 }
 
-/** One call from dialling to its end. Returns how long it lived, ms; throws what ended it. */
+/** One call from dialling to its end, which is always thrown. */
 async function callOnce(signal) {
   const current = call = new Call(config, mic, handlers);
   const onStop = () => current.close(signal.reason);
@@ -680,8 +715,6 @@ async function talk() {
     hangUp();
   }
 }
-
-const STOPPED = new Trouble('lost'); // what a conversation ends with when its person says so
 
 function stop(reason = STOPPED) {
   talking?.abort(reason);

@@ -35,10 +35,12 @@ def main() -> None:
     columns = []
     for seed, identity in enumerate(args.identities.split(",")):
         performance = Performance(model, avatar.basis, seed)
-        ticks = perform_file(performance, Timeline(FPS), args.speech, Settings(identity))
+        ticks = perform_file(performance, Timeline(FPS), args.speech, Settings())
         anchor = avatar.anchor(identity)
         count = round(args.seconds * FPS)
-        columns.append([avatar.render(anchor, x) for _, x in zip(range(count), ticks, strict=False)])
+        columns.append(
+            [avatar.render(anchor, x) for _, x in zip(range(count), ticks, strict=False)]
+        )
     frames = [Image.fromarray(np.hstack(row)) for row in zip(*columns, strict=True)]
     first, *rest = frames
     first.save(

@@ -121,12 +121,10 @@ def _timeline(args: argparse.Namespace) -> Timeline:
         raise UsageError(f"--{error}") from None
 
 
-def _perform(
-    args: argparse.Namespace, pack: AvatarPack, timeline: Timeline, identity: str
-) -> Iterator[Control]:
+def _perform(args: argparse.Namespace, pack: AvatarPack, timeline: Timeline) -> Iterator[Control]:
     basis = Basis(pack.card.axes, pack.generator["basis"])
     performance = Performance(MotionModel(pack.card.motion, pack.motion), basis, args.seed)
-    settings = Settings(identity, life=0.0 if args.still else 1.0)
+    settings = Settings(life=0.0 if args.still else 1.0)
     ticks = perform_file(performance, timeline, args.speech, settings)
     first = next(ticks)  # an unreadable file is told before any output is made
     total = round(voice_seconds(args.speech) * timeline.fps)
@@ -148,7 +146,7 @@ def _render(args: argparse.Namespace) -> None:
     except ValueError as error:
         raise UsageError(str(error)) from None
     voice = Blocks(read_voice(args.speech, OUTPUT_RATE))
-    controls = _perform(args, pack, timeline, identity)
+    controls = _perform(args, pack, timeline)
     with VideoFile(args.out, timeline, pack.card.generator.resolution) as video:
         for tick, x in enumerate(controls):
             begin = tick * OUTPUT_RATE // timeline.fps
@@ -164,7 +162,7 @@ def _motion(args: argparse.Namespace) -> None:
     timeline = _timeline(args)
     pack = load_pack(args.avatar)
     card = pack.card
-    rows = np.stack(list(_perform(args, pack, timeline, card.identities[0])))
+    rows = np.stack(list(_perform(args, pack, timeline)))
     names = [axis.name for axis in card.axes]
     times = [timeline.seconds(tick) for tick in range(len(rows))]
     partial = args.out.with_name(f".{args.out.name}.partial")

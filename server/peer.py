@@ -11,10 +11,10 @@ from typing import Any
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 
+from realtime_models.arrays import Latent
 from server.config import ServerConfig
 from server.tracks import FaceTrack, VoiceTrack, set_audio_prefetch, voice_chunks, voice_delay
 from stream.engine import Engine
-from stream.performance import Settings
 from stream.session import Session
 
 logger = logging.getLogger(__name__)
@@ -29,19 +29,25 @@ class BadRequest(ValueError):
 class Peer:
     """Made from an offer by `connect`; then `run` until it ends. `id` is its secret name."""
 
-    def __init__(self, engine: Engine, config: ServerConfig, settings: Settings) -> None:
+    def __init__(self, engine: Engine, config: ServerConfig, anchor: Latent) -> None:
         self.id = secrets.token_urlsafe(16)
         self.name = self.id[:6]  # for logs
         self._engine = engine
         self._prefetch = config.audio_prefetch
         servers = [RTCIceServer(s.urls, s.username, s.credential) for s in config.ice_servers]
         self._pc = RTCPeerConnection(RTCConfiguration(servers))
-        self._settings = settings
+        self._anchor = anchor
         self._face = FaceTrack(engine.timeline)
         self._voice = VoiceTrack(self._wanted_delay)
         self._connected, self._gone = asyncio.Event(), asyncio.Event()
         self._session: Session | None = None
         self._pc.on("connectionstatechange", self._on_state)
+
+    @property
+    def session(self) -> Session:
+        """Its session, from a successful `connect` on."""
+        assert self._session is not None
+        return self._session
 
     def _on_state(self) -> None:
         state = self._pc.connectionState
@@ -51,8 +57,7 @@ class Peer:
             self._gone.set()
 
     def _wanted_delay(self) -> float:
-        assert self._session is not None
-        age = self._session.meter.age(50)
+        age = self.session.meter.age(50)
         engine = self._engine
         return voice_delay(age, engine.motion.config.look_ahead_s, engine.timeline)
 
@@ -76,7 +81,7 @@ class Peer:
         await self._pc.setLocalDescription(await self._pc.createAnswer())
         chunks = voice_chunks(audio.receiver.track, self._engine.timeline, self._voice.put)
         self._session = Session(
-            self._engine, chunks, self._face, self._settings, seed=zlib.crc32(self.id.encode())
+            self._engine, chunks, self._face, self._anchor, seed=zlib.crc32(self.id.encode())
         )
         return self._pc.localDescription.sdp
 
@@ -91,8 +96,7 @@ class Peer:
 
     async def run(self) -> None:
         """Until the voice ends, the connection is lost, a stage fails, or cancelled."""
-        assert self._session is not None
-        session = asyncio.create_task(self._session.run(), name=f"session {self.name}")
+        session = asyncio.create_task(self.session.run(), name=f"session {self.name}")
         gone = asyncio.create_task(self._wait_gone(), name=f"connection {self.name}")
         try:
             await asyncio.wait({session, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -106,7 +110,7 @@ class Peer:
                 logger.error(
                     "session %s failed at tick %d",
                     self.name,
-                    self._session.ticks_heard,
+                    self.session.ticks_heard,
                     exc_info=error,
                 )
 
@@ -126,24 +130,23 @@ class Peer:
 
     def set_identity(self, identity: str) -> None:
         """Raises BadRequest for a face that the avatar does not have."""
-        self._settings.identity = checked_identity(self._engine, identity)
+        self.session.anchor = find_face(self._engine, identity)
 
     def set_expression(self, values: dict[str, float]) -> None:
         """Replace all offsets, by axis name. Raises BadRequest for an unknown axis."""
         known = {axis.name for axis in self._engine.avatar.card.axes}
         if unknown := sorted(set(values) - known):
             raise BadRequest(f"got the axes {unknown}, expected names out of {sorted(known)}")
-        self._settings.expression = values
+        self.session.settings.expression = values
 
     def set_life(self, strength: float) -> None:
         if not 0.0 <= strength <= 2.0:
             raise BadRequest(f"life is {strength}, expected 0 to 2")
-        self._settings.life = strength
+        self.session.settings.life = strength
 
     def stats(self) -> dict[str, Any]:
         """Figures for people; no voice, no face, no address."""
-        session = self._session
-        assert session is not None
+        session = self.session
         return {
             "fps": round(session.meter.fps, 2),
             "frames": session.meter.frames,
@@ -155,13 +158,12 @@ class Peer:
         }
 
 
-def checked_identity(engine: Engine, identity: str) -> str:
-    """The identity, if the avatar has it. Raises BadRequest."""
+def find_face(engine: Engine, identity: str) -> Latent:
+    """The latent of an identity. Raises BadRequest for one that the avatar does not have."""
     try:
-        engine.avatar.anchor(identity)
+        return engine.avatar.anchor(identity)
     except ValueError as error:
         raise BadRequest(str(error)) from None
-    return identity
 
 
 class Lobby:
@@ -181,9 +183,9 @@ class Lobby:
         engine = self.engine
         if not self._open:
             raise BadRequest("the server is shutting down")
-        face = checked_identity(engine, identity or engine.avatar.card.identities[0])
+        anchor = find_face(engine, identity or engine.avatar.card.identities[0])
         engine.admit()
-        peer = Peer(engine, self.config, Settings(identity=face))
+        peer = Peer(engine, self.config, anchor)
         try:
             answer = await peer.connect(sdp)
         except BaseException:

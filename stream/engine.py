@@ -41,8 +41,8 @@ class Engine:
     async def warm_up(self) -> None:
         """Compute one tick of silence on the threads that will work, then say ready."""
         performance = self.new_performance(seed=0)
-        settings = Settings(identity=self.avatar.card.identities[0])
-        anchor = self.avatar.anchor(settings.identity)
+        settings = Settings()
+        anchor = self.avatar.anchor(self.avatar.card.identities[0])
         silence = np.zeros(self.timeline.first_sample(1), np.float32)
         for _ in range(WARM_UP_TICKS):
             x = await self.on_motion_thread(performance.step, silence, 0.0, settings)

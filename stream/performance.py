@@ -15,13 +15,12 @@ from stream.voice_gate import VoiceGate
 
 @dataclass(slots=True)
 class Settings:
-    """What a user may change while a session runs. Written on the event loop only.
+    """How a user wants the face to move; may change while a session runs.
 
-    identity: a curated name or a seed. expression: offsets by axis name.
+    expression: offsets by axis name, replaced whole, never written in place.
     life: strength of blinks, glances and head sway, 0 (still) to 2.
     """
 
-    identity: str
     expression: dict[str, float] = field(default_factory=dict)
     life: float = 1.0
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Protocol
 
+from realtime_models.arrays import Latent
 from stream.engine import Engine
 from stream.latest import Latest
 from stream.messages import AudioChunk, Frame, Motion
@@ -33,13 +34,15 @@ class Session:
         engine: Engine,
         source: AsyncIterator[AudioChunk],
         sink: FrameSink,
-        settings: Settings,
+        anchor: Latent,
         seed: int,
     ) -> None:
         self._engine, self._source, self._sink, self._seed = engine, source, sink, seed
         self._performance = engine.new_performance(seed)
         self._latest: Latest[Motion] = Latest()
-        self.settings = settings
+        self.anchor = anchor
+        """The face's latent at rest; setting it shows another face from the next frame on."""
+        self.settings = Settings()
         self.meter = Meter()
         self.ticks_heard = 0
 
@@ -82,7 +85,6 @@ class Session:
     async def _render(self) -> None:
         engine, loop = self._engine, asyncio.get_running_loop()
         async for motion in self._latest:
-            anchor = engine.avatar.anchor(self.settings.identity)
-            rgb = await engine.on_render_thread(engine.avatar.render, anchor, motion.x)
+            rgb = await engine.on_render_thread(engine.avatar.render, self.anchor, motion.x)
             self.meter.frame(motion.born, loop.time())
             self._sink.send(Frame(motion.tick, motion.born, rgb))

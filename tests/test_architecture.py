@@ -14,7 +14,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # Folder -> what its modules may not import, by first name or dotted prefix.
 FORBIDDEN = {
     "realtime_models": (
-        "stream", "server", "asyncio", "threading", "socket", "av", "aiortc", "starlette", "uvicorn",
+        "stream", "server", "asyncio", "threading", "socket",
+        "av", "aiortc", "starlette", "uvicorn",
     ),
     "stream": ("server", "torch", "openvino", "aiortc", "starlette", "uvicorn", "http"),
     "server": ("torch", "openvino", "benchmarks"),

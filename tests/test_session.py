@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from realtime_models.arrays import Latent
 from realtime_models.avatar import Avatar
 from realtime_models.avatar_pack import AvatarPack
 from realtime_models.motion import MotionModel
 from stream.engine import Engine, EngineFull
 from stream.messages import AudioChunk, Frame
-from stream.performance import Settings
 from stream.session import Session
 from stream.timeline import Timeline
 from tests.aio import run
@@ -58,6 +58,10 @@ def make_engine(pack: AvatarPack, decoder: FakeDecoder, places: int = 2) -> Engi
     return Engine(Avatar(pack, decoder), motion, Timeline(25), places)
 
 
+def face(pack: AvatarPack, identity: str) -> Latent:
+    return Avatar(pack, FakeDecoder()).anchor(identity)
+
+
 async def voice(ticks: int, pause: float = 0.0, first: int = 0) -> AsyncIterator[AudioChunk]:
     sound = speech(ticks / 25).reshape(ticks, 640)
     for tick in range(ticks):
@@ -68,7 +72,7 @@ async def voice(ticks: int, pause: float = 0.0, first: int = 0) -> AsyncIterator
 def test_a_slow_decoder_hears_all_shows_the_newest_and_counts(tiny_pack: AvatarPack) -> None:
     async def scene() -> None:
         engine, sink = make_engine(tiny_pack, FakeDecoder(0.03)), Collect()
-        session = Session(engine, voice(40, pause=0.004), sink, Settings("Ada"), seed=0)
+        session = Session(engine, voice(40, pause=0.004), sink, face(tiny_pack, "Ada"), seed=0)
         await session.run()
         ticks = [frame.tick for frame in sink.frames]
         assert session.ticks_heard == 40
@@ -83,7 +87,7 @@ def test_a_slow_decoder_hears_all_shows_the_newest_and_counts(tiny_pack: AvatarP
 def test_without_load_every_tick_is_shown(tiny_pack: AvatarPack) -> None:
     async def scene() -> None:
         engine, sink = make_engine(tiny_pack, FakeDecoder()), Collect()
-        session = Session(engine, voice(20, pause=0.02), sink, Settings("Ada"), seed=0)
+        session = Session(engine, voice(20, pause=0.02), sink, face(tiny_pack, "Ada"), seed=0)
         await session.run()
         assert [frame.tick for frame in sink.frames] == list(range(20))
         assert session.skipped == 0 and 0 < session.meter.age(50) < 0.5
@@ -95,7 +99,7 @@ def test_without_load_every_tick_is_shown(tiny_pack: AvatarPack) -> None:
 def test_cancelling_is_a_normal_end(tiny_pack: AvatarPack) -> None:
     async def scene() -> None:
         engine, sink = make_engine(tiny_pack, FakeDecoder(0.01)), Collect()
-        session = Session(engine, voice(200, pause=0.01), sink, Settings("Ada"), seed=0)
+        session = Session(engine, voice(200, pause=0.01), sink, face(tiny_pack, "Ada"), seed=0)
         task = asyncio.create_task(session.run())
         while not sink.frames:
             await asyncio.sleep(0.01)
@@ -114,10 +118,10 @@ def test_a_broken_decoder_ends_its_session_only(tiny_pack: AvatarPack) -> None:
         engine = make_engine(tiny_pack, FakeDecoder(fail_at=3))
         bad, good = Collect(), Collect()
         with pytest.raises(ExceptionGroup) as caught:
-            await Session(engine, voice(9, 0.01), bad, Settings("Ada"), seed=0).run()
+            await Session(engine, voice(9, 0.01), bad, face(tiny_pack, "Ada"), seed=0).run()
         assert caught.group_contains(RuntimeError, match="the decoder broke")
         assert len(bad.frames) == 2 and bad.closed == 1
-        await Session(engine, voice(5, 0.01), good, Settings("Bo"), seed=0).run()
+        await Session(engine, voice(5, 0.01), good, face(tiny_pack, "Bo"), seed=0).run()
         assert [frame.tick for frame in good.frames] == list(range(5))
         await engine.aclose()
 
@@ -140,8 +144,8 @@ def test_two_sessions_share_an_engine_and_nothing_else(tiny_pack: AvatarPack) ->
         sinks = [Collect() for _ in range(count)]
         async with asyncio.TaskGroup() as group:
             for number, sink in enumerate(sinks):
-                settings = Settings(("Ada", "Bo")[number])
-                session = Session(engine, voice(15, 0.02), sink, settings, seed=number)
+                anchor = face(tiny_pack, ("Ada", "Bo")[number])
+                session = Session(engine, voice(15, 0.02), sink, anchor, seed=number)
                 group.create_task(session.run())
         await engine.aclose()
         return [[frame.rgb.tobytes() for frame in sink.frames] for sink in sinks]
@@ -161,7 +165,7 @@ def test_a_jump_of_the_tick_begins_afresh(tiny_pack: AvatarPack) -> None:
                 yield chunk
 
         engine, sink = make_engine(tiny_pack, FakeDecoder()), Collect()
-        session = Session(engine, with_gap(), sink, Settings("Ada"), seed=0)
+        session = Session(engine, with_gap(), sink, face(tiny_pack, "Ada"), seed=0)
         before = session._performance
         await session.run()
         assert session._performance is not before and session.ticks_heard == 10

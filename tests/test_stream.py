@@ -142,7 +142,7 @@ def performance(tiny_pack: AvatarPack) -> Performance:
 
 
 def test_still_moves_nothing_but_lips(performance: Performance, tiny_pack: AvatarPack) -> None:
-    settings = Settings("Ada", life=0.0)
+    settings = Settings(life=0.0)
     lips = {i for i, a in enumerate(tiny_pack.card.axes) if a.name in tiny_pack.card.motion.axes}
     for tick, samples in enumerate(speech(2.0).reshape(-1, 640)):
         x = performance.step(samples, tick / 25, settings)
@@ -151,7 +151,7 @@ def test_still_moves_nothing_but_lips(performance: Performance, tiny_pack: Avata
 
 
 def test_in_digital_silence_the_lips_rest_exactly(performance: Performance) -> None:
-    settings = Settings("Ada", life=0.0)
+    settings = Settings(life=0.0)
     for _ in range(50):
         assert not performance.step(np.zeros(640, np.float32), 0.0, settings).any()
 
@@ -160,7 +160,7 @@ def test_expressions_add_and_everything_stays_in_range(
     performance: Performance, tiny_pack: AvatarPack
 ) -> None:
     names = [axis.name for axis in tiny_pack.card.axes]
-    settings = Settings("Ada", expression={"mouthSmile": 0.4, "jawOpen": 7.0}, life=0.0)
+    settings = Settings(expression={"mouthSmile": 0.4, "jawOpen": 7.0}, life=0.0)
     x = performance.step(np.zeros(640, np.float32), 0.0, settings)
     assert x[names.index("mouthSmile")] == np.float32(0.4)
     assert x[names.index("jawOpen")] == 1.0
@@ -170,4 +170,4 @@ def test_broken_samples_do_no_harm(performance: Performance) -> None:
     broken = np.full(640, np.nan, np.float32)
     broken[::2] = np.inf
     for samples in (broken, speech(1.0)[:640] * 1e6):
-        assert np.isfinite(performance.step(samples, 0.0, Settings("Ada"))).all()
+        assert np.isfinite(performance.step(samples, 0.0, Settings())).all()

@@ -1,5 +1,14 @@
-"""How the motion model's weights come to be: prepare -> train -> evaluate.
+"""How the motion model's weights come to be. Nothing here runs in a session.
 
 Real lips (GRID) teach the shape of the movement; speech with known phone times teaches every other
-voice and sound. All of it is given as `--data DIR`; nothing here runs in a session.
+voice and sound. In this order, each with `python -m realtime_models.training.motion.NAME --help`:
+
+    calibrate    renders of our faces -> how their lips answer to the axes (rendered_lips.json)
+    synthesise   flite, festival, espeak-ng -> speech with phone times, in many voices
+    annotate     phone times for recordings whose words are known (GRID, speechocean762)
+    prepare      all of it, disturbed in many ways -> features and wanted mouths
+    train        -> motion.safetensors and motion.json
+    evaluate     clips, speakers and voices that training never saw -> figures
+
+Debian's packages for it: espeak-ng flite festival festvox-us-slt-hts festvox-kdlpc16k.
 """

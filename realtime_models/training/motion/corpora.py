@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,7 +21,7 @@ from realtime_models.training.motion.coarticulation import (
     smooth,
 )
 from realtime_models.training.motion.lips import LipClip, at_hops, held_out, read_lips
-from realtime_models.training.motion.phones import Phone
+from realtime_models.training.motion.phones import SILENCE, Phone
 from realtime_models.training.motion.retarget import (
     AXES,
     RenderedLips,
@@ -83,8 +83,24 @@ def grid_scenes(
         phones = annotations[f"grid/{clip.name}"]
         wanted = at_hops(wanted_lips(clip.geometry, speaker, lips), clip.fps, hops)
         shaped = smooth(curves(phones, hops, shapes))
-        x = compose(wanted.astype(np.float64), shaped, lips)
+        # Nobody can hear when a silent mouth will open for breath: far from words it rests.
+        silent = far_from_speech(phones, hops)[:, None]
+        x = compose(wanted * (1.0 - silent), shaped * (1.0 - silent), lips)
         yield Scene(f"grid/s1/{clip.name}", clip.samples, x.astype(np.float32), phones)
+
+
+def far_from_speech(
+    phones: Sequence[Phone], hops: int, before_s: float = 0.2, after_s: float = 0.25
+) -> NDArray[np.float64]:
+    """float64 [hops]: 1 in silence, 0 in speech and a little before and after it, ramps between."""
+    t = (np.arange(hops) + 1) * 0.01
+    away = np.full(hops, 1.0)
+    for phone in phones:
+        if phone.name != SILENCE:
+            before = np.clip((phone.start - t - before_s) / 0.1, 0.0, 1.0)
+            after = np.clip((t - phone.stop - after_s) / 0.1, 0.0, 1.0)
+            away = np.minimum(away, before + after)
+    return away
 
 
 def phone_scenes(

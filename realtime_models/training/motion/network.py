@@ -16,7 +16,8 @@ class MotionNetwork(nn.Module):
 
     def __init__(self, mels: int, hidden: int, layers: int, outputs: int) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(mels, hidden, num_layers=layers, batch_first=True)
+        self.lstm = nn.LSTM(mels, hidden, num_layers=layers, batch_first=True, dropout=0.15)
+        self.forget = nn.Dropout(0.15)
         self.output = nn.Linear(hidden, outputs)
         self.mean: Tensor
         self.std: Tensor
@@ -25,7 +26,7 @@ class MotionNetwork(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         h, _ = self.lstm((features - self.mean) / self.std)
-        stretched = (1 + 2 * REST_MARGIN) * torch.sigmoid(self.output(h)) - REST_MARGIN
+        stretched = (1 + 2 * REST_MARGIN) * torch.sigmoid(self.output(self.forget(h))) - REST_MARGIN
         return stretched
 
     def weights(self) -> dict[str, Tensor]:

@@ -34,10 +34,10 @@ from realtime_models.training.motion.prepared import Example, write_prepared
 from realtime_models.training.motion.retarget import AXES, rendered_lips, wanted_lips
 from realtime_models.training.motion.sound import RATE, read_sound
 
-COPIES = {"grid": 5, "lj": 8, "ocean": 5, "said": 2, "rest": 3}
+COPIES = {"grid": 5, "lj": 10, "ocean": 7, "said": 2, "rest": 3}
 """How often each corpus is disturbed anew."""
 
-WARP = {"grid": (0.80, 1.28), "lj": (0.78, 1.12), "ocean": (0.88, 1.12), "said": (0.88, 1.15),
+WARP = {"grid": (0.80, 1.35), "lj": (0.72, 1.15), "ocean": (0.80, 1.20), "said": (0.85, 1.35),
         "rest": (1.0, 1.0)}  # fmt: skip
 """Playing rates: the one man of GRID becomes a small woman and a giant."""
 

@@ -14,16 +14,19 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from realtime_models.motion import MotionConfig
 from realtime_models.training.motion.network import MotionNetwork
 from realtime_models.training.motion.prepared import Prepared, read_prepared
+from realtime_models.training.motion.vary import FLOOR, vary
 
-CROP = 300  # hops: 3 s
+CROP = 350  # hops: 3.5 s
 WARM_UP = 20  # hops of a crop that are heard and not judged
 AXIS_WEIGHT = {"jawOpen": 3.0, "mouthClose": 1.5}
+CLOSED_WEIGHT = 3.0  # more for moments when lips must be closed
 SPEED_WEIGHT = 4.0  # of the loss on movement over 40 ms, beside the loss on position
 
 log = logging.getLogger(__name__)
@@ -41,12 +44,13 @@ class Crops:
             mine = corpus == name
             chance[mine] *= shares.get(name, 0.0) / chance[mine].sum()
         self._chance = chance / chance.sum()
+        self._rests = np.flatnonzero((corpus == "rest") & (lengths > CROP))
 
     def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
         """Features [n, CROP, mels], targets and weights [n, CROP, k]."""
         data, shift = self._data, self._shift
-        features = np.zeros((count, CROP, data.features.shape[1]), np.float32)
-        features[:] = np.float32(np.log(1e-6))  # silence, where an example is too short
+        # Silence, where an example is too short.
+        features = np.full((count, CROP, data.features.shape[1]), FLOOR, np.float32)
         targets = np.zeros((count, CROP, len(data.axes)), np.float32)
         weights = np.zeros_like(targets)
         for row, i in enumerate(rng.choice(len(self._chance), count, p=self._chance)):
@@ -63,7 +67,37 @@ class Crops:
             weights[row, shift:length] = data.weights[known]
             if offset:
                 weights[row, :WARM_UP] = 0
+        if "mouthClose" in data.axes:
+            closed = targets[:, :, data.axes.index("mouthClose")]
+            weights *= 1.0 + CLOSED_WEIGHT * closed[..., None]
+        features = vary(features, rng)
+        self._pause(features, targets, weights, rng)
         return torch.from_numpy(features), torch.from_numpy(targets), torch.from_numpy(weights)
+
+    def _pause(
+        self,
+        features: NDArray[np.float32],
+        targets: NDArray[np.float32],
+        weights: NDArray[np.float32],
+        rng: np.random.Generator,
+    ) -> None:
+        """A quarter of the crops fall silent half-way, or into noise: then the mouth must rest."""
+        data = self._data
+        for row in np.flatnonzero(rng.random(len(features)) < 0.25):
+            stop = int(rng.integers(60, CROP - 60))
+            length = CROP - stop
+            quiet = np.full((length, features.shape[2]), FLOOR, np.float32)
+            if len(self._rests) and rng.random() < 0.7:
+                i = int(rng.choice(self._rests))
+                first = int(rng.integers(data.starts[i], data.starts[i + 1] - length))
+                noise = data.features[first : first + length].astype(np.float32)
+                lower = max(0.0, float(np.quantile(noise, 0.95))) + rng.uniform(1.5, 9.0)
+                quiet = np.maximum(noise - lower, FLOOR)  # 6 to 40 dB under the voice
+            features[row, stop:] = quiet
+            # Lips close within 0.2 s of the last sound heard.
+            fade = 0.5 + 0.5 * np.cos(np.pi * np.clip(np.arange(length) / 20.0, 0.0, 1.0))
+            targets[row, stop:] = targets[row, stop - 1] * fade[:, None]
+            weights[row, stop:] = 1.0
 
 
 def loss_of(got: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
@@ -80,6 +114,7 @@ def save_pack(
     """motion.safetensors and motion.json: what a session needs, and where it came from."""
     weights = {name: tensor.contiguous() for name, tensor in network.weights().items()}
     save_file(weights, out / "motion.safetensors.part")
+    (out / "motion.safetensors.part").chmod(0o644)
     (out / "motion.safetensors.part").replace(out / "motion.safetensors")
     text = json.dumps({"config": config.to_json(), **card}, indent=1) + "\n"
     (out / "motion.json").write_text(text)
@@ -133,7 +168,8 @@ def train(args: argparse.Namespace) -> None:
         name: len([n for n in prepared.names if n.startswith(name + "/")]) for name in shares
     }
     provenance = {
-        "examples": corpora, "shares": shares, "steps": done, "batch": args.batch, "crop_s": 3.0,
+        "examples": corpora, "shares": shares, "steps": done, "batch": args.batch,
+        "crop_s": CROP / 100,
         "minutes": args.minutes, "seed": args.seed,
         "data": json.loads((args.prepared / "provenance.json").read_text()),
     }  # fmt: skip

@@ -105,7 +105,7 @@ class _Event(ctypes.Structure):
 
 
 def _espeak_here(text: str, voice: str, rate: int, pitch: int, spread: int) -> Spoken:
-    import soxr  # type: ignore[import-untyped]
+    import soxr
 
     library = ctypes.CDLL("libespeak-ng.so.1")
     synchronous, phoneme_events, ipa, utf8 = 2, 1, 2, 1
