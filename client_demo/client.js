@@ -8,8 +8,6 @@ const CONNECT_LIMIT = 15_000; // ms; ICE itself takes half a minute to give up
 const GATHER_LIMIT = 2_000; // ms; one dead STUN server must not hold the call back
 const QUIET_LIMIT = 6_000; // ms without telemetry (due twice a second): the server is gone
 const SILENT_HINT_AFTER = 6_000; // ms of digital silence from the microphone
-const LONGEST_HOLD = 250; // ms that a picture may wait for its voice
-const HOLD_STEP = 20; // ms a second; a face that slows down unnoticed
 const MAX_NEW_FACES = 4; // older ones leave the list
 const MIC = {
   echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1,
@@ -259,9 +257,8 @@ const timeout = (ms, code) => new Promise((_, reject) => {
   setTimeout(() => reject(new Trouble(code)), ms);
 });
 
-/** The answer with voice and face in streams of their own. Chromium holds every picture back for
- * a sound of the same stream, by some 50 ms, even if nobody hears it: we do that ourselves, and
- * only while somebody does. */
+/** The answer with voice and face in streams of their own, which nothing keeps in step. Otherwise
+ * Chromium holds every picture back to match the voice, by some 50 ms, even if nobody hears it. */
 function apart(sdp) {
   const sections = sdp.split(/^(?=m=)/m);
   const split = (part) => (part.startsWith('m=audio')
@@ -283,8 +280,7 @@ class Call {
   #socket;
   #peer;
   #sender;
-  #face;
-  #hold = 0;
+  #inSync;
   #on;
   #end;
   #answer = Promise.withResolvers?.() ?? withResolvers();
@@ -293,8 +289,10 @@ class Call {
   #heard = performance.now();
   #watch = 0;
 
-  /** on: { track(event), telemetry(message), steady(isSteady), complaint(sentence) } */
-  constructor(config, mic, on) {
+  /** inSync: whether pictures wait for the returned voice.
+   * on: { track(event), telemetry(message), steady(isSteady), complaint(sentence) } */
+  constructor(config, mic, inSync, on) {
+    this.#inSync = inSync;
     this.#on = on;
     this.over = new Promise((_, reject) => { this.#end = reject; });
     this.over.catch(() => {}); // whoever awaits it hears it; before that it is no accident
@@ -305,18 +303,8 @@ class Call {
     const voice = this.#peer.addTransceiver(track, { direction: 'sendrecv', streams: [mic] });
     this.#sender = voice.sender;
     const face = this.#peer.addTransceiver('video', { direction: 'recvonly' });
-    this.#face = face.receiver;
-    this.holdPicture(NaN);
-  }
-
-  /** Show every picture at once, or, while the voice is heard, hold pictures back until lips and
-   * voice meet. skew: ms by which the voice plays early; NaN while nobody hears it. */
-  holdPicture(skew) {
-    // The voice keeps its own buffer, always: gaps are heard.
-    if (!('jitterBufferTarget' in this.#face)) return;
-    const step = Math.max(-HOLD_STEP, Math.min(HOLD_STEP, -skew / 2));
-    this.#hold = Math.max(0, Math.min(LONGEST_HOLD, this.#hold + step)) || 0; // NaN: at once
-    this.#face.jitterBufferTarget = Math.round(this.#hold);
+    // A face wants to be new rather than smooth. The voice keeps its buffer: gaps are heard.
+    if ('jitterBufferTarget' in face.receiver) face.receiver.jitterBufferTarget = 0;
   }
 
   /** Resolves when media flows. Rejects with a Trouble. */
@@ -331,7 +319,7 @@ class Call {
     await Promise.all([socketOpen, complete]);
     this.send({ type: 'offer', sdp: this.#peer.localDescription.sdp, identity });
     const sdp = await Promise.race([this.#answer.promise, timeout(ANSWER_LIMIT, 'gone')]);
-    await this.#peer.setRemoteDescription({ type: 'answer', sdp: apart(sdp) });
+    await this.#peer.setRemoteDescription({ type: 'answer', sdp: this.#inSync ? sdp : apart(sdp) });
     await Promise.race([this.#connected.promise, timeout(CONNECT_LIMIT, 'ice')]);
     this.#isUp = true;
     this.#heard = performance.now();
@@ -591,12 +579,19 @@ function useMic(stream) {
 
 function hearVoice() {
   page.voice.muted = !page.hear.checked; // a muted voice still plays: nothing old piles up in it
-  if (page.hear.checked && page.voice.srcObject) page.voice.play().catch(() => {}); // or stopped
+}
+
+/** Whether pictures wait for the voice is settled when a call begins: so call anew. */
+function switchVoice() {
+  hearVoice();
+  call?.close(REDIAL);
 }
 
 // ---- talking --------------------------------------------------------------------------------
 
 const STOPPED = new Trouble('lost'); // what a conversation ends with when its person says so
+
+const REDIAL = new Trouble('lost'); // what a call ends with that is to begin anew at once
 
 let config = null;
 let talking = null; // the AbortController of the conversation, null when there is none
@@ -637,7 +632,6 @@ async function watchFigures(current) {
     const now = digest(await current.stats());
     if (call !== current) return;
     showFigures(now, before, telemetry, config.look_ahead_ms ?? 0);
-    current.holdPicture(page.hear.checked ? skewMs(now) : NaN);
     before = now;
   }, 1000);
   return () => clearInterval(timer);
@@ -645,7 +639,7 @@ async function watchFigures(current) {
 
 /** One call from dialling to its end, which is always thrown. */
 async function callOnce(signal) {
-  const current = call = new Call(config, mic, handlers);
+  const current = call = new Call(config, mic, page.hear.checked, handlers);
   const onStop = () => current.close(signal.reason);
   signal.addEventListener('abort', onStop);
   let unwatch = () => {};
@@ -675,6 +669,11 @@ async function keepCalling(signal) {
       await callOnce(signal);
     } catch (trouble) {
       signal.throwIfAborted();
+      if (trouble === REDIAL) {
+        worked = true;
+        showPhase('connecting');
+        continue;
+      }
       worked ||= trouble.code === 'lost';
       if (performance.now() - began > STEADY_AFTER) tries = 0;
       if (!worked || trouble.code === 'token' || tries === RECONNECT_PAUSES.length) throw trouble;
@@ -752,7 +751,7 @@ async function beginOrSay() {
 page.talk.addEventListener('click', () => (talking ? stop() : talk()));
 page.newFace.addEventListener('click', newFace);
 page.mics.addEventListener('change', changeMic);
-page.hear.addEventListener('change', hearVoice);
+page.hear.addEventListener('change', switchVoice);
 page.face.addEventListener('loadeddata', () => { document.body.dataset.picture = ''; });
 navigator.mediaDevices?.addEventListener('devicechange', () => { if (mic) void listMics(mic); });
 addEventListener('pagehide', () => stop());

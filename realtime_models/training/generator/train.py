@@ -123,7 +123,7 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.generator.parameters(), 5.0)
         self.opt_g.step()
         self.steps += 1
-        decay = min(0.998, (self.steps + 1) / (self.steps + 10))
+        decay = min(0.99, (self.steps + 1) / (self.steps + 10))
         with torch.no_grad():
             torch._foreach_lerp_(
                 list(self.ema.parameters()), list(self.generator.parameters()), 1 - decay
