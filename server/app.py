@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
@@ -22,6 +23,13 @@ from stream.engine import Engine, EngineFull
 
 PAGE = Path(__file__).resolve().parent.parent / "client_demo"
 LARGEST_BODY = 64 * 1024  # bytes; an SDP is a few thousand
+
+PAGE_HEADERS = {
+    "Cache-Control": "no-cache",  # a new version of the server brings its own page
+    "Content-Security-Policy": "default-src 'self'; connect-src 'self'; img-src 'self' data:",
+    "Referrer-Policy": "no-referrer",  # the address may hold the token
+    "X-Content-Type-Options": "nosniff",
+}
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -103,9 +111,18 @@ def make_app(engine: Engine, config: ServerConfig) -> Starlette:
         Route("/config", guarded(page_config)),
         Route("/healthz", healthz),
         WebSocketRoute("/ws", socket),
-        Mount("/", StaticFiles(directory=PAGE, html=True)),
+        Mount("/", PageFiles(directory=PAGE, html=True)),
     ]
     return Starlette(routes=routes, lifespan=lifespan)
+
+
+class PageFiles(StaticFiles):
+    """The page's files, with headers that keep it to itself."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(PAGE_HEADERS)
+        return response
 
 
 def problem(status: int, message: str) -> JSONResponse:

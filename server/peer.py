@@ -41,6 +41,7 @@ class Peer:
         self._voice = VoiceTrack(self._wanted_delay)
         self._connected, self._gone = asyncio.Event(), asyncio.Event()
         self._session: Session | None = None
+        self.failed = False
         self._pc.on("connectionstatechange", self._on_state)
 
     @property
@@ -107,6 +108,7 @@ class Peer:
             await self.aclose()
         for error in results:
             if isinstance(error, Exception):
+                self.failed = True
                 logger.error(
                     "session %s failed at tick %d",
                     self.name,

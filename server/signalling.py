@@ -53,6 +53,8 @@ async def signalling(socket: WebSocket, lobby: Lobby) -> None:
     try:
         await socket.send_json({"type": "answer", "sdp": answer})
         await _until_first(_listen(socket, peer), _report(socket, peer, lobby), lobby.wait(peer))
+        if peer.failed:
+            await _fail(socket, "failed", "this session failed; the server's log says why")
     except WebSocketDisconnect:
         pass  # the page is gone: a normal end
     finally:

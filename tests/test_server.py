@@ -187,6 +187,35 @@ def test_a_vanished_peer_is_noticed(tiny_pack: AvatarPack) -> None:
     run(scene(), timeout=60)
 
 
+def test_a_failed_session_tells_its_page(
+    tiny_pack: AvatarPack, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Broken:
+        description = "broken"
+
+        def decode(self, ws: np.ndarray) -> np.ndarray:
+            self.calls = getattr(self, "calls", 0) + 1
+            if self.calls > 10:
+                raise RuntimeError("the decoder broke")
+            return np.zeros((len(ws), 32, 32, 3), np.uint8)
+
+    async def scene() -> None:
+        motion = MotionModel(tiny_pack.card.motion, tiny_pack.motion)
+        engine = Engine(Avatar(tiny_pack, Broken()), motion, Timeline(25), 2)
+        async with serving(engine) as port:
+            caller = Caller(SILENCE)
+            socket = await caller.call(port)
+            said = []
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    said.append(json.loads(await socket.recv()))
+            assert said[-1]["type"] == "error" and said[-1]["code"] == "failed"
+            await caller.aclose()
+
+    run(scene(), timeout=60)
+    assert caplog.text.count("failed at tick") == 1 and "the decoder broke" in caplog.text
+
+
 def test_shutdown_while_somebody_talks(tiny_pack: AvatarPack) -> None:
     async def scene() -> None:
         caller = Caller(VOICE)
