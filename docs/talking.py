@@ -34,7 +34,7 @@ def main() -> None:
     model = MotionModel(pack.card.motion, pack.motion)
     columns = []
     for seed, identity in enumerate(args.identities.split(",")):
-        performance = Performance(model, avatar.basis, seed)
+        performance = Performance(model, avatar.basis, pack.card.articulation, seed)
         ticks = perform_file(performance, Timeline(FPS), args.speech, Settings())
         anchor = avatar.anchor(identity)
         count = round(args.seconds * FPS)

@@ -35,6 +35,8 @@ Tensors = Mapping[str, NDArray[np.float32]]
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """The card of a pack. Every field is required: a pack says where it comes from.
 
+    articulation: factor on what the motion model says, 1 for the lips of the speakers it learned
+        from; more reads better on a small picture.
     truncation_psi: how far a sampled identity is drawn towards the mean face (1: not at all).
     identities: names of the curated faces, in the order of the tensor `identities`.
     digests: SHA-256 of each weights file.
@@ -49,6 +51,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     generator: GeneratorConfig
     truncation_psi: float
     motion: MotionConfig
+    articulation: float
     axes: tuple[Axis, ...]
     identities: tuple[str, ...]
     digests: dict[str, str]
@@ -56,6 +59,8 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def __post_init__(self) -> None:
         if self.format != FORMAT:
             raise ValueError(f"format is {self.format}, expected {FORMAT}")
+        if not 0.5 <= self.articulation <= 3.0:
+            raise ValueError(f"articulation is {self.articulation}, expected 0.5 to 3")
         names = [axis.name for axis in self.axes]
         for what, given in (("axes", names), ("identities", list(self.identities))):
             if not given or len(set(given)) != len(given):

@@ -123,7 +123,8 @@ def _timeline(args: argparse.Namespace) -> Timeline:
 
 def _perform(args: argparse.Namespace, pack: AvatarPack, timeline: Timeline) -> Iterator[Control]:
     basis = Basis(pack.card.axes, pack.generator["basis"])
-    performance = Performance(MotionModel(pack.card.motion, pack.motion), basis, args.seed)
+    model = MotionModel(pack.card.motion, pack.motion)
+    performance = Performance(model, basis, pack.card.articulation, args.seed)
     settings = Settings(life=0.0 if args.still else 1.0)
     ticks = perform_file(performance, timeline, args.speech, settings)
     first = next(ticks)  # an unreadable file is told before any output is made

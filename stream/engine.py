@@ -50,7 +50,8 @@ class Engine:
         self.ready = True
 
     def new_performance(self, seed: int) -> Performance:
-        return Performance(self.motion, self.avatar.basis, seed)
+        avatar = self.avatar
+        return Performance(self.motion, avatar.basis, avatar.card.articulation, seed)
 
     def admit(self) -> None:
         """Count a session in. Raises EngineFull; `release` undoes it."""

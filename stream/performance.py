@@ -28,8 +28,9 @@ class Settings:
 class Performance:
     """Hears one voice and says, tick by tick, how the face moves. Its memory dies with it."""
 
-    def __init__(self, model: MotionModel, basis: Basis, seed: int) -> None:
+    def __init__(self, model: MotionModel, basis: Basis, articulation: float, seed: int) -> None:
         self._model, self._basis, self._seed = model, basis, seed
+        self._articulation = articulation
         self._state: MotionState = model.initial_state()
         self.gate = VoiceGate()
 
@@ -46,9 +47,9 @@ class Performance:
         if not np.isfinite(samples).all():
             samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
         mouth, self._state = self._model.step(samples, self._state)
-        open_share = self.gate.step(samples)
+        strength = self._articulation * self.gate.step(samples)
         values = dict(
-            zip(self._model.config.axes, (float(v) * open_share for v in mouth), strict=True)
+            zip(self._model.config.axes, (strength * float(v) for v in mouth), strict=True)
         )
         lively = {name: settings.life * value for name, value in life(time_s, self._seed).items()}
         for extra in (lively, settings.expression):

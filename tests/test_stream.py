@@ -138,7 +138,7 @@ def test_life_is_a_function_of_time_and_seed() -> None:
 def performance(tiny_pack: AvatarPack) -> Performance:
     card = tiny_pack.card
     model = MotionModel(card.motion, tiny_pack.motion)
-    return Performance(model, Basis(card.axes, tiny_pack.generator["basis"]), seed=1)
+    return Performance(model, Basis(card.axes, tiny_pack.generator["basis"]), 1.0, seed=1)
 
 
 def test_still_moves_nothing_but_lips(performance: Performance, tiny_pack: AvatarPack) -> None:

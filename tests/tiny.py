@@ -37,6 +37,7 @@ def tiny_card(**changes: Any) -> Card:
         "generator": GENERATOR,
         "truncation_psi": 0.7,
         "motion": MotionConfig(axes=("jawOpen", "mouthPucker"), hidden=8, layers=1),
+        "articulation": 1.0,
         "axes": FACE_AXES,
         "identities": ("Ada", "Bo"),
         "digests": {},

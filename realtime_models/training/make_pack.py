@@ -26,6 +26,7 @@ PCA_AXES = 8
 PCA_RANGE = 2.0  # standard deviations
 W_SAMPLES = 10_000
 TRUNCATION_PSI = 0.7
+ARTICULATION = 1.5
 
 PROVENANCE = (
     "Generator: trained from scratch on heads rendered from MakeHuman's CC0 assets by "
@@ -72,6 +73,7 @@ def main(argv: list[str] | None = None) -> None:
         generator=config,
         truncation_psi=TRUNCATION_PSI,
         motion=MotionConfig.from_json(trained["config"]),
+        articulation=ARTICULATION,
         axes=axes,
         identities=tuple(CURATED),
         digests={name: sha256(args.out / name) for name in files},

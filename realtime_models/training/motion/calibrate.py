@@ -49,7 +49,7 @@ class LipTracker:
         self._image: Callable[[Rgb], Any] = partial(Image, ImageFormat.SRGB)
 
     def geometry(self, picture: Rgb) -> NDArray[np.float64] | None:
-        """float64 [4] as in data/README.md: aperture, width, outer height, face height; or None."""
+        """float64 [4], columns as in `lips.py`; or None where no face is found."""
         found = self._landmarker.detect(self._image(np.ascontiguousarray(picture)))
         if not found.face_landmarks:
             return None

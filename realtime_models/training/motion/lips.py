@@ -25,7 +25,7 @@ HELD_OUT_EVERY = 8
 class LipClip:
     """One tracked clip.
 
-    samples: float32 [n]. geometry: float64 [frames, 4], see data/README.md: aperture, width, outer
+    samples: float32 [n]. geometry: float64 [frames, 4]: inner-lip aperture, mouth width, outer-lip
     height (each over face height), face height in pixels. scores: ARKit name -> float64 [frames].
     """
 

@@ -67,7 +67,7 @@ class Speaker:
 
 
 def speaker_of(geometry: Float64) -> Speaker:
-    """geometry: float64 [frames, 4] of many clips, see data/README.md."""
+    """geometry: float64 [frames, 4] of many clips, columns as in `lips.py`."""
     aperture, width = geometry[:, 0], geometry[:, 1]
     closed = aperture < np.quantile(aperture, 0.35)
     opened = aperture > np.quantile(aperture, 0.6)
