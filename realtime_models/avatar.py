@@ -32,7 +32,8 @@ class Avatar:
             z = sample_z(self._pack, int(identity))
             return w_to_ws(self._pack, z_to_w(self._pack, z, self.card.truncation_psi))
         raise ValueError(
-            f"identity {identity!r} is neither one of {', '.join(names)} nor a whole number (a seed)"
+            f"identity {identity!r} is neither one of {', '.join(names)} "
+            "nor a whole number (a seed)"
         )
 
     def render(self, anchor: Latent, x: Control) -> Rgb:

@@ -1,4 +1,4 @@
-"""The shape of a StyleGAN2 generator, without any framework: every decoder builds from this table."""
+"""The shape of a StyleGAN2 generator, without a framework: every decoder builds from this."""
 
 from __future__ import annotations
 
