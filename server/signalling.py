@@ -32,7 +32,7 @@ class SetLife(msgspec.Struct, tag="life", tag_field="type", forbid_unknown_field
     strength: float
 
 
-Control = SetIdentity | SetExpression | SetLife
+ControlMessage = SetIdentity | SetExpression | SetLife
 
 
 async def signalling(socket: WebSocket, lobby: Lobby) -> None:
@@ -79,13 +79,13 @@ async def _listen(socket: WebSocket, peer: Peer) -> None:
     while True:
         text = await socket.receive_text()
         try:
-            message = msgspec.json.decode(text, type=Control)
+            message = msgspec.json.decode(text, type=ControlMessage)
             apply_control(peer, message)
         except (BadRequest, msgspec.DecodeError) as error:
             await socket.send_json({"type": "error", "code": "bad_request", "message": str(error)})
 
 
-def apply_control(peer: Peer, message: Control) -> None:
+def apply_control(peer: Peer, message: ControlMessage) -> None:
     """Raises BadRequest; then nothing is changed."""
     match message:
         case SetIdentity(identity):
