@@ -1,6 +1,6 @@
 """Make the README's picture: four faces side by side that say the same sentence.
 
-`python docs/talking.py SPEECH docs/talking.webp` (needs Pillow, part of the extra `dev`).
+`python -m docs.talking SPEECH docs/talking.webp` (needs Pillow, part of the extra `dev`).
 """
 
 from __future__ import annotations
