@@ -50,18 +50,22 @@ async def voice_chunks(
         assert isinstance(packet, av.AudioFrame) and packet.pts is not None
         born = loop.time()
         on_packet(packet, born)
-        if expected is not None and packet.pts > expected:  # lost packets
-            position += (packet.pts - expected) * SAMPLE_RATE // packet.sample_rate
-        expected = packet.pts + packet.samples
+        lost = 0 if expected is None else max(0, packet.pts - expected)
+        position += lost * SAMPLE_RATE // packet.sample_rate
         sound = av.AudioFrame.from_ndarray(
             packet.to_ndarray(), format=packet.format.name, layout=packet.layout.name
         )
         sound.sample_rate = packet.sample_rate  # without pts: the resampler must not guess gaps
         for block in resampler.resample(sound):
             samples = np.ascontiguousarray(block.to_ndarray()[0], dtype=np.float32)
+            if expected is None and position == 0:
+                # The resampler holds a few samples back. Counting them as heard keeps ticks that
+                # end with a packet from waiting for the next one, 20 ms later.
+                position = packet.samples * SAMPLE_RATE // packet.sample_rate - len(samples)
             for chunk in cutter.push(samples, position, born):
                 yield chunk
             position += len(samples)
+        expected = packet.pts + packet.samples
 
 
 class FaceTrack(MediaStreamTrack):

@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 from aiortc import RTCPeerConnection
+from aiortc.mediastreams import MediaStreamError
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -19,7 +20,7 @@ from realtime_models.avatar_pack import AvatarPack
 from realtime_models.decoders.openvino import OpenVinoDecoder
 from realtime_models.motion import MotionModel
 from server.config import ConfigError, IceServer, ServerConfig, parse_ice_server
-from server.tracks import VoiceTrack, set_audio_prefetch, voice_delay
+from server.tracks import VoiceTrack, set_audio_prefetch, voice_chunks, voice_delay
 from stream.engine import Engine
 from stream.timeline import Timeline
 from tests.aio import run
@@ -316,6 +317,32 @@ def test_audio_prefetch_reaches_aiortc() -> None:
         assert buffer._prefetch == 1
         assert "prefetch" in buffer.__init__.__code__.co_varnames
         await pc.close()
+
+    run(scene())
+
+
+def test_a_tick_is_complete_with_its_last_packet() -> None:
+    """The resampler holds samples back; ticks used to wait one packet for them."""
+
+    class Packets:
+        def __init__(self) -> None:
+            self.count = 0
+
+        async def recv(self) -> av.AudioFrame:
+            if self.count == 10:
+                raise MediaStreamError
+            packet = av.AudioFrame(format="s16", layout="stereo", samples=960)
+            packet.sample_rate, packet.pts = 48000, 960 * (self.count + (self.count > 5))
+            self.count += 1
+            return packet
+
+    async def scene() -> None:
+        packets, at = Packets(), []
+        async for chunk in voice_chunks(packets, Timeline(25), lambda packet, born: None):
+            assert len(chunk.samples) == 640
+            at.append((chunk.tick, packets.count))
+        # Two packets a tick; the seventh packet is lost and becomes silence.
+        assert at == [(0, 2), (1, 4), (2, 6), (3, 7), (4, 9)]
 
     run(scene())
 
