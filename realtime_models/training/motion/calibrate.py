@@ -36,8 +36,8 @@ class LipTracker:
     """Geometry of lips in pictures, by MediaPipe's face_landmarker.task."""
 
     def __init__(self, model: Path) -> None:
-        from mediapipe import Image, ImageFormat  # type: ignore[import-untyped]
-        from mediapipe.tasks.python import (  # type: ignore[import-untyped]
+        from mediapipe import Image, ImageFormat
+        from mediapipe.tasks.python import (
             BaseOptions,
             vision,
         )
