@@ -46,14 +46,6 @@ class TickCutter:
             self._end += len(samples)
         yield from self._cut(born)
 
-    def flush(self, born: float) -> Iterator[AudioChunk]:
-        """The last, unfinished tick, filled up with silence."""
-        missing = self._timeline.first_sample(self._tick + 1) - self._end
-        if self._parts and missing > 0:
-            self._parts.append(np.zeros(missing, np.float32))
-            self._end += missing
-            yield from self._cut(born)
-
     def _cut(self, born: float) -> Iterator[AudioChunk]:
         first = self._timeline.first_sample
         while self._end >= first(self._tick + 1):

@@ -67,14 +67,6 @@ def test_repeated_samples_are_heard_once() -> None:
     assert [chunk.tick for chunk in cut([(0, 640), (0, 640), (320, 640)])] == [0]
 
 
-def test_the_last_tick_is_filled_with_silence() -> None:
-    cutter = TickCutter(Timeline(25))
-    assert not list(cutter.push(np.ones(100, np.float32), 0, 0.0))
-    (last,) = cutter.flush(1.0)
-    assert last.samples.sum() == 100 and len(last.samples) == 640
-    assert not list(cutter.flush(2.0))
-
-
 def test_the_newest_value_wins_and_the_rest_are_counted() -> None:
     async def scene() -> None:
         slot: Latest[int] = Latest()
