@@ -1,0 +1,64 @@
+"""`latentcam motion`: a speech file to motion curves."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from realtime_models.avatar_pack import load_pack
+from server.commands.options import (
+    Help,
+    UsageError,
+    avatar_options,
+    life_options,
+    speech_options,
+    timeline_of,
+)
+from server.commands.speech import perform
+
+if TYPE_CHECKING:
+    from server.commands.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add the sub-command to the command line."""
+    parser = commands.add_parser(
+        "motion",
+        parents=[speech_options(), avatar_options(), life_options()],
+        formatter_class=Help,
+        help="speech file to motion curves",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the curves, .csv or .json")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Write the curves. Raises what `main` tells the user."""
+    if args.out.suffix.lower() not in (".csv", ".json"):
+        raise UsageError(f"--out is {args.out.name}, expected a name in .csv or .json")
+    if not args.out.parent.is_dir():
+        raise UsageError(f"the folder {args.out.parent} does not exist")
+    timeline = timeline_of(args)
+    pack = load_pack(args.avatar)
+    rows = np.stack(list(perform(args.speech, pack, timeline, args.seed, args.still)))
+    names = [axis.name for axis in pack.card.axes]
+    times = [timeline.seconds(tick) for tick in range(len(rows))]
+    partial = args.out.with_name(f".{args.out.name}.partial")
+    try:
+        with partial.open("w", newline="") as file:
+            if args.out.suffix.lower() == ".csv":
+                writer = csv.writer(file)
+                writer.writerow(["time", *names])
+                for time, row in zip(times, rows, strict=True):
+                    writer.writerow([f"{time:.6f}", *(f"{value:.5g}" for value in row)])
+            else:
+                curves = {n: [round(float(v), 5) for v in rows[:, i]] for i, n in enumerate(names)}
+                json.dump({"fps": timeline.fps, "time": times, "axes": curves}, file)
+        partial.replace(args.out)
+    finally:
+        partial.unlink(missing_ok=True)

@@ -1,0 +1,58 @@
+"""`latentcam render`: a speech file to a video file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from realtime_models.avatar import Avatar
+from realtime_models.avatar_pack import load_pack
+from realtime_models.decoders.auto import open_decoder
+from server.commands.options import (
+    Help,
+    UsageError,
+    avatar_options,
+    decoder_options,
+    face_options,
+    life_options,
+    speech_options,
+    timeline_of,
+)
+from server.commands.speech import perform
+from stream.media_file import OUTPUT_RATE, Blocks, VideoFile, read_voice
+
+if TYPE_CHECKING:
+    from server.commands.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add the sub-command to the command line."""
+    parents = [speech_options(), avatar_options(), face_options(), life_options()]
+    parser = commands.add_parser(
+        "render",
+        parents=[*parents, decoder_options()],
+        formatter_class=Help,
+        help="speech file to video file",
+    )
+    parser.add_argument("--out", type=Path, required=True, help="the video, .mp4")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Render the file. Raises what `main` tells the user."""
+    timeline = timeline_of(args)
+    pack = load_pack(args.avatar)
+    identity = args.identity or pack.card.identities[0]
+    avatar = Avatar(pack, open_decoder(args.decoder, pack))
+    try:
+        anchor = avatar.anchor(identity)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    voice = Blocks(read_voice(args.speech, OUTPUT_RATE))
+    controls = perform(args.speech, pack, timeline, args.seed, args.still)
+    with VideoFile(args.out, timeline, pack.card.generator.resolution) as video:
+        for tick, x in enumerate(controls):
+            begin = tick * OUTPUT_RATE // timeline.fps
+            count = (tick + 1) * OUTPUT_RATE // timeline.fps - begin
+            video.write(tick, avatar.render(anchor, x), voice.take(count))

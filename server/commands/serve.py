@@ -1,0 +1,69 @@
+"""`latentcam serve`: the page, and a face for whoever talks to it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from realtime_models.avatar import Avatar
+from realtime_models.avatar_pack import load_pack
+from realtime_models.decoders.auto import open_decoder
+from realtime_models.motion import MotionModel
+from server.commands.options import Help, UsageError, avatar_options, decoder_options, timeline_of
+from server.config import ServerConfig, parse_ice_server
+from stream.engine import Engine
+
+if TYPE_CHECKING:
+    from server.commands.options import Commands
+
+
+def add(commands: Commands) -> None:
+    """Add the sub-command to the command line."""
+    parser = commands.add_parser(
+        "serve",
+        parents=[avatar_options(), decoder_options()],
+        formatter_class=Help,
+        help="talk in a browser",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="any but loopback needs --token")
+    parser.add_argument("--port", type=int, default=8080, help="0 picks a free one")
+    parser.add_argument("--max-sessions", type=int, default=2)
+    parser.add_argument("--token", help="whoever connects must know it")
+    parser.add_argument("--origin", action="append", default=[], help="allow pages of this origin")
+    parser.add_argument("--tls-cert", type=Path, help="PEM file; browsers need HTTPS off localhost")
+    parser.add_argument("--tls-key", type=Path, help="PEM file")
+    parser.add_argument(
+        "--ice-server",
+        action="append",
+        default=[],
+        metavar="URL[,USER,PASSWORD]",
+        help="stun:HOST:PORT, or turn:HOST:PORT,USER,PASSWORD",
+    )
+    parser.add_argument("--audio-prefetch", type=int, default=2, help="packets held for late ones")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Serve until interrupted. Raises what `main` tells the user."""
+    from server.run import run_server
+
+    config = ServerConfig(
+        host=args.host,
+        port=args.port,
+        token=args.token or os.environ.get("LATENTCAM_TOKEN"),
+        origins=tuple(args.origin),
+        tls_cert=args.tls_cert,
+        tls_key=args.tls_key,
+        ice_servers=tuple(parse_ice_server(text) for text in args.ice_server),
+        audio_prefetch=args.audio_prefetch,
+    )
+    if args.max_sessions < 1:
+        raise UsageError(f"--max-sessions is {args.max_sessions}, expected at least 1")
+    timeline = timeline_of(args)
+    pack = load_pack(args.avatar)
+    avatar = Avatar(pack, open_decoder(args.decoder, pack))
+    motion = MotionModel(pack.card.motion, pack.motion)
+    engine = Engine(avatar, motion, timeline, args.max_sessions)
+    run_server(engine, config)

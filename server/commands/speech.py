@@ -1,0 +1,38 @@
+"""A speech file performed by a pack, with progress on stderr: what `render` and `motion` share."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress, TimeElapsedColumn
+
+from realtime_models.arrays import Control
+from realtime_models.avatar_pack import AvatarPack
+from realtime_models.basis import Basis
+from realtime_models.motion import MotionModel
+from stream.media_file import voice_seconds
+from stream.offline import perform_file
+from stream.performance import Performance, Settings
+from stream.timeline import Timeline
+
+
+def perform(
+    speech: Path, pack: AvatarPack, timeline: Timeline, seed: int, still: bool
+) -> Iterator[Control]:
+    """Yield x_t for every tick of the file. Raises MediaError before the first if unreadable."""
+    basis = Basis(pack.card.axes, pack.generator["basis"])
+    model = MotionModel(pack.card.motion, pack.motion)
+    performance = Performance(model, basis, pack.card.articulation, seed)
+    settings = Settings(life=0.0 if still else 1.0)
+    ticks = perform_file(performance, timeline, speech, settings)
+    first = next(ticks)  # an unreadable file is told before any output is made
+    total = round(voice_seconds(speech) * timeline.fps)
+    columns = (*Progress.get_default_columns(), TimeElapsedColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("speaking", total=total or None)
+        for x in itertools.chain([first], ticks):
+            yield x
+            progress.advance(task)
