@@ -24,6 +24,7 @@ from realtime_models.training.heads.expression import (
     expression_from_x,
     sample_x,
 )
+from realtime_models.training.heads.hair import BROWS, HAIRLINE, STYLES, Style, comb, styled
 from realtime_models.training.heads.identity import (
     CURATED,
     FACTORS,
@@ -31,6 +32,7 @@ from realtime_models.training.heads.identity import (
     curated_z,
     identity_from_z,
 )
+from realtime_models.training.heads.makehuman import Clothing, Obj
 
 ASSETS = os.environ.get("LATENTCAM_MAKEHUMAN")
 
@@ -89,6 +91,39 @@ def test_curated_faces(name: str) -> None:
 
 def test_there_are_twelve_curated_faces() -> None:
     assert len(CURATED) == 12
+
+
+def test_every_face_has_one_hair_style() -> None:
+    rng = np.random.default_rng(4)
+    worn = {
+        identity_from_z(rng.standard_normal(Z_DIM).astype(np.float32)).hair for _ in range(1000)
+    }
+    assert worn == set(STYLES)
+
+
+def test_a_combed_fringe_leaves_eyes_and_brows_free() -> None:
+    x, y = np.meshgrid(np.linspace(-0.9, 0.2, 30), np.linspace(6.6, 8.6, 60))
+    points = np.stack([x, y, 1.6 - 0.6 * x**2], -1).reshape(-1, 3).astype(np.float32)
+    combed = comb(points, 25.0)
+    low, high = points[:, 1] < BROWS, points[:, 1] > HAIRLINE
+    assert combed[low, 0].max() < -0.5 < points[low, 0].max()  # brows end at 0.6, eyes at 0.5
+    np.testing.assert_allclose(combed[high], points[high], atol=1e-5)
+    assert np.array_equal(combed[:, 1], points[:, 1])
+
+
+def test_mirrored_hair_is_its_own_mirror_image() -> None:
+    rng = np.random.default_rng(5)
+    half = rng.uniform(0.1, 1, (8, 3))
+    base = np.concatenate([half, half * [-1, 1, 1]]).astype(np.float32)
+    quad = np.array([[0, 1, 2, 3]], np.int32)
+    points = rng.standard_normal((4, 3)).astype(np.float32)
+    mesh = Obj(points, points[:, :2], quad, quad, np.array([""]))
+    weight = np.full((4, 3), 1 / 3, np.float32)
+    index = rng.integers(0, 16, (4, 3)).astype(np.int32)
+    hair = Clothing("", index, weight, points, ((0, 8, 0.5), None, None), np.zeros(0, np.int32))
+    turned, worn = styled(Style("", mirrored=True), mesh, hair, base)
+    np.testing.assert_allclose(worn.fit(base), hair.fit(base) * [-1, 1, 1], atol=1e-6)
+    assert sorted(turned.faces[0]) == [0, 1, 2, 3]
 
 
 def test_rest_is_sealed_and_straight() -> None:

@@ -35,8 +35,8 @@ class Expression:
     gaze: tuple[float, float]  # yaw, pitch in degrees
 
 
-REST_UNITS: Weights = {"@InnerBrowUp": 0.14, "@CheekUp": 0.12}
-REST_TARGETS: Weights = {"mouth-corner-puller": 0.30}
+REST_UNITS: Weights = {"@InnerBrowUp": 0.05, "@OuterBrowUp": 0.12, "@CheekUp": 0.14}
+REST_TARGETS: Weights = {"mouth-corner-puller": 0.40}
 """The friendly look of a face at rest; MakeHuman's own is stern."""
 
 REST_LIDS: Weights = {"@UpperLidOpen": 0.12}
@@ -48,12 +48,18 @@ SEAL_TARGETS: Weights = {"mouth-compression": 0.28}
 
 LINEAR: dict[str, tuple[Weights, Weights]] = {
     "jawOpen": (
-        {"JawDrop": 0.72, "UpperLipUp": 0.42},
-        {"mouth-elevation": 0.42, "mouth-depression": 0.08},
+        {"JawDrop": 0.72, "UpperLipUp": 0.55},
+        {"mouth-elevation": 0.62, "mouth-depression": 0.08},
     ),
     "mouthClose": ({"lowerLipUp": 0.11}, {"mouth-compression": 0.36}),
-    "mouthFunnel": ({"JawDrop": 0.05}, {"mouth-protusion": 0.34, "mouth-pursing": 0.25}),
-    "mouthPucker": ({"LipsKiss": 0.25, "UpperLipUp": -0.2}, {"mouth-pursing": 0.95}),
+    "mouthFunnel": (
+        {"UpperLipUp": -0.45, "lowerLipUp": 0.10},
+        {"mouth-protusion": 0.30, "mouth-pursing": 0.50},
+    ),
+    "mouthPucker": (
+        {"LipsKiss": 0.25, "UpperLipUp": -0.70, "JawDrop": 0.05},
+        {"mouth-pursing": 0.95},
+    ),
     "mouthStretch": ({}, {"mouth-upward-retraction": 0.40, "mouth-retraction": 0.45}),
     "mouthSmile": (
         {"@CheekUp": 0.40, "@LowerLidUp": 0.22},
@@ -63,7 +69,7 @@ LINEAR: dict[str, tuple[Weights, Weights]] = {
     "mouthUpperUp": ({"UpperLipUp": 0.20}, {"mouth-elevation": 0.45}),
     "mouthLowerDown": ({"lowerLipDown": 0.45}, {}),
     "mouthRollLower": (
-        {"lowerLipBackward": 0.60, "lowerLipUp": 0.34, "UpperLipUp": 0.34, "JawDrop": 0.04},
+        {"lowerLipBackward": 0.60, "lowerLipUp": 0.42, "UpperLipUp": 0.50, "JawDrop": 0.04},
         {},
     ),
     "tongueUp": ({"TonguePointUp": 0.95}, {}),
@@ -158,7 +164,7 @@ def expression_from_x(x: F32) -> Expression:
     for name, (unit_weights, target_weights) in LINEAR.items():
         _add(units, unit_weights, shown[name])
         _add(targets, target_weights, shown[name])
-    _add(units, {"lowerLipUp": 1.1}, held)
+    _add(units, {"lowerLipUp": 1.25}, held)
     _gaze_lids(units, awake * value["gazeYaw"], awake * value["gazePitch"])
     return Expression(
         {name: weight for name, weight in units.items() if abs(weight) > 1e-4},

@@ -88,10 +88,10 @@ _CLOTHES_COLOURS: tuple[Colour, ...] = (
 _EYES = (
     "brown", "brown", "brown", "brownlight", "green", "bluegreen", "grey", "blue", "deepblue",
 )  # fmt: skip
-_HAIR_MALE = ("short01", "short04", "short02")
-_HAIR_FEMALE = ("long01", "long01", "braid01", "braid01", "ponytail01", "short01")
-_BROWS_MALE = (1, 4, 8, 12, 9)
-_BROWS_FEMALE = (5, 7, 10, 11, 3)
+_HAIR_MALE = ("crop", "sleek", "tousled", "swept", "swept_right")
+_HAIR_FEMALE = ("long", "long", "bob", "bob_right", "tied", "crop")
+_BROWS_MALE = (1, 1, 8, 12, 9)  # the others look stern
+_BROWS_FEMALE = (5, 5, 10, 11, 10)
 _CLOTHES = ("male_casualsuit04", "male_elegantsuit01", "female_casualsuit01", "male_casualsuit06")
 
 
@@ -138,8 +138,8 @@ def identity_from_z(z: F32) -> Identity:
     tone = _skin_tone(share["skin_tone"], raw["skin_warmth"], races)
     greyness = float(np.clip((age - 0.71) / 0.12 + 0.35 * raw["grey"], 0, 1))
     hair = _hair_style(share["hair_style"], male, races["african"])
-    if hair == "afro01":
-        greyness *= 0.3  # its texture glitters when light
+    if hair == "afro":
+        greyness = 0.0  # its texture glitters when light
     hair_tint = _hair_colour(share["hair_colour"], races["caucasian"], greyness)
     strength = 0.5 + 0.35 * share["brow_strength"]
     brows = _BROWS_MALE if male else _BROWS_FEMALE
@@ -153,7 +153,7 @@ def identity_from_z(z: F32) -> Identity:
         skin=_skin_texture(male, age, races),
         skin_tone=tone,
         skin_gloss=(0.45 + 0.4 * share["skin_gloss"]) * (0.6 + 0.4 * min(1.0, 4 * tone[1])),
-        blush=(1.0, 0.98 - 0.09 * share["blush"], 0.97 - 0.07 * share["blush"]),
+        blush=(1.02, 0.94 - 0.12 * share["blush"], 0.94 - 0.10 * share["blush"]),
         stubble=(0.55, 0.52, 0.52, min(stubble, 0.75)),
         lip_tint=(0.88, 0.60, 0.60) if male else (0.88, red, red + 0.03),
         lip_strength=0.5 if male else 0.55 + 0.35 * share["lip_colour"],
@@ -198,7 +198,7 @@ def _skin_tone(share: float, warmth: float, races: Mapping[str, float]) -> Colou
     colour = _ramp(scale, place / 9)
     dark = np.clip((place - 4) / 4, 0, 1)
     # Light skins of this renderer need warmth; exposure is a little higher for dark ones.
-    colour *= np.array([1.09, 0.95, 0.90]) * (1 - dark) + np.array([0.98, 1.0, 1.06]) * dark
+    colour *= np.array([1.10, 0.935, 0.925]) * (1 - dark) + np.array([0.98, 1.0, 1.06]) * dark
     colour *= 1 + np.array([0.0, 0.01, 0.22]) * max(0.0, 1 - abs(place - 5.3) / 1.6)
     colour *= 0.65 + 0.33 * dark
     return _as_colour(colour * np.array([1 + 0.012 * warmth, 1.0, 1 - 0.02 * warmth]))
@@ -226,7 +226,7 @@ def _eye_colour(share: float, caucasian: float) -> tuple[str, Colour | None]:
 def _hair_style(share: float, male: bool, african: float) -> str:
     styles = _HAIR_MALE if male else _HAIR_FEMALE
     if african > 0.5:
-        styles = (*styles, *("afro01",) * (len(styles) // 3))
+        styles = (*styles, *("afro",) * (len(styles) // 3))
     return _choice(styles, share)
 
 
@@ -235,8 +235,8 @@ def _skin_texture(male: bool, age: float, races: Mapping[str, float]) -> str:
     years = "young" if age < 0.60 else "middleage" if age < 0.76 else "old"
     tone = "dark" if races["african"] > 0.5 else "light"
     variant = ""
-    if races["asian"] > 0.5 and tone == "light":
-        variant = "3" if years == "young" else "2"
+    if races["asian"] > 0.5 and tone == "light" and (years != "young" or not male):
+        variant = "3" if years == "young" else "2"  # but the young man's has white lips
     sex = "male" if male else "female"
     return f"textures/{years}_{tone}skinned_{sex}_diffuse{variant}.png"
 
@@ -280,15 +280,15 @@ CURATED: dict[str, Curated] = {
         clothes=0.6, clothes_hue=0.35, eye_colour=0.45,
     ),
     "Kofi": _curated(
-        203, 0.95, "african", age=0.25, hair_style=0.1, skin_tone=0.45, brow_style=0.1,
+        304, 0.95, "african", age=0.25, hair_style=0.1, skin_tone=0.45, brow_style=0.1,
         clothes=0.1, clothes_hue=0.8, clothes_light=0.8,
     ),
     "Mei": _curated(
-        206, 0.05, "asian", age=0.15, hair_style=0.5, skin_tone=0.3, clothes_hue=0.97,
-        clothes=0.1, clothes_light=0.6,
+        206, 0.05, "asian", age=0.15, hair_style=0.42, skin_tone=0.3, clothes_hue=0.97,
+        clothes=0.1, clothes_light=0.6, brow_style=0.5,
     ),
     "Tom": _curated(
-        206, 0.95, "caucasian", age=0.2, hair_style=0.45, hair_colour=0.75, skin_tone=0.5,
+        307, 0.95, "caucasian", age=0.2, hair_style=0.9, hair_colour=0.75, skin_tone=0.5,
         brow_style=0.1, clothes_hue=0.17, clothes=0.3, stubble=0.6,
         eye_colour=0.87,
     ),
@@ -297,15 +297,15 @@ CURATED: dict[str, Curated] = {
         clothes_hue=0.85, clothes_light=0.9,
     ),
     "Walter": _curated(
-        205, 0.95, "caucasian", age=0.93, hair_style=0.5, grey=0.8, skin_tone=0.5,
+        205, 0.95, "caucasian", age=0.93, hair_style=0.3, grey=0.8, skin_tone=0.5,
         brow_style=0.1, clothes=0.3, clothes_hue=0.1, clothes_light=0.3, eye_colour=0.85,
     ),
     "Clara": _curated(
-        206, 0.05, "caucasian", age=0.1, hair_style=0.5, hair_colour=0.93, skin_tone=0.4,
+        206, 0.05, "caucasian", age=0.1, hair_style=0.58, hair_colour=0.93, skin_tone=0.4,
         clothes=0.6, clothes_hue=0.5, eye_colour=0.85,
     ),
     "Kenji": _curated(
-        207, 0.95, "asian", age=0.4, hair_style=0.1, skin_tone=0.5, brow_style=0.9,
+        301, 0.95, "asian", age=0.4, hair_style=0.1, skin_tone=0.5, brow_style=0.9,
         clothes=0.9, clothes_hue=0.18, clothes_light=0.4,
     ),
     "Zola": _curated(
@@ -313,19 +313,19 @@ CURATED: dict[str, Curated] = {
         clothes_hue=0.7, clothes_light=0.7,
     ),
     "Leo": _curated(
-        200, 0.95, "caucasian", age=0.35, hair_style=0.1, hair_colour=0.3, skin_tone=0.75,
+        306, 0.95, "caucasian", age=0.35, hair_style=0.5, hair_colour=0.3, skin_tone=0.75,
         brow_style=0.1, clothes=0.1, clothes_hue=0.65, stubble=0.93, eye_colour=0.15,
     ),
     "Ingrid": _curated(
-        205, 0.05, "caucasian", age=0.93, hair_style=0.5, grey=0.8, skin_tone=0.5,
+        205, 0.05, "caucasian", age=0.93, hair_style=0.92, grey=0.8, skin_tone=0.5,
         clothes=0.3, clothes_hue=0.35, eye_colour=0.85,
     ),
     "Ravi": Curated(
         203,
         {
             "sex": 0.95, "african": 0.45, "asian": 0.5, "caucasian": 0.6, "age": 0.4,
-            "skin_tone": 0.8, "eye_colour": 0.1, "hair_style": 0.4, "hair_colour": 0.15,
-            "stubble": 0.9, "brow_style": 0.3, "clothes": 0.1, "clothes_hue": 0.33,
+            "skin_tone": 0.8, "eye_colour": 0.1, "hair_style": 0.7, "hair_colour": 0.15,
+            "stubble": 0.9, "brow_style": 0.5, "clothes": 0.1, "clothes_hue": 0.33,
         },
     ),
 }  # fmt: skip

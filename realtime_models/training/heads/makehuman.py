@@ -87,6 +87,21 @@ class Clothing:
     scales: tuple[tuple[int, int, float] | None, ...]  # x, y, z: two base vertices, a distance
     hidden: I32  # base vertices under the proxy, whose faces are not drawn
 
+    def scale(self, base: F32) -> F32:
+        """How large a head is, x, y and z, beside the one that the offsets were made for."""
+        return np.array(
+            [
+                1.0 if pin is None else abs(base[pin[0], axis] - base[pin[1], axis]) / pin[2]
+                for axis, pin in enumerate(self.scales)
+            ],
+            np.float32,
+        )
+
+    def fit(self, base: F32) -> F32:
+        """The proxy's vertices on an unposed head, [n, 3]. base: vertices of the base mesh."""
+        fitted = (base[self.index] * self.weight[:, :, None]).sum(1)
+        return np.asarray(fitted + self.offset * self.scale(base), np.float32)
+
 
 def load_obj(path: Path) -> Obj:
     """Read a mesh."""

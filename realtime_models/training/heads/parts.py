@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,8 @@ from realtime_models.training.heads.makehuman import (
     F32,
     I32,
     BoolArray,
+    Clothing,
     Obj,
-    load_clothing,
-    load_obj,
 )
 from realtime_models.training.heads.rig import skin
 from realtime_models.training.heads.subdivision import subdivide
@@ -77,28 +76,30 @@ class Proxy:
 
     def __init__(
         self,
-        path: Path,
+        mesh: Obj,
+        clothing: Clothing,
         weights: Any,
         refine: bool = False,
         keep: FaceFilter | None = None,
     ) -> None:
-        """path: the .mhclo file. weights: the rig's skin weights of the base mesh."""
-        clothing = load_clothing(path)
-        mesh = load_obj(path.parent / clothing.obj_name)
+        """weights: the rig's skin weights of the base mesh."""
         mask = np.ones(len(mesh.faces), bool) if keep is None else keep(mesh.vertices[mesh.faces])
         self.part = Part(mesh, mask, refine)
         self.hidden = clothing.hidden
-        self._index = clothing.index[self.part.source]
-        self._weight = clothing.weight[self.part.source]
-        self._offset = clothing.offset[self.part.source]
-        self._scales = clothing.scales
-        count = len(self._index)
+        source = self.part.source
+        self._clothing = replace(
+            clothing,
+            index=clothing.index[source],
+            weight=clothing.weight[source],
+            offset=clothing.offset[source],
+        )
+        index, weight = self._clothing.index, self._clothing.weight
         pinned = sp.csr_matrix(
             (
-                np.maximum(self._weight, 0).reshape(-1),
-                (np.repeat(range(count), 3), self._index.reshape(-1)),
+                np.maximum(weight, 0).reshape(-1),
+                (np.repeat(range(len(index)), 3), index.reshape(-1)),
             ),
-            shape=(count, weights.shape[0]),
+            shape=(len(index), weights.shape[0]),
         )
         bones = pinned @ weights
         total = np.maximum(np.asarray(bones.sum(1)).ravel(), 1e-9)
@@ -106,15 +107,7 @@ class Proxy:
 
     def fit(self, base: F32) -> F32:
         """The proxy on an unposed head, [n, 3]."""
-        scale = np.array(
-            [
-                1.0 if pin is None else abs(base[pin[0], axis] - base[pin[1], axis]) / pin[2]
-                for axis, pin in enumerate(self._scales)
-            ],
-            np.float32,
-        )
-        fitted = (base[self._index] * self._weight[:, :, None]).sum(1) + self._offset * scale
-        return np.asarray(fitted, np.float32)
+        return self._clothing.fit(base)
 
     def pose(self, base: F32, transforms: F32) -> tuple[F32, F32]:
         """Positions and normals on a posed head."""

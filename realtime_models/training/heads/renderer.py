@@ -18,13 +18,16 @@ from realtime_models.training.heads.expression import (
     Expression,
     expression_from_x,
 )
+from realtime_models.training.heads.hair import STYLES, styled
 from realtime_models.training.heads.identity import Colour, Identity
 from realtime_models.training.heads.makehuman import (
     F32,
     Assets,
     BoolArray,
+    Clothing,
     Obj,
     Target,
+    load_clothing,
     load_obj,
     load_target,
 )
@@ -42,11 +45,11 @@ FIELD_OF_VIEW = 22.0
 LIGHT_REACH = 2.3
 LEFT_EYE = slice(14598, 14670)
 RIGHT_EYE = slice(14670, 14742)
-UPPER_LIP, LOWER_LIP = (474, 468), (493, 494)
-"""Base vertices: two of each lip, whose mean height and mean depth place the mouth."""
+LIPS, DEPTHS = (474, 493), (468, 494)
+"""Base vertices: one of each lip whose mean height places the mouth, and one for its depth."""
 
-LONG_HAIR = ("long01", "braid01")
-"""Styles whose strands fade where they are seen edge-on; at temples that would bare the skin."""
+LIP_SHADE = 4.0
+"""How much further forward than they are pursed lips count, for the shade behind them."""
 
 
 @dataclass(slots=True)
@@ -59,6 +62,14 @@ class _Set:
     deltas: Any  # [targets, moved vertices, 3] mixed over races
     proxies: dict[str, str]  # role -> key of the proxy
     eyes: F32  # the point between the eyes
+
+
+@dataclass(frozen=True, slots=True)
+class _Landmarks:
+    """Where things are in a pose; eyes and mouth before the head's own turn."""
+
+    head_inverse: F32  # [4, 4]
+    eyes: tuple[F32, F32]
     mouth: F32
 
 
@@ -92,8 +103,7 @@ class HeadRenderer:
     def render_expression(self, identity: Identity, expression: Expression) -> Rgb:
         """The same for a pose that no control vector may reach."""
         prepared = self._prepare(identity)
-        head_inverse, eyes = self._pose(prepared, expression)
-        return self._draw(prepared, head_inverse, eyes)
+        return self._draw(prepared, self._pose(prepared, expression))
 
     def _target(self, name: str) -> Target:
         if name not in self._targets:
@@ -119,8 +129,6 @@ class HeadRenderer:
                 target = self._target(f"expression/units/{race}/{name}")
                 dense[i, target.index] += np.float32(share) * target.delta
         index = np.flatnonzero(np.abs(dense).max((0, 2)) > 0)
-        upper, lower = list(UPPER_LIP), list(LOWER_LIP)
-        mouth = [0.0, base[[upper[0], lower[0]], 1].mean(), base[[upper[1], lower[1]], 2].mean()]
         prepared = _Set(
             identity,
             base,
@@ -132,11 +140,10 @@ class HeadRenderer:
                 "tongue": self._proxy("tongue/tongue01/tongue01", refine=True),
                 "brow": self._proxy(f"eyebrows/{identity.brow}/{identity.brow}"),
                 "lash": self._proxy("eyelashes/eyelashes01/eyelashes01"),
-                "hair": self._proxy(f"hair/{identity.hair}/{identity.hair}"),
+                "hair": self._hair(identity.hair),
                 "cloth": self._proxy(f"clothes/{identity.clothes}/{identity.clothes}", refine=True),
             },
             (base[LEFT_EYE].mean(0) + base[RIGHT_EYE].mean(0)) / 2,
-            np.array(mouth, np.float32),
         )
         self._sets[key] = prepared  # holds the identity, so its id stays its own
         if len(self._sets) > 16:
@@ -152,16 +159,10 @@ class HeadRenderer:
             return np.asarray(corners[:, :, 1].min(1) > 3.9)
 
         clothes = name.startswith("clothes/")
-        path = self._assets.file(f"{name}.mhclo")
-        proxy = Proxy(path, self._rig.weights, refine, above_chest if clothes else None)
+        obj, clothing = self._clothing(name)
+        keep = above_chest if clothes else None
+        proxy = Proxy(obj, clothing, self._rig.weights, refine, keep)
         mesh = Mesh(self._canvas.context, proxy.part)
-        if name.startswith("hair/"):
-            # Sorted once from the inside out, which is far to near for the strands one sees.
-            points = proxy.fit(self._mesh.vertices)[proxy.part.seam_vertices]
-            distance = points[proxy.part.triangles].mean(1) - np.array([0.0, 7.4, 0.6])
-            order = np.argsort(np.linalg.norm(distance, axis=1))
-            mesh.set_triangles("outward", proxy.part.triangles[order])
-            mesh.set_triangles("inward", proxy.part.triangles[order[::-1]])
         if clothes:
             hidden = np.zeros(len(self._mesh.vertices), bool)
             hidden[proxy.hidden] = True
@@ -171,8 +172,31 @@ class HeadRenderer:
         self._meshes[name] = mesh
         return name
 
-    def _pose(self, prepared: _Set, expression: Expression) -> tuple[F32, tuple[F32, F32]]:
-        """Upload every mesh in a pose. Returns the inverse head transform, and the eye centres."""
+    def _clothing(self, name: str) -> tuple[Obj, Clothing]:
+        """The files of a proxy."""
+        path = self._assets.file(f"{name}.mhclo")
+        clothing = load_clothing(path)
+        return load_obj(path.parent / clothing.obj_name), clothing
+
+    def _hair(self, name: str) -> str:
+        """Load a hair style and its mesh once; returns its key."""
+        key = f"hair/{name}"
+        if key not in self._proxies:
+            style, base = STYLES[name], self._mesh.vertices
+            obj, clothing = self._clothing(f"hair/{style.asset}/{style.asset}")
+            proxy = Proxy(*styled(style, obj, clothing, base), self._rig.weights)
+            mesh = Mesh(self._canvas.context, proxy.part)
+            # Sorted once from the inside out, which is far to near for the strands one sees.
+            points = proxy.fit(base)[proxy.part.seam_vertices]
+            distance = points[proxy.part.triangles].mean(1) - np.array([0.0, 7.4, 0.6])
+            order = np.argsort(np.linalg.norm(distance, axis=1))
+            mesh.set_triangles("outward", proxy.part.triangles[order])
+            mesh.set_triangles("inward", proxy.part.triangles[order[::-1]])
+            self._proxies[key], self._meshes[key] = proxy, mesh
+        return key
+
+    def _pose(self, prepared: _Set, expression: Expression) -> _Landmarks:
+        """Upload every mesh in a pose."""
         vertices = prepared.base
         if expression.targets:
             weights = np.zeros(len(self._names), np.float32)
@@ -191,19 +215,23 @@ class HeadRenderer:
         head = np.eye(4, dtype=np.float32)
         head[:3] = transforms[self._rig.index["head"]].reshape(3, 4)
         eyes = (vertices[LEFT_EYE].mean(0), vertices[RIGHT_EYE].mean(0))
-        return np.linalg.inv(head).astype(np.float32), eyes
+        # Lips that reach forward close round the light: teeth are as dark as if far behind them.
+        lips = [prepared.base[list(LIPS), 1].mean(), prepared.base[list(DEPTHS), 2].mean()]
+        reach = vertices[list(DEPTHS), 2].mean() - lips[1]
+        mouth = np.array([0, lips[0], lips[1] + LIP_SHADE * max(reach, 0.0)], np.float32)
+        return _Landmarks(np.linalg.inv(head).astype(np.float32), eyes, mouth)
 
-    def _draw(self, prepared: _Set, head_inverse: F32, eyes: tuple[F32, F32]) -> Rgb:
+    def _draw(self, prepared: _Set, landmarks: _Landmarks) -> Rgb:
         canvas, identity = self._canvas, prepared.identity
         keys = prepared.proxies
         distance = VIEW_WIDTH / 2 / np.tan(np.radians(FIELD_OF_VIEW) / 2)
-        middle = prepared.eyes
+        middle, head_inverse, eyes = prepared.eyes, landmarks.head_inverse, landmarks.eyes
         target = np.array([middle[0], middle[1] - VIEW_WIDTH * (EYE_HEIGHT - 0.5), 0.6])
         camera = target + np.array([0, 0.1, distance + 0.7])
         key_light = canvas.key_direction
         light = orthographic(LIGHT_REACH) @ look_at(target + 6 * key_light, target)
         skin_texture = canvas.texture(self._assets.file(identity.skin))
-        hair_texture = canvas.texture(self._hair_file(identity.hair))
+        hair_texture = canvas.texture(self._hair_file(STYLES[identity.hair].asset))
         cloth_texture = canvas.texture(
             self._assets.file(f"{identity.clothes}/{identity.clothes}_diffuse.png")
         )
@@ -222,7 +250,7 @@ class HeadRenderer:
                 "light_projection": light,
                 "head_inverse": head_inverse,
                 "camera": camera,
-                "mouth": prepared.mouth,
+                "mouth": landmarks.mouth,
                 "exposure": 1.0,
                 "eye_left": eyes[0],
                 "eye_right": eyes[1],
@@ -240,6 +268,8 @@ class HeadRenderer:
                 tint=tone,
                 redness=skin_texture.face_redness,
                 saturation=saturation,
+                skin_tone=identity.skin_tone,
+                dark=0.6 if "_dark" in identity.skin else 0.0,  # whose lips are not painted red
                 oil=identity.skin_gloss,
                 lip_tint=identity.lip_tint,
                 lip_strength=identity.lip_strength,
@@ -271,7 +301,8 @@ class HeadRenderer:
                 "tint": identity.hair_tint,
                 "mean": hair_texture.mean,
                 "contrast": contrast,
-                "edge": 0.30 if identity.hair in LONG_HAIR else 0.02,
+                "gloss": STYLES[identity.hair].gloss,
+                "edge": 0.30 if STYLES[identity.hair].soft_edge else 0.02,
             }
             hair_texture.handle.use(0)
             self._material(keys["hair"], "hair", "inward", **strands)
@@ -292,8 +323,8 @@ class HeadRenderer:
         assign(program, values)
         self._meshes[mesh].draw(program, triangles)
 
-    def _hair_file(self, style: str) -> Path:
-        name = "afro" if style == "afro01" else style
+    def _hair_file(self, asset: str) -> Path:
+        name = "afro" if asset == "afro01" else asset
         return self._assets.file(f"{name}_diffuse.png")
 
     def _bake_occlusion(self, directions: int = 40, size: int = 256) -> F32:

@@ -88,8 +88,8 @@ vec3 film(vec3 c) {  // https://knarkowicz.wordpress.com/2016/01/06/aces-filmic-
 """
 
 _SKIN = """
-uniform float redness, saturation, oil, lip_strength;
-uniform vec3 lip_tint, blush; uniform vec4 stubble;
+uniform float redness, saturation, oil, lip_strength, dark;
+uniform vec3 skin_tone, lip_tint, blush, eye_left, eye_right; uniform vec4 stubble;
 void main() {
   vec4 t = texture(tex, uv);
   vec3 n = normalize(N), v = normalize(camera - P);
@@ -98,9 +98,14 @@ void main() {
   vec3 albedo = lin(t.rgb);
   float ring = length((uv - vec2(.9105, .4835)) / vec2(.024, .040));
   float lips = smoothstep(1.25, .75, ring)
-    * smoothstep(.03, .12, t.r - .5 * (t.g + t.b) - redness);
+    * max(smoothstep(.03, .12, t.r - .5 * (t.g + t.b) - redness), dark);
   float fine = texture(noise, uv * 11.).g - .5, broad = texture(noise, uv * 1.3).r - .5;
   albedo = mix(vec3(dot(albedo, vec3(.35, .5, .15))), albedo, saturation) * tint;
+  // The textures' lids are red as if sore.
+  vec2 socket = (local.xy - (local.x > 0. ? eye_left : eye_right).xy) / vec2(.32, .26);
+  float around = exp(-dot(socket, socket) * dot(socket, socket));
+  float luma = dot(albedo, vec3(.35, .5, .15));
+  albedo = mix(albedo, luma / dot(skin_tone, vec3(.35, .5, .15)) * skin_tone, .65 * around);
   albedo *= 1. + .07 * fine * (1. - lips) + .05 * broad;
   albedo = mix(albedo, albedo * lip_tint, lips * lip_strength);
   vec2 cheek = (vec2(abs(q.x), q.y) - vec2(.48, .42)) / vec2(.25, .22);
@@ -196,7 +201,7 @@ void main() {
 }"""
 
 _HAIR = """
-uniform vec3 head_centre; uniform float contrast, edge;
+uniform vec3 head_centre; uniform float contrast, edge, gloss;
 void main() {
   vec4 t = texture(tex, uv);
   vec3 n = normalize(N), v = normalize(camera - P);
@@ -206,8 +211,11 @@ void main() {
   if (dot(n, v) < 0.) n = -n;
   vec3 out_ = normalize(P - head_centre);
   n = normalize(mix(n, out_, .45));
-  float l = mix(1., clamp(grey(lin(t.rgb)) / mean, 0., 2.2), contrast);
-  vec3 albedo = tint * (.3 + .7 * l);
+  // Strands: the texture against its own blur, so that painted highlights do not matter.
+  float sharp = grey(texture(tex, uv, -1.).rgb), soft = grey(texture(tex, uv, 4.).rgb);
+  float strand = clamp((sharp + .02) / (soft + .02), .3, 1.6);
+  float l = mix(1., clamp(grey(lin(t.rgb)) / mean, 0., 2.), contrast) * mix(1., strand, .6);
+  vec3 albedo = tint * (.25 + .75 * l);
   vec3 up = normalize(vec3(0, 1, .25)), flow = normalize(up - n * dot(up, n) + 1e-4);
   float sh = shadow(n), self = smoothstep(-1.2, 1., out_.y) * .5 + .5, shift = (l - 1.) * .12;
   vec3 h = normalize(v + key_dir);
@@ -217,7 +225,7 @@ void main() {
   float dk = max(0., dot(n, key_dir) * .65 + .35), df = max(0., dot(n, fill_dir) * .6 + .4);
   float dr = pow(max(0., dot(n, rim_dir) * .7 + .3), 1.5);
   vec3 c = albedo * (key * dk * mix(.25, 1., sh) + fill * df + hemisphere(n)) * self
-    + (key * sh * (s1 * .05 + s2 * .30 * albedo * 2.) * dk * l
+    + (key * sh * gloss * (s1 * .05 + s2 * .30 * albedo * 2.) * dk * l * l
     + rim * dr * (albedo * 1.2 + .02)) * self;
   o = vec4(film(c), BLEND == 0 ? 1. : alpha);
 }"""
@@ -266,8 +274,8 @@ LIGHT: dict[str, tuple[float, float, float]] = {
     "key_dir": (-0.50, 0.52, 0.80),
     "fill_dir": (0.80, 0.12, 0.62),
     "rim_dir": (0.5, 0.6, -0.8),
-    "key": (1.08, 1.02, 0.95),
-    "fill": (0.34, 0.345, 0.36),
+    "key": (1.00, 0.94, 0.88),
+    "fill": (0.30, 0.305, 0.32),
     "rim": (0.38, 0.39, 0.42),
     "sky": (0.29, 0.30, 0.32),
     "ground": (0.19, 0.16, 0.145),
