@@ -36,14 +36,14 @@ class Expression:
 
 
 REST_UNITS: Weights = {"@InnerBrowUp": 0.05, "@OuterBrowUp": 0.12, "@CheekUp": 0.14}
-REST_TARGETS: Weights = {"mouth-corner-puller": 0.40}
+REST_TARGETS: Weights = {"mouth-corner-puller": 0.34}
 """The friendly look of a face at rest; MakeHuman's own is stern."""
 
 REST_LIDS: Weights = {"@UpperLidOpen": 0.12}
 """Eyes a little wider than MakeHuman's."""
 
-SEAL_UNITS: Weights = {"lowerLipUp": 0.16}
-SEAL_TARGETS: Weights = {"mouth-compression": 0.28}
+SEAL_UNITS: Weights = {"lowerLipUp": 0.30}
+SEAL_TARGETS: Weights = {"mouth-compression": 0.45}
 """What makes lips touch; without it a white slit shows the teeth."""
 
 LINEAR: dict[str, tuple[Weights, Weights]] = {
