@@ -280,7 +280,7 @@ CURATED: dict[str, Curated] = {
         clothes=0.6, clothes_hue=0.35, eye_colour=0.45,
     ),
     "Kofi": _curated(
-        302, 0.95, "african", age=0.25, hair_style=0.1, skin_tone=0.45, brow_style=0.1,
+        302, 0.95, "african", age=0.25, hair_style=0.1, skin_tone=0.45, brow_style=0.5,
         clothes=0.1, clothes_hue=0.8, clothes_light=0.8,
     ),
     "Mei": _curated(
