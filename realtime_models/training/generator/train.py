@@ -2,6 +2,7 @@
 
 Stages run in order, each RESOLUTION:MINUTES, with an `a` for the adversarial ones. A checkpoint
 is written every few minutes; the same command goes on from it, also in the middle of a stage.
+`--init PACK` begins with the weights of an avatar pack instead of random ones.
 """
 
 from __future__ import annotations
@@ -23,11 +24,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
+from realtime_models.avatar_pack import AvatarPack, load_pack
 from realtime_models.axes import FACE_AXES
+from realtime_models.errors import AvatarPackError
 from realtime_models.generator_config import GeneratorConfig
 from realtime_models.stylegan2 import Generator
 from realtime_models.training.generator import losses
-from realtime_models.training.generator.data import Heads, load_heads
+from realtime_models.training.generator.data import Heads, axis_scale, load_heads
 
 CHECKPOINT_EVERY = 240.0  # seconds
 REPORT_EVERY = 60.0  # seconds
@@ -96,6 +99,20 @@ class Trainer:
         for name in ("generator", "ema", "judges", "opt_g", "opt_d"):
             getattr(self, name).load_state_dict(state[name])
         self.stage, self.elapsed, self.steps, self.lr = state["progress"]
+
+    @torch.no_grad()
+    def begin_from(self, pack: AvatarPack) -> None:
+        """Take the weights of a pack of the same configuration."""
+        state = {
+            name: torch.from_numpy(tensor.copy())
+            for name, tensor in pack.generator.items()
+            if name not in ("basis", "identities")
+        }
+        layers, axes = self.generator.motion_layers, len(FACE_AXES)
+        state["basis"] = torch.from_numpy(pack.generator["basis"][:layers, :, :axes].copy())
+        state["basis"] *= axis_scale()
+        self.generator.load_state_dict(state)
+        self.ema.load_state_dict(state)
 
     def stop(self, size: int) -> int | None:
         return None if size == self.config.resolution else size
@@ -208,6 +225,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of rendered shards")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and sheets")
+    parser.add_argument("--init", help="begin with this avatar pack's weights and configuration")
     parser.add_argument("--stages", default="32:5,64:9,256:33,256a:26")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--channel-base", type=int, default=8192)
@@ -225,22 +243,29 @@ def main(argv: list[str] | None = None) -> None:
     torch.manual_seed(0)
     try:
         train, held_out = load_heads(args.data)
-    except FileNotFoundError as error:
+        pack = load_pack(args.init) if args.init else None
+    except (FileNotFoundError, AvatarPackError) as error:
         parser.error(str(error))
-    config = GeneratorConfig(
-        z_dim=train.z.shape[1],
-        w_dim=args.w_dim,
-        mapping_layers=args.mapping_layers,
-        resolution=args.resolution,
-        channel_base=args.channel_base,
-        channel_max=args.channel_max,
-        subpixel=args.subpixel,
+    config = (
+        pack.card.generator
+        if pack
+        else GeneratorConfig(
+            z_dim=train.z.shape[1],
+            w_dim=args.w_dim,
+            mapping_layers=args.mapping_layers,
+            resolution=args.resolution,
+            channel_base=args.channel_base,
+            channel_max=args.channel_max,
+            subpixel=args.subpixel,
+        )
     )
     trainer = Trainer(config, args.motion_layers, args.device)
     checkpoint = args.out / "checkpoint.pt"
     if checkpoint.exists():
         trainer.load(torch.load(checkpoint, map_location=args.device, weights_only=True))
         print(f"going on at stage {trainer.stage}, {trainer.elapsed / 60:.1f} min", flush=True)
+    elif pack:
+        trainer.begin_from(pack)
     print(
         f"{len(train)} pictures, {len(held_out)} held out, {config.macs / 1e9:.2f} GMAC", flush=True
     )
@@ -248,7 +273,8 @@ def main(argv: list[str] | None = None) -> None:
         stage = stages[trainer.stage]
         if trainer.elapsed == 0.0:
             adversarial = stage.adversarial
-            lr = 3e-4 if adversarial else 1.5e-3 if trainer.stage == 0 else 1e-3
+            fresh = trainer.stage == 0 and not pack
+            lr = 3e-4 if adversarial else 1.5e-3 if fresh else 1e-3
             trainer.new_optimisers(lr, (0.5, 0.99) if adversarial else (0.9, 0.99))
         run_stage(trainer, stage, train, held_out, args)
         trainer.stage, trainer.elapsed = trainer.stage + 1, 0.0
