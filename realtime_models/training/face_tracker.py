@@ -25,13 +25,13 @@ EYES = (  # outer corner, inner corner, two pairs of upper and lower lid
     (33, 133, (160, 144), (158, 153)),
     (263, 362, (387, 373), (385, 380)),
 )
-BROWS = ((105, 159), (334, 386))  # middle of the brow, upper lid below it
+BROWS = ((105, 33, 133), (334, 263, 362))  # middle of the brow, corners of the eye below it
 SMALLEST = 512  # pixels; smaller pictures are enlarged before they are tracked
 
 
 @dataclass(frozen=True, slots=True)
 class TrackedFace:
-    """points: float64 [478, 2] pixels of the given picture; scores: ARKit name -> 0 to 1;
+    """points: float64 [478, 3] pixels of the given picture, depth in the same scale; scores: ARKit name -> 0 to 1;
     pose: float64 [4, 4], the head's transform from the canonical face to the camera."""
 
     points: Points
@@ -39,7 +39,8 @@ class TrackedFace:
     pose: NDArray[np.float64]
 
     def between(self, a: int, b: int) -> float:
-        return float(np.linalg.norm(self.points[a] - self.points[b]))
+        """Pixels, in the plane of the picture."""
+        return float(np.linalg.norm(self.points[a, :2] - self.points[b, :2]))
 
     @property
     def height(self) -> float:
@@ -67,8 +68,14 @@ class TrackedFace:
 
     @property
     def brow_height(self) -> float:
-        """Brow over upper lid, as a share of the face's height, mean of both."""
-        return float(np.mean([self.between(*pair) for pair in BROWS])) / self.height
+        """Brow over the line of the eye's corners, as a share of the face's height, mean of both."""
+        heights = []
+        for brow, outer, inner in BROWS:
+            along = self.points[inner, :2] - self.points[outer, :2]
+            to = self.points[brow, :2] - self.points[outer, :2]
+            cross = along[0] * to[1] - along[1] * to[0]
+            heights.append(abs(cross) / np.linalg.norm(along))
+        return float(np.mean(heights)) / self.height
 
     @property
     def angles(self) -> tuple[float, float, float]:
@@ -89,7 +96,9 @@ class FaceTracker:
         from mediapipe.tasks.python import BaseOptions, vision
 
         if not model.is_file():
-            raise FileNotFoundError(f"{model} is no file, expected MediaPipe's face_landmarker.task")
+            raise FileNotFoundError(
+                f"{model} is no file, expected MediaPipe's face_landmarker.task"
+            )
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(model)),
             num_faces=1,
@@ -108,6 +117,6 @@ class FaceTracker:
         found = self._landmarker.detect(self._image(np.ascontiguousarray(picture)))
         if not found.face_landmarks:
             return None
-        points = np.array([(p.x * w, p.y * h) for p in found.face_landmarks[0]])
+        points = np.array([(p.x * w, p.y * h, p.z * w) for p in found.face_landmarks[0]])
         scores = {c.category_name: float(c.score) for c in found.face_blendshapes[0]}
         return TrackedFace(points, scores, np.array(found.facial_transformation_matrixes[0]))
