@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +12,7 @@ from realtime_models.arrays import Control, Samples
 from realtime_models.basis import Basis
 from realtime_models.life import life
 from realtime_models.motion import MotionModel, MotionState
+from stream.timeline import SAMPLE_RATE
 from stream.voice_gate import VoiceGate
 
 
@@ -17,12 +20,16 @@ from stream.voice_gate import VoiceGate
 class Settings:
     """How a user wants the face to move; may change while a session runs.
 
-    expression: offsets by axis name, replaced whole, never written in place.
+    expression: offsets by axis name, replaced whole, never written in place; the face goes there
+        smoothly.
     life: strength of blinks, glances and head sway, 0 (still) to 2.
     """
 
     expression: dict[str, float] = field(default_factory=dict)
     life: float = 1.0
+
+
+EASE = 0.2  # seconds; time constant with which a new expression comes on
 
 
 class Performance:
@@ -32,6 +39,7 @@ class Performance:
         self._model, self._basis, self._seed = model, basis, seed
         self._articulation = articulation
         self._state: MotionState = model.initial_state()
+        self._expression: dict[str, float] = {}
         self.gate = VoiceGate()
 
     @property
@@ -52,9 +60,17 @@ class Performance:
             zip(self._model.config.axes, (strength * float(v) for v in mouth), strict=True)
         )
         lively = {name: settings.life * value for name, value in life(time_s, self._seed).items()}
-        for extra in (lively, settings.expression):
+        self._ease(settings.expression, len(samples) / SAMPLE_RATE)
+        for extra in (lively, self._expression):
             for name, value in extra.items():
                 values[name] = values.get(name, 0.0) + value
         known = {axis.name for axis in self._basis.axes}
         x = self._basis.control({name: v for name, v in values.items() if name in known})
         return self._basis.clamp(x)
+
+    def _ease(self, wanted: Mapping[str, float], seconds: float) -> None:
+        """Bring the expression nearer to the wanted one."""
+        left = math.exp(-seconds / EASE)
+        for name in {**self._expression, **wanted}:
+            goal = wanted.get(name, 0.0)
+            self._expression[name] = goal + left * (self._expression.get(name, 0.0) - goal)

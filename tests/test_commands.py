@@ -112,6 +112,20 @@ def test_still_and_seed(clip: Path, tiny_folder: Path, tmp_path: Path) -> None:
     assert (head("--seed", "1") != head("--seed", "2")).any()
 
 
+def test_expression(clip: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    def end(*options: str) -> dict[str, float]:
+        out = tmp_path / "c.csv"
+        command = ["motion", str(clip), "--out", str(out), "--avatar", str(tiny_folder), "--still"]
+        assert main([*command, *options]) == 0
+        names, *rows = csv.reader(out.read_text().splitlines())
+        return dict(zip(names, map(float, rows[-1]), strict=True))
+
+    half = end("--expression", "mouthSmile:0.5", "--expression", "headYaw")
+    assert half["mouthSmile"] == pytest.approx(0.5, abs=0.01)
+    assert half["headYaw"] == pytest.approx(25, abs=0.3)
+    assert end("--expression", "neutral") == end()
+
+
 @pytest.mark.parametrize("rate", [8000, 22050, 48000])
 def test_any_rate_and_codec_is_read_as_the_same_sound(tmp_path: Path, rate: int) -> None:
     path = write_sound(tmp_path / "v.flac", speech(1.0, rate), rate, "flac")
@@ -165,6 +179,11 @@ def test_bad_options(
     assert "fps is 0, expected 1 to 60" in tell(capsys, *render, out, *pack, "--fps", "0")
     assert "nor an installed pack" in tell(capsys, *render, out, "--avatar", "nobody")
     motion = ("motion", str(clip), "--out")
+    unknown = tell(capsys, *render, out, *pack, "--expression", "smug")
+    assert "'smug', expected a name out of jawOpen" in unknown
+    for strength in ("much", "2", "-1", "nan"):
+        bad = tell(capsys, *render, out, *pack, "--expression", f"mouthSmile:{strength}")
+        assert "expected mouthSmile:STRENGTH, from 0 to 1" in bad
     assert "expected a name in .csv or .json" in tell(capsys, *motion, out, *pack)
     assert "needs --token" in tell(capsys, "serve", "--host", "0.0.0.0", *pack)
     assert "expected 0 to 65535" in tell(capsys, "serve", "--port", "70000", *pack)

@@ -148,14 +148,19 @@ def test_in_digital_silence_the_lips_rest_exactly(performance: Performance) -> N
         assert not performance.step(np.zeros(640, np.float32), 0.0, settings).any()
 
 
-def test_expressions_add_and_everything_stays_in_range(
+def test_expressions_come_on_smoothly_add_and_stay_in_range(
     performance: Performance, tiny_pack: AvatarPack
 ) -> None:
     names = [axis.name for axis in tiny_pack.card.axes]
+    smile, jaw = names.index("mouthSmile"), names.index("jawOpen")
     settings = Settings(expression={"mouthSmile": 0.4, "jawOpen": 7.0}, life=0.0)
-    x = performance.step(np.zeros(640, np.float32), 0.0, settings)
-    assert x[names.index("mouthSmile")] == np.float32(0.4)
-    assert x[names.index("jawOpen")] == 1.0
+    silence = np.zeros(640, np.float32)
+    shown = np.stack([performance.step(silence, 0.0, settings) for _ in range(50)])
+    assert 0.0 < shown[0, smile] < 0.1 and shown[-1, smile] == pytest.approx(0.4, abs=1e-3)
+    assert (np.diff(shown[:, smile]) > 0).all() and shown[-1, jaw] == 1.0
+    settings.expression = {}
+    gone = np.stack([performance.step(silence, 0.0, settings) for _ in range(50)])
+    assert gone[0, smile] > 0.3 and gone[-1, smile] == pytest.approx(0.0, abs=1e-3)
 
 
 def test_broken_samples_do_no_harm(performance: Performance) -> None:

@@ -31,7 +31,8 @@ SMALLEST = 512  # pixels; smaller pictures are enlarged before they are tracked
 
 @dataclass(frozen=True, slots=True)
 class TrackedFace:
-    """points: float64 [478, 3] pixels of the given picture, depth in the same scale; scores: ARKit name -> 0 to 1;
+    """points: float64 [478, 3] pixels of the given picture, depth in the same scale;
+    scores: ARKit name -> 0 to 1;
     pose: float64 [4, 4], the head's transform from the canonical face to the camera."""
 
     points: Points
@@ -68,7 +69,7 @@ class TrackedFace:
 
     @property
     def brow_height(self) -> float:
-        """Brow over the line of the eye's corners, as a share of the face's height, mean of both."""
+        """Brow over the eye's corners, as a share of the face's height, mean of both."""
         heights = []
         for brow, outer, inner in BROWS:
             along = self.points[inner, :2] - self.points[outer, :2]

@@ -19,6 +19,7 @@ from realtime_models.basis import global_pca
 from realtime_models.generator_config import GeneratorConfig
 from realtime_models.motion import MotionConfig
 from realtime_models.stylegan2 import Generator
+from realtime_models.training.expressions import EMOTION_AXES, SAMPLES, emotion_basis
 from realtime_models.training.generator.data import axis_scale
 from realtime_models.training.heads.identity import CURATED, curated_z
 
@@ -87,7 +88,7 @@ def main(argv: list[str] | None = None) -> None:
 def generator_tensors(
     config: GeneratorConfig, state: dict[str, torch.Tensor]
 ) -> tuple[dict[str, np.ndarray], tuple[Axis, ...]]:
-    """Tensors of generator.safetensors and the axes of its basis: the named ones, then PCA.
+    """Tensors of generator.safetensors and the its axes: named ones, emotions, PCA.
 
     The basis learned on axes over their range; the pack's is in the axes' own units.
     """
@@ -97,17 +98,20 @@ def generator_tensors(
     torch.manual_seed(0)
     w = generator.mapping(torch.randn(W_SAMPLES, config.z_dim))
     generator.mapping.w_avg.copy_(w.mean(dim=0))
-    basis = np.zeros((config.num_ws, config.w_dim, len(FACE_AXES) + PCA_AXES), np.float32)
-    basis[:motion_layers, :, : len(FACE_AXES)] = (generator.basis / axis_scale()).numpy()
-    basis[:, :, len(FACE_AXES) :] = global_pca(w.numpy(), PCA_AXES)
+    named = (generator.basis / axis_scale()).numpy()
+    emotions = emotion_basis(w[:SAMPLES].numpy(), named)
+    moving = np.concatenate([named, emotions], axis=2)
+    rest = ((0, config.num_ws - motion_layers), (0, 0), (0, 0))
+    pca = np.repeat(global_pca(w.numpy(), PCA_AXES)[None], config.num_ws, axis=0)
+    basis = np.concatenate([np.pad(moving, rest), pca], axis=2)
     z = torch.from_numpy(np.stack([curated_z(name) for name in CURATED]))
     identities = generator.mapping(z)[:, None].repeat(1, config.num_ws, 1)
     tensors = {
         name: tensor.numpy() for name, tensor in generator.state_dict().items() if name != "basis"
     }
     tensors.update(basis=basis, identities=identities.numpy())
-    pca = (Axis(f"pca{i}", -PCA_RANGE, PCA_RANGE, "std") for i in range(PCA_AXES))
-    return tensors, (*FACE_AXES, *pca)
+    components = (Axis(f"pca{i}", -PCA_RANGE, PCA_RANGE, "std") for i in range(PCA_AXES))
+    return tensors, (*FACE_AXES, *EMOTION_AXES, *components)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from server.commands.options import (
     UsageError,
     avatar_options,
     life_options,
+    settings_of,
     speech_options,
     timeline_of,
 )
@@ -45,7 +46,8 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(f"the folder {args.out.parent} does not exist")
     timeline = timeline_of(args)
     pack = load_pack(args.avatar)
-    rows = np.stack(list(perform(args.speech, pack, timeline, args.seed, args.still)))
+    settings = settings_of(args, pack.card.axes)
+    rows = np.stack(list(perform(args.speech, pack, timeline, args.seed, settings)))
     names = [axis.name for axis in pack.card.axes]
     times = [timeline.seconds(tick) for tick in range(len(rows))]
     partial = args.out.with_name(f".{args.out.name}.partial")

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
+import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from realtime_models.avatar_pack import DEFAULT_PACK
+from realtime_models.axes import Axis
 from realtime_models.decoders.auto import DECODERS
+from stream.performance import Settings
 from stream.timeline import Timeline
 
 if TYPE_CHECKING:  # argparse names the type of add_subparsers()'s result in private only
@@ -46,7 +50,35 @@ def life_options() -> argparse.ArgumentParser:
     """A parent parser: how the face moves by itself."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--still", action="store_true", help="nothing moves but the lips")
+    parser.add_argument(
+        "--expression",
+        action="append",
+        default=[],
+        metavar="NAME[:STRENGTH]",
+        help="an emotion or any other axis of the pack, at a strength of 0 to 1; "
+        "more than one may be given",
+    )
     return parser
+
+
+def settings_of(args: argparse.Namespace, axes: Sequence[Axis]) -> Settings:
+    """The settings of `--still` and `--expression`. Raises UsageError."""
+    known = {axis.name: axis for axis in axes}
+    expression = {}
+    for text in args.expression:
+        name, _, strength = text.partition(":")
+        if name == "neutral":
+            continue
+        if name not in known:
+            raise UsageError(f"--expression is {text!r}, expected a name out of {', '.join(known)}")
+        try:
+            share = float(strength or 1)
+        except ValueError:
+            share = math.nan
+        if not 0 <= share <= 1:
+            raise UsageError(f"--expression is {text!r}, expected {name}:STRENGTH, from 0 to 1")
+        expression[name] = share * known[name].high
+    return Settings(expression, life=0.0 if args.still else 1.0)
 
 
 def speech_options() -> argparse.ArgumentParser:

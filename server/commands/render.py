@@ -16,6 +16,7 @@ from server.commands.options import (
     decoder_options,
     face_options,
     life_options,
+    settings_of,
     speech_options,
     timeline_of,
 )
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     except ValueError as error:
         raise UsageError(str(error)) from None
     voice = Blocks(read_voice(args.speech, OUTPUT_RATE))
-    controls = perform(args.speech, pack, timeline, args.seed, args.still)
+    controls = perform(args.speech, pack, timeline, args.seed, settings_of(args, pack.card.axes))
     with VideoFile(args.out, timeline, pack.card.generator.resolution) as video:
         for tick, x in enumerate(controls):
             begin = tick * OUTPUT_RATE // timeline.fps

@@ -20,13 +20,12 @@ from stream.timeline import Timeline
 
 
 def perform(
-    speech: Path, pack: AvatarPack, timeline: Timeline, seed: int, still: bool
+    speech: Path, pack: AvatarPack, timeline: Timeline, seed: int, settings: Settings
 ) -> Iterator[Control]:
     """Yield x_t for every tick of the file. Raises MediaError before the first if unreadable."""
     basis = Basis(pack.card.axes, pack.generator["basis"])
     model = MotionModel(pack.card.motion, pack.motion)
     performance = Performance(model, basis, pack.card.articulation, seed)
-    settings = Settings(life=0.0 if still else 1.0)
     ticks = perform_file(performance, timeline, speech, settings)
     first = next(ticks)  # an unreadable file is told before any output is made
     total = round(voice_seconds(speech) * timeline.fps)
