@@ -20,6 +20,7 @@ from server.guard import Refused, check_request
 from server.peer import BadRequest, Lobby
 from server.signalling import Offer, signalling
 from stream.engine import Engine, EngineFull
+from stream.meter import STAGES
 
 PAGE = Path(__file__).resolve().parent.parent / "client_demo"
 LARGEST_BODY = 64 * 1024  # bytes; an SDP is a few thousand
@@ -79,6 +80,14 @@ def make_app(engine: Engine, config: ServerConfig) -> Starlette:
                 "decoder": engine.avatar.decoder.description,
                 "max_sessions": engine.max_sessions,
                 "sessions": sessions,
+                "stages": {
+                    name: {
+                        "p50_ms": round(histogram.percentile(50) * 1000, 2),
+                        "p95_ms": round(histogram.percentile(95) * 1000, 2),
+                        "what": STAGES[name],
+                    }
+                    for name, histogram in engine.stages.histograms.items()
+                },
             }
         )
 

@@ -21,8 +21,8 @@ class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """origins: pages of other hosts that may connect. audio_prefetch: packets of 20 ms that wait
-    in the receiver for late ones; each costs its length in latency."""
+    """origins: pages of other hosts that may connect. audio_prefetch: received packets of 20 ms
+    that wait for a missing one before it is given up; without loss nothing waits."""
 
     host: str = "127.0.0.1"
     port: int = 8080

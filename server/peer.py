@@ -8,18 +8,30 @@ import secrets
 import zlib
 from typing import Any
 
-from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection, RTCSessionDescription
+import av
+from aiortc import (
+    MediaStreamTrack,
+    RTCConfiguration,
+    RTCIceServer,
+    RTCPeerConnection,
+    RTCSessionDescription,
+)
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 
 from realtime_models.arrays import Latent
 from server.config import ServerConfig
-from server.tracks import FaceTrack, VoiceTrack, set_audio_prefetch, voice_chunks, voice_delay
+from server.reorder import hear_at_once
+from server.tracks import FaceTrack, VoiceTrack, voice_delay
+from server.video_encoder import Rate, encode_face
+from server.voice_in import Packets, VoiceIn, drain
 from stream.engine import Engine
+from stream.meter import Meter
 from stream.session import Session
 
 logger = logging.getLogger(__name__)
 
 CONNECT_DEADLINE = 20.0  # seconds from the answer to a connection
+MOST_PACKETS = 25  # half a second of voice that may wait for the motion model
 
 
 class BadRequest(ValueError):
@@ -37,10 +49,15 @@ class Peer:
         servers = [RTCIceServer(s.urls, s.username, s.credential) for s in config.ice_servers]
         self._pc = RTCPeerConnection(RTCConfiguration(servers))
         self._anchor = anchor
+        self._loop = asyncio.get_running_loop()
         self._face = FaceTrack(engine.timeline)
         self._voice = VoiceTrack(self._wanted_delay)
         self._connected, self._gone = asyncio.Event(), asyncio.Event()
+        self._packets = Packets(MOST_PACKETS)
+        self._voice_in = VoiceIn(self._packets, engine.timeline)
         self._session: Session | None = None
+        self._microphone: MediaStreamTrack | None = None
+        self._left = Meter()  # frames when they leave, encoded
         self.failed = False
         self._pc.on("connectionstatechange", self._on_state)
 
@@ -58,7 +75,7 @@ class Peer:
             self._gone.set()
 
     def _wanted_delay(self) -> float:
-        age = self.session.meter.age(50)
+        age = self._left.age(50)
         engine = self._engine
         return voice_delay(age, engine.motion.config.look_ahead_s, engine.timeline)
 
@@ -78,13 +95,42 @@ class Peer:
         audio.direction = "sendrecv"
         video.sender.replaceTrack(self._face)
         video.direction = "sendonly"
-        set_audio_prefetch(audio.receiver, self._prefetch)
+        self._reorder = hear_at_once(audio.receiver, self._prefetch)
         await self._pc.setLocalDescription(await self._pc.createAnswer())
-        chunks = voice_chunks(audio.receiver.track, self._engine.timeline, self._voice.put)
+        engine = self._engine
+        size = engine.avatar.card.generator.resolution
+        encode_face(video, Rate(size * size, engine.timeline.fps), self._on_encoded)
+        self._microphone = audio.receiver.track
         self._session = Session(
-            self._engine, chunks, self._face, self._anchor, seed=zlib.crc32(self.id.encode())
+            engine,
+            self._voice_in.chunks(),
+            self._face,
+            self._anchor,
+            seed=zlib.crc32(self.id.encode()),
         )
         return self._pc.localDescription.sdp
+
+    def _on_encoded(self, seconds: float) -> None:
+        """On the thread that encodes."""
+        self._loop.call_soon_threadsafe(self._frame_left, self._face.born, seconds)
+
+    def _frame_left(self, born: float, seconds: float) -> None:
+        now, stages = self._loop.time(), self._engine.stages
+        stages.observe("encode", seconds)
+        stages.observe("age", now - born)
+        self._left.frame(born, now)
+
+    def _hear(self, packet: av.AudioFrame, born: float) -> None:
+        self._packets.put(packet, born)
+        self._voice.put(packet, born)
+
+    async def _listen(self) -> None:
+        """Until the microphone's track ends: then no packet follows."""
+        assert self._microphone is not None
+        try:
+            await drain(self._microphone, self._hear)
+        finally:
+            self._packets.close()
 
     @staticmethod
     def _first(transceivers: list[RTCRtpTransceiver], kind: str) -> RTCRtpTransceiver:
@@ -99,12 +145,14 @@ class Peer:
         """Until the voice ends, the connection is lost, a stage fails, or cancelled."""
         session = asyncio.create_task(self.session.run(), name=f"session {self.name}")
         gone = asyncio.create_task(self._wait_gone(), name=f"connection {self.name}")
+        listen = asyncio.create_task(self._listen(), name=f"listen {self.name}")
         try:
             await asyncio.wait({session, gone}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            session.cancel()
-            gone.cancel()
-            results = await asyncio.gather(session, gone, return_exceptions=True)
+            tasks = (session, gone, listen)
+            for task in tasks:
+                task.cancel()
+            results = await asyncio.gather(*tasks, return_exceptions=True)
             await self.aclose()
         for error in results:
             if isinstance(error, Exception):
@@ -150,10 +198,12 @@ class Peer:
         """Figures for people; no voice, no face, no address."""
         session = self.session
         return {
-            "fps": round(session.meter.fps, 2),
-            "frames": session.meter.frames,
-            "age_ms": {f"p{p}": round(session.meter.age(p) * 1000, 1) for p in (50, 95)},
-            "skipped": session.skipped,
+            "fps": round(self._left.fps, 2),
+            "frames": self._left.frames,
+            "age_ms": {f"p{p}": round(self._left.age(p) * 1000, 1) for p in (50, 95)},
+            "skipped": session.skipped + self._face.skipped,
+            "lost_packets": self._reorder.lost,
+            "voice_offset_s": round(self._voice_in.offset, 5),
             "level": round(session.level, 4),
             "speaking": session.speaking,
             "voice_delay_ms": round(self._voice.delay * 1000, 1),

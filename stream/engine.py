@@ -11,6 +11,7 @@ import numpy as np
 
 from realtime_models.avatar import Avatar
 from realtime_models.motion import MotionModel
+from stream.meter import Stages
 from stream.performance import Performance, Settings
 from stream.timeline import Timeline
 
@@ -34,6 +35,7 @@ class Engine:
         self.avatar, self.motion, self.timeline = avatar, motion, timeline
         self.max_sessions = max_sessions
         self.sessions = 0
+        self.stages = Stages()
         self.ready = False
         self._motion_thread = ThreadPoolExecutor(1, "motion")
         self._render_thread = ThreadPoolExecutor(1, "render")

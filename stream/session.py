@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from realtime_models.arrays import Latent
+from realtime_models.arrays import Control, Latent, Rgb
 from stream.engine import Engine
 from stream.latest import Latest
 from stream.messages import AudioChunk, Frame, Motion
@@ -45,6 +46,7 @@ class Session:
         self.settings = Settings()
         self.meter = Meter()
         self.ticks_heard = 0
+        self._moved = 0.0  # when the newest motion was put into the slot
 
     @property
     def skipped(self) -> int:
@@ -69,7 +71,7 @@ class Session:
             self._sink.close()
 
     async def _listen(self) -> None:
-        engine, expected = self._engine, 0
+        engine, expected, loop = self._engine, 0, asyncio.get_running_loop()
         async for chunk in self._source:
             if chunk.tick != expected:  # a long gap: what was said before it is over
                 self._performance = engine.new_performance(self._seed)
@@ -79,12 +81,24 @@ class Session:
                 self._performance.step, chunk.samples, time_s, self.settings
             )
             self.ticks_heard += 1
+            self._moved = loop.time()
+            engine.stages.observe("motion", self._moved - chunk.born)
             self._latest.put(Motion(chunk.tick, chunk.born, x))
         self._latest.close()
 
     async def _render(self) -> None:
         engine, loop = self._engine, asyncio.get_running_loop()
         async for motion in self._latest:
-            rgb = await engine.on_render_thread(engine.avatar.render, self.anchor, motion.x)
-            self.meter.frame(motion.born, loop.time())
+            moved = self._moved
+            rgb, took = await engine.on_render_thread(self._decode, motion.x)
+            now = loop.time()
+            engine.stages.observe("wait", now - took - moved)
+            engine.stages.observe("decode", took)
+            self.meter.frame(motion.born, now)
             self._sink.send(Frame(motion.tick, motion.born, rgb))
+
+    def _decode(self, x: Control) -> tuple[Rgb, float]:
+        """The picture, and the seconds that it took; on the render thread."""
+        begun = time.perf_counter()
+        rgb = self._engine.avatar.render(self.anchor, x)
+        return rgb, time.perf_counter() - begun

@@ -24,11 +24,12 @@ class TickCutter:
         self._timeline = timeline
         self._tick = 0
         self._parts: list[Samples] = []
-        self._end = 0  # position after the newest sample
+        self.end = 0
+        """Position after the newest sample, counted at 16 kHz."""
 
     def push(self, samples: Samples, position: int, born: float) -> Iterator[AudioChunk]:
         """Take samples that begin at `position` (counted at 16 kHz); yield the full ticks."""
-        gap = position - self._end
+        gap = position - self.end
         if gap < 0:
             samples = samples[-gap:]
         elif gap > LONGEST_FILLED_GAP:
@@ -37,18 +38,18 @@ class TickCutter:
             while first(self._tick) < position:
                 self._tick += 1
             samples = samples[first(self._tick) - position :]
-            self._parts, self._end = [], first(self._tick)
+            self._parts, self.end = [], first(self._tick)
         elif gap > 0:
             self._parts.append(np.zeros(gap, np.float32))
-            self._end += gap
+            self.end += gap
         if len(samples):
             self._parts.append(samples)
-            self._end += len(samples)
+            self.end += len(samples)
         yield from self._cut(born)
 
     def _cut(self, born: float) -> Iterator[AudioChunk]:
         first = self._timeline.first_sample
-        while self._end >= first(self._tick + 1):
+        while self.end >= first(self._tick + 1):
             heard = np.concatenate(self._parts)
             length = first(self._tick + 1) - first(self._tick)
             self._parts = [heard[length:]] if len(heard) > length else []

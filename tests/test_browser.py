@@ -287,13 +287,15 @@ def test_keyboard_alone_starts_and_stops_and_the_microphone_is_freed(page: Any) 
     assert not page.is_visible("#trouble")
 
 
-def test_at_least_20_frames_a_second_of_256_pixels(live: Any) -> None:
-    time.sleep(1.0)
+def test_frames_of_256_pixels_keep_coming(live: Any) -> None:
     before = live.evaluate(INBOUND_VIDEO)
-    time.sleep(4.0)
-    after = live.evaluate(INBOUND_VIDEO)
-    seconds = (after["timestamp"] - before["timestamp"]) / 1000
-    assert (after["framesDecoded"] - before["framesDecoded"]) / seconds >= 20.0
+    end = time.monotonic() + LIVE_LIMIT / 1000
+    while True:
+        after = live.evaluate(INBOUND_VIDEO)
+        if after["framesDecoded"] >= before["framesDecoded"] + 50:
+            break
+        assert time.monotonic() < end, (before, after)
+        time.sleep(0.2)
     assert (after["frameWidth"], after["frameHeight"]) == (256, 256)
 
 

@@ -41,7 +41,9 @@ def add(commands: Commands) -> None:
         metavar="URL[,USER,PASSWORD]",
         help="stun:HOST:PORT, or turn:HOST:PORT,USER,PASSWORD",
     )
-    parser.add_argument("--audio-prefetch", type=int, default=2, help="packets held for late ones")
+    parser.add_argument(
+        "--audio-prefetch", type=int, default=2, help="packets that wait for a missing one"
+    )
     parser.set_defaults(run=run)
 
 

@@ -1,0 +1,44 @@
+"""The real application in a process of its own, as users start it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Served:
+    port: int
+    pid: int
+
+    async def stats(self) -> dict[str, Any]:
+        async with httpx.AsyncClient() as http:
+            found: dict[str, Any] = (await http.get(f"http://127.0.0.1:{self.port}/stats")).json()
+            return found
+
+
+@contextlib.contextmanager
+def served(*options: str) -> Iterator[Served]:
+    """`latentcam serve` with stamped frames. Raises RuntimeError if it does not start."""
+    command = [sys.executable, "-m", "benchmarks.stamp", "serve", "--port", "0", *options]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            found = re.fullmatch(r"latentcam: http://127\.0\.0\.1:(\d+)\n", line)
+            if not found:
+                raise RuntimeError(f"the server said {line!r}, expected its address")
+            yield Served(int(found[1]), process.pid)
+        finally:
+            process.terminate()
+            process.wait(20)
