@@ -13,6 +13,8 @@ const MIC = {
   echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1,
 };
 
+const MOODS = ['happy', 'sad', 'angry', 'surprised', 'afraid', 'disgusted'];
+
 const SLIDERS = [
   { label: 'Smile', axes: ['mouthSmile'] },
   { label: 'Brows up', axes: ['browInnerUp', 'browOuterUp'] },
@@ -87,7 +89,7 @@ const page = {
   face: $('face'), voice: $('voice'), talk: $('talk'), pill: $('pill'), status: $('status'),
   trouble: $('trouble'), troubleTitle: $('trouble-title'), troubleHint: $('trouble-hint'),
   meter: $('meter'), meterFill: $('meter-fill'), faces: $('faces'), newFace: $('new-face'),
-  sliders: $('sliders'), neutral: $('neutral'), micsField: $('mics-field'), mics: $('mics'),
+  moods: $('moods'), sliders: $('sliders'), neutral: $('neutral'), micsField: $('mics-field'), mics: $('mics'),
   hear: $('hear'), figures: $('figures'), meanings: $('meanings'),
 };
 
@@ -523,8 +525,35 @@ function addSlider(label, most, start, onInput) {
   show();
 }
 
+function buildMoods(highs) {
+  const present = MOODS.filter((name) => highs.has(name));
+  if (present.length === 0) return;
+  let chosen = '';
+  let strength = 0.7;
+  const apply = () => {
+    for (const name of present) {
+      settings.expression[name] = name === chosen ? strength * highs.get(name) : 0;
+    }
+    sendSoon();
+  };
+  for (const name of ['', ...present]) {
+    const radio = element('input', { type: 'radio', name: 'mood', value: name, checked: !name });
+    radio.addEventListener('change', () => { chosen = name; apply(); });
+    const label = name ? name[0].toUpperCase() + name.slice(1) : 'Neutral';
+    page.moods.append(element(
+      'label', { className: 'chip' }, radio, element('span', { textContent: label }),
+    ));
+  }
+  page.neutral.addEventListener('click', () => {
+    page.moods.querySelector('input').checked = true;
+    chosen = '';
+  });
+  addSlider('Strength', 100, 70, (share) => { strength = share; apply(); });
+}
+
 function buildSliders(axes) {
   const highs = new Map(axes.map((axis) => [axis.name, axis.high]));
+  buildMoods(highs);
   for (const { label, axes: names } of SLIDERS) {
     const present = names.filter((name) => highs.has(name));
     if (present.length === 0) continue;
