@@ -46,7 +46,8 @@ class Shown:
 
 @dataclass
 class Call:
-    """Talks for as long as it is open. Seconds count from the first packet that left."""
+    """Says `sound` again and again for as long as it is open. Seconds count from the first packet
+    that left."""
 
     sound: NDArray[np.float32]
     fps: int
@@ -61,7 +62,7 @@ class Call:
     async def open(self, port: int) -> None:
         """Connect, see the first face, begin to talk."""
         finder = VoiceFinder(self.sound, self._found)
-        self.caller = Caller(self.sound, look, self.patient, False, finder.hear)
+        self.caller = Caller(self.sound, look, self.patient, False, finder.hear, again=True)
         self.link: Link | None = None
         if self.script is not None:
             self.link = Link()

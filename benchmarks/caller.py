@@ -28,13 +28,14 @@ PATIENCE = 2  # packets of voice behind a lost one
 
 
 class VoiceSender(MediaStreamTrack):
-    """Packets of 20 ms, paced from the origin; silence after the end."""
+    """Packets of 20 ms, paced from the origin; after the end silence, or again from the start."""
 
     kind = "audio"
 
-    def __init__(self, sound: NDArray[np.float32]) -> None:
+    def __init__(self, sound: NDArray[np.float32], again: bool) -> None:
         super().__init__()
         self._pcm = (sound * 32767).astype(np.int16)
+        self._packets = len(sound) // PACKET if again else 0
         self._sent, self.origin = 0, 0.0
         self.may_speak = asyncio.Event()
 
@@ -44,7 +45,8 @@ class VoiceSender(MediaStreamTrack):
         self.origin = self.origin or loop.time()
         await asyncio.sleep(self.origin + self._sent * PACKET / RATE - loop.time())
         pcm = np.zeros(PACKET, np.int16)
-        part = self._pcm[self._sent * PACKET :][:PACKET]
+        number = self._sent % self._packets if self._packets else self._sent
+        part = self._pcm[number * PACKET :][:PACKET]
         pcm[: len(part)] = part
         frame = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
         frame.sample_rate, frame.pts = RATE, self._sent * PACKET
@@ -126,6 +128,7 @@ class Caller:
     patient: receive video with aiortc's own buffer, which waits for the next frame.
     speak: begin as soon as connected; otherwise when `speak` is called.
     on_voice: gets every decoded packet of the returned voice.
+    again: the sound, of whole packets, is repeated for as long as the call lasts.
     """
 
     def __init__(
@@ -135,9 +138,10 @@ class Caller:
         patient: bool = True,
         speak: bool = True,
         on_voice: Callable[[av.AudioFrame], None] = lambda packet: None,
+        again: bool = False,
     ) -> None:
         self.pc = RTCPeerConnection()
-        self._sender = VoiceSender(sound)
+        self._sender = VoiceSender(sound, again)
         if speak:
             self._sender.may_speak.set()
         audio = self.pc.addTransceiver(self._sender, "sendrecv")

@@ -18,9 +18,9 @@ OPUS_DELAY = 0.0065  # seconds that an Opus encoder puts before the sound (RFC 6
 class VoiceFinder:
     """Finds the returned voice in the voice that was sent.
 
-    sent: float32 [n] at 48 kHz, each half a second of its sound unlike any other. Feed it every
-    returned packet; on_find gets (pts in seconds of the returned stream, moment in the sent voice)
-    twice a second while somebody speaks.
+    sent: float32 [n] at 48 kHz, each half a second of its sound unlike any other; it is sent again
+    and again. Feed it every returned packet; on_find gets (pts in seconds of the returned stream,
+    moment in the sent voice) twice a second while somebody speaks.
     """
 
     def __init__(self, sent: NDArray[np.float32], on_find: Callable[[float, float], None]) -> None:
@@ -45,10 +45,10 @@ class VoiceFinder:
 
     def find(self, part: NDArray[np.float32], near: float) -> float | None:
         """Seconds in the sent voice at which `part` begins; None if it is not sure."""
-        first = max(0, round(near * RATE) - FARTHEST)
-        there = self._sent[first : first + 2 * FARTHEST + len(part)]
-        if len(there) < len(part) or np.sqrt(np.mean(part**2)) < 0.02:
+        if np.sqrt(np.mean(part**2)) < 0.02:
             return None
+        first = round(near * RATE) - FARTHEST
+        there = np.take(self._sent, np.arange(first, first + 2 * FARTHEST + len(part)), mode="wrap")
         size = 1 << (len(there) + len(part)).bit_length()
         product = np.fft.irfft(np.fft.rfft(there, size) * np.conj(np.fft.rfft(part, size)), size)
         power = np.concatenate([[0.0], np.cumsum(there.astype(np.float64) ** 2)])

@@ -68,6 +68,7 @@ class VoiceTrack(MediaStreamTrack):
         super().__init__()
         self._wanted = delay
         self._packets = Packets(HELD_PACKETS)
+        self._closed = False
         self.delay = 0.0
 
     def put(self, packet: av.AudioFrame, born: float) -> None:
@@ -75,6 +76,7 @@ class VoiceTrack(MediaStreamTrack):
 
     def close(self) -> None:
         """No packet follows; those that wait are not sent any more."""
+        self._closed = True
         self._packets.close()
 
     async def recv(self) -> av.AudioFrame:
@@ -82,6 +84,8 @@ class VoiceTrack(MediaStreamTrack):
             packet, born = await anext(self._packets)
         except StopAsyncIteration:
             raise MediaStreamError from None
+        if self._closed:
+            raise MediaStreamError
         change = self._wanted() - self.delay
         self.delay += change if self.delay == 0.0 else max(-DELAY_STEP, min(DELAY_STEP, change))
         await asyncio.sleep(born + self.delay - asyncio.get_running_loop().time())

@@ -24,7 +24,8 @@ assert SILENT_AFTER > LONGEST_FILLED_GAP / SAMPLE_RATE, "so that a late packet i
 class Packets:
     """Decoded packets with their time of arrival, in order; the oldest go when too many wait.
 
-    One producer, one consumer, one event loop. Iterating ends after `close`, at once.
+    One producer, one consumer, one event loop. Iterating ends after `close`; what waits at that
+    moment is still delivered.
     """
 
     def __init__(self, most: int) -> None:
@@ -47,11 +48,11 @@ class Packets:
         return self
 
     async def __anext__(self) -> tuple[av.AudioFrame, float]:
-        while not self._waiting and not self._closed:
+        while not self._waiting:
+            if self._closed:
+                raise StopAsyncIteration
             self._changed.clear()
             await self._changed.wait()  # cancelled here: nothing was taken
-        if self._closed:
-            raise StopAsyncIteration
         return self._waiting.popleft()
 
 
@@ -111,7 +112,8 @@ class VoiceIn:
     def _silence(self, since: float, now: float) -> list[AudioChunk]:
         """One tick of silence, `since` seconds after the newest packet."""
         first = self._timeline.first_sample
-        tick = round((self._position / SAMPLE_RATE + since) * self._timeline.fps)
+        fps = self._timeline.fps
+        tick = self._position * fps // SAMPLE_RATE + int(since * fps + 1e-6)
         begin = max(first(tick), self._cutter.end)
         self._silent = True
         return list(

@@ -1,0 +1,110 @@
+"""How many can talk at once? `python -m benchmarks.capacity`
+
+One session more each time, until ticks are dropped or faces grow old; then one caller more than
+there are places, who must be turned away while nobody who talks notices. The callers run on the
+same machine, in a process of their own, and take their share of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+from aiortc import RTCPeerConnection
+
+from benchmarks.call import Call
+from benchmarks.glass_to_glass import measure
+from benchmarks.machine_card import machine_card, print_card
+from benchmarks.plots import save_capacity
+from benchmarks.served import Served, served
+from benchmarks.voice import talk
+from realtime_models.avatar_pack import DEFAULT_PACK, load_pack
+
+OLDEST = 150.0  # ms, p95 age of a face that still feels live
+FEWEST = 0.98  # share of the ticks that must be shown
+
+
+async def turned_away(server: Served, places: int, fps: int, look_ahead: float) -> dict[str, Any]:
+    """Fill all places, then knock ten times. Returns what the talkers noticed."""
+    calls = [Call(talk(30.0, 48000, seed=i), fps, look_ahead) for i in range(places)]
+    for call in calls:
+        await call.open(server.port)
+    await asyncio.sleep(3.0)
+    for call in calls:
+        call.take_shown()
+    before = [call.telemetry["skipped"] for call in calls]
+    statuses = []
+    for _ in range(10):
+        stranger = RTCPeerConnection()
+        stranger.addTransceiver("audio", "sendrecv")
+        stranger.addTransceiver("video", "recvonly")
+        await stranger.setLocalDescription(await stranger.createOffer())
+        statuses.append(await server.offer(stranger.localDescription.sdp))
+        await stranger.close()
+        await asyncio.sleep(0.5)
+    await asyncio.sleep(1.0)
+    shown = [call.take_shown() for call in calls]
+    skipped = [call.telemetry["skipped"] for call in calls]
+    for call in calls:
+        await call.close()
+    return {
+        "statuses": sorted(set(statuses)),
+        "knocks": len(statuses),
+        "skipped_meanwhile": sum(skipped) - sum(before),
+        "frames_meanwhile": sum(map(len, shown)),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--avatar", default=DEFAULT_PACK)
+    parser.add_argument("--decoder", default="auto")
+    parser.add_argument("--fps", type=int, default=25)
+    parser.add_argument("--seconds", type=float, default=12.0, help="of each number of sessions")
+    parser.add_argument("--most", type=int, default=8, help="sessions at which to stop")
+    parser.add_argument("--out", type=Path, help="a plot, .png or .svg")
+    args = parser.parse_args()
+    card = machine_card()
+    print_card(card)
+    found = capacity(args.avatar, args.decoder, args.fps, args.seconds, args.most)
+    if args.out:
+        save_capacity(args.out, found["steps"])
+    print(json.dumps({"benchmark": "capacity", **found, "card": card}))
+
+
+def capacity(avatar: str, decoder: str, fps: int, seconds: float, most: int) -> dict[str, Any]:
+    """steps: figures for each number of sessions; places: the most that held; full: what a full
+    server did to those who talked."""
+    look_ahead = load_pack(avatar).card.motion.look_ahead_s
+    options = ["--avatar", avatar, "--decoder", decoder, "--fps", str(fps)]
+    steps: list[dict[str, Any]] = []
+    places = 0
+    print("\nsessions   age p50   age p95   frames        server cores")
+    for sessions in range(1, most + 1):
+        with served(*options, "--max-sessions", str(sessions)) as server:
+            figures = asyncio.run(measure(server, seconds, fps, look_ahead, None, False, sessions))
+        age, share = figures["age"], figures["frames"] / max(1, figures["of"])
+        steps.append(figures)
+        print(
+            f"{sessions:8d}  {age['p50_ms']:8.1f}  {age['p95_ms']:8.1f}  "
+            f"{figures['frames']:5d}/{figures['of']:<5d}   {figures['server_cores']:.2f}",
+            flush=True,
+        )
+        if age["p95_ms"] > OLDEST or share < FEWEST:
+            break
+        places = sessions
+    full: dict[str, Any] | None = None
+    if places:
+        with served(*options, "--max-sessions", str(places)) as server:
+            full = asyncio.run(turned_away(server, places, fps, look_ahead))
+        print(f"\n{places} talk and more knock: {full}")
+    return {"fps": fps, "places": places, "full": full, "steps": steps}
+
+
+if __name__ == "__main__":
+    main()

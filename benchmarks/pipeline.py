@@ -1,0 +1,117 @@
+"""How fast is a file rendered? `python -m benchmarks.pipeline`
+
+A generated voice of --seconds becomes an MP4 with the steps of `latentcam render`, one after the
+other; where the time goes, and how many times faster than real time the whole is. The ceiling is
+the slowest stage alone: stages run in turn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import tempfile
+import time
+import wave
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from benchmarks.machine_card import machine_card, print_card
+from benchmarks.voice import talk
+from realtime_models.avatar import Avatar
+from realtime_models.avatar_pack import DEFAULT_PACK, load_pack
+from realtime_models.decoders.auto import DECODERS, open_decoder
+from realtime_models.motion import MotionModel
+from stream.media_file import OUTPUT_RATE, Blocks, VideoFile, read_voice
+from stream.offline import perform_file
+from stream.performance import Performance, Settings
+from stream.timeline import Timeline
+
+
+class Watch:
+    """Seconds by stage."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
+
+
+def write_wav(path: Path, seconds: float) -> None:
+    pcm = (talk(seconds, OUTPUT_RATE) * 32767).astype("<i2")
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(OUTPUT_RATE)
+        file.writeframes(pcm.tobytes())
+
+
+def pipeline(avatar_name: str, decoder: str, fps: int, seconds: float) -> dict[str, Any]:
+    """Seconds by stage, frames, and how many times faster than real time."""
+    watch, timeline = Watch(), Timeline(fps)
+    with tempfile.TemporaryDirectory() as folder:
+        speech, video = Path(folder) / "speech.wav", Path(folder) / "face.mp4"
+        write_wav(speech, seconds)
+        with watch.stage("open"):
+            pack = load_pack(avatar_name)
+            avatar = Avatar(pack, open_decoder(decoder, pack))
+            model = MotionModel(pack.card.motion, pack.motion)
+            anchor = avatar.anchor(pack.card.identities[0])
+            avatar.render(anchor, avatar.basis.control({}))
+        performance = Performance(model, avatar.basis, pack.card.articulation, seed=0)
+        voice = Blocks(read_voice(speech, OUTPUT_RATE))
+        controls = perform_file(performance, timeline, speech, Settings())
+        frames = 0
+        with VideoFile(video, timeline, pack.card.generator.resolution) as file:
+            while True:
+                with watch.stage("motion"):
+                    x = next(controls, None)
+                if x is None:
+                    break
+                with watch.stage("decode"):
+                    rgb = avatar.render(anchor, x)
+                with watch.stage("encode"):
+                    begin = frames * OUTPUT_RATE // fps
+                    count = (frames + 1) * OUTPUT_RATE // fps - begin
+                    file.write(frames, rgb, voice.take(count))
+                frames += 1
+        size = video.stat().st_size
+    working = sum(watch.seconds.values()) - watch.seconds["open"]
+    return {
+        "decoder": avatar.decoder.description,
+        "speech_s": seconds,
+        "frames": frames,
+        "faster_than_real_time": round(seconds / working, 2),
+        "ms_per_frame": {n: round(1000 * s / frames, 2) for n, s in watch.seconds.items()},
+        "open_s": round(watch.seconds["open"], 2),
+        "kbit_per_s": round(8 * size / seconds / 1000),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--avatar", default=DEFAULT_PACK)
+    parser.add_argument("--decoder", default="auto", choices=DECODERS)
+    parser.add_argument("--fps", type=int, default=25)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    args = parser.parse_args()
+    card = machine_card()
+    print_card(card)
+    found = pipeline(args.avatar, args.decoder, args.fps, args.seconds)
+    print(f"\n{found['decoder']}: {found['faster_than_real_time']:.1f} times real time")
+    for stage in ("motion", "decode", "encode"):
+        print(f"    {stage:<8} {found['ms_per_frame'][stage]:6.2f} ms a frame")
+    print(json.dumps({"benchmark": "pipeline", **found, "card": card}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,53 @@
+"""Plots of what was measured. matplotlib comes with `pip install latentcam[bench]`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")  # no screen is needed
+from matplotlib import pyplot as plt  # noqa: E402
+
+INK, LIGHT, WARN = "#2f3e9e", "#9aa5e0", "#b3541e"
+
+
+def save_soak(path: Path, points: list[dict[str, Any]], found: dict[str, Any]) -> None:
+    """Age, skew, memory and drops over the minutes of a call."""
+    minutes = [point["at_s"] / 60 for point in points]
+    figure, axes = plt.subplots(4, 1, sharex=True, figsize=(9, 9), layout="constrained")
+    for name, colour in (("age_p95", LIGHT), ("age_p50", INK)):
+        axes[0].plot(minutes, [p[name] for p in points], color=colour, label=name[-3:])
+    axes[0].set(ylabel="age, ms", ylim=(0, None), title="One call, a point every ten seconds")
+    axes[0].legend(loc="upper right")
+    axes[1].axhspan(-20, 20, color="#e8ebf8")
+    axes[1].plot(minutes, [p["skew_p50"] for p in points], color=INK)
+    axes[1].set(ylabel="voice later than lips, ms", ylim=(-45, 45))
+    axes[2].plot(minutes, [p["rss"] for p in points], color=INK)
+    most = max(p["rss"] for p in points)
+    axes[2].set(ylabel="server memory, MiB", ylim=(0, 1.2 * most))
+    axes[2].annotate(
+        f"{found['rss_growth']:+.1%}", (0.98, 0.1), xycoords="axes fraction", ha="right"
+    )
+    axes[3].bar(minutes, [p["dropped"] for p in points], width=0.16, color=WARN)
+    axes[3].set(ylabel="ticks not shown", xlabel="minutes", ylim=(0, None))
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def save_capacity(path: Path, steps: list[dict[str, Any]]) -> None:
+    """Age and frames by the number of sessions."""
+    sessions = [step["sessions"] for step in steps]
+    figure, axes = plt.subplots(2, 1, sharex=True, figsize=(7, 6), layout="constrained")
+    for name, colour in (("p95", LIGHT), ("p50", INK)):
+        ages = [step["age"][f"{name}_ms"] for step in steps]
+        axes[0].plot(sessions, ages, "o-", color=colour, label=name)
+    axes[0].axhline(150, color=WARN, linewidth=1)
+    axes[0].set(ylabel="age, ms", ylim=(0, None))
+    axes[0].legend(loc="upper left")
+    shares = [100 * step["frames"] / max(1, step["of"]) for step in steps]
+    axes[1].bar(sessions, shares, width=0.5, color=INK)
+    axes[1].set(ylabel="ticks shown, %", xlabel="sessions", xticks=sessions, ylim=(0, 105))
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

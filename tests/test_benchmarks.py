@@ -1,0 +1,174 @@
+"""The tools that measure must themselves be right."""
+
+from __future__ import annotations
+
+import asyncio
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from aiortc.clock import datetime_from_ntp
+from aiortc.codecs.vpx import vp8_depayload
+from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket, RtpPacket
+
+from benchmarks.call import Shown, percentiles
+from benchmarks.caller import AtTheMarker, Clock
+from benchmarks.glass_to_glass import answers
+from benchmarks.link import Link, Script, own_address
+from benchmarks.pipeline import pipeline
+from benchmarks.skew import VoiceFinder
+from benchmarks.soak import Point, compare
+from benchmarks.stamp import read_stamp, stamped
+from benchmarks.voice import onsets, talk
+from server.video_encoder import FaceVp8, Rate
+from tests.aio import run
+
+
+@pytest.mark.parametrize("tick", [0, 1, 12345, 65535, 65536 + 7])
+def test_a_stamp_survives_vp8(tick: int) -> None:
+    grain = np.random.default_rng(0).integers(60, 190, (256, 256, 3), dtype=np.uint8)
+    frame = av.VideoFrame.from_ndarray(stamped(grain, tick), format="rgb24")
+    frame.pts, frame.time_base = 0, Fraction(1, 90_000)
+    payloads, _ = FaceVp8(Rate(256 * 256, 25), lambda seconds: None).encode(frame)
+    data = b"".join(vp8_depayload(payload) for payload in payloads)
+    (shown,) = av.CodecContext.create("vp8", "r").decode(av.Packet(data))
+    assert read_stamp(shown.to_ndarray(format="rgb24")) == tick % 65536
+    assert read_stamp(grain) is None, "no stamp is no tick"
+
+
+def returned(pcm: np.ndarray, pts: int) -> av.AudioFrame:
+    packet = av.AudioFrame.from_ndarray(np.repeat(pcm, 2)[None], format="s16", layout="stereo")
+    packet.sample_rate, packet.pts = 48000, pts
+    return packet
+
+
+def test_a_voice_is_found_in_itself_to_the_sample() -> None:
+    sound, found = talk(6.0, 48000), []
+    finder = VoiceFinder(sound, lambda pts, moment: found.append((pts, moment)))
+    late = 4800  # samples, a tenth of a second
+    heard = (np.concatenate([np.zeros(late, np.float32), sound]) * 32767).astype(np.int16)
+    for start in range(0, len(heard) - 960, 960):
+        if not 96_000 < start < 99_000:  # a loss
+            finder.hear(returned(heard[start : start + 960], start))
+    assert len(found) > 4
+    for pts, moment in found:
+        assert pts - moment == pytest.approx(late / 48000, abs=1 / 16000)
+
+
+def test_silence_and_strange_sounds_are_not_found() -> None:
+    found: list[float] = []
+    finder = VoiceFinder(talk(6.0, 48000), lambda pts, moment: found.append(pts))
+    noise = np.random.default_rng(1).standard_normal(96_000) * 3000
+    for sound in (np.zeros(96_000), noise):
+        for start in range(0, len(sound), 960):
+            finder.hear(returned(sound[start : start + 960].astype(np.int16), start))
+    assert found == []
+
+
+def test_sender_reports_give_wall_clock() -> None:
+    clock = Clock(90_000)
+    assert np.isnan(clock.wall(0))
+    clock.first = (1 << 32) - 90_000  # timestamps wrap a second later
+    for second in range(4):
+        rtp = (clock.first + 90_000 * second) % (1 << 32)
+        ntp = (3_900_000_000 + second) << 32
+        clock.report(RtcpSrPacket(1, RtcpSenderInfo(ntp, rtp, 1, 1)))
+    begun = datetime_from_ntp(3_900_000_000 << 32).timestamp()
+    assert clock.wall(0) == pytest.approx(begun)
+    assert clock.wall(180_000) == pytest.approx(begun + 2)
+
+
+def video(number: int, timestamp: int, last: bool, key: bool) -> RtpPacket:
+    packet = RtpPacket(sequence_number=number, timestamp=timestamp, marker=int(last))
+    vars(packet)["_data"] = bytes([0 if key else 1])
+    return packet
+
+
+def test_a_frame_is_given_with_its_last_packet() -> None:
+    buffer = AtTheMarker()
+    assert buffer.add(video(7, 0, False, True)) == (False, None)
+    _, frame = buffer.add(video(8, 0, True, False))
+    assert frame is not None and frame.data == b"\x00\x01" and frame.timestamp == 0
+    _, frame = buffer.add(video(9, 3600, True, False))
+    assert frame is not None and frame.timestamp == 3600
+
+
+def test_a_frame_that_never_comes_is_given_up_and_a_key_frame_asked_for() -> None:
+    buffer = AtTheMarker()
+    buffer.add(video(0, 0, True, True))
+    asked = [buffer.add(video(n, 3600 * n, True, False))[0] for n in range(2, 16)]
+    assert asked.count(True) == 1 and buffer.given_up == 1
+    assert buffer.add(video(16, 3600 * 16, True, False))[1] is None, "its reference is missing"
+    assert buffer.add(video(17, 3600 * 17, True, True))[1] is not None
+    assert buffer.add(video(18, 3600 * 18, True, False))[1] is not None
+
+
+class Sink(asyncio.DatagramProtocol):
+    def __init__(self) -> None:
+        self.got: list[bytes] = []
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self.got.append(data)
+
+
+def test_a_link_loses_media_by_its_seed_and_nothing_else() -> None:
+    async def scene(seed: int) -> list[bytes]:
+        loop, host = asyncio.get_running_loop(), own_address()
+        server, sink = await loop.create_datagram_endpoint(Sink, local_addr=(host, 0))
+        link = Link()
+        await link.open(host)
+        port = server.get_extra_info("sockname")[1]
+        answer = f"a=candidate:1 1 udp 1 {host} {port} typ host\r\na=ice-ufrag:x\r\n"
+        rewritten = link.rewrite_answer(answer)
+        assert f" {port} " not in rewritten and "typ host" in rewritten
+        near = int(rewritten.split()[5])
+        link.suffer(Script(loss=0.5, seed=seed))
+        caller, _ = await loop.create_datagram_endpoint(Sink, remote_addr=(host, near))
+        for number in range(100):
+            caller.sendto(bytes([128, number]))
+            caller.sendto(bytes([0, number]))  # STUN
+            await asyncio.sleep(0)
+        async with asyncio.timeout(10):
+            while sum(data[0] == 0 for data in sink.got) < 100:
+                await asyncio.sleep(0.01)
+        for transport in (caller, server):
+            transport.close()
+        link.close()
+        assert link.lost + link.passed == 100 and 30 < link.lost < 70
+        return [data for data in sink.got if data[0] == 128]
+
+    assert run(scene(1)) == run(scene(1)) != run(scene(2))
+
+
+def test_an_onset_is_answered_by_the_first_frame_that_moves() -> None:
+    assert onsets(5.0) == [1.0, 4.0]
+    still, moved = np.zeros((4, 4), np.float32), np.ones((4, 4), np.float32)
+    at = np.arange(0.0, 5.0, 0.04)
+    shown = [
+        Shown(i, t, 0.0, (moved if 1.1 <= t < 3 else still) + 0.01 * np.float32(i % 2))
+        for i, t in enumerate(at)
+    ]
+    assert answers(shown, 5.0) == pytest.approx([0.12], abs=1e-6)
+
+
+def test_talk_is_silent_between_sentences_and_reproducible() -> None:
+    sound = talk(6.0, 16000, seed=3)
+    assert not sound[:16000].any() and np.sqrt(np.mean(sound[16000:48000] ** 2)) > 0.05
+    np.testing.assert_array_equal(sound, talk(6.0, 16000, seed=3))
+    assert np.abs(sound).max() < 1.0
+
+
+def test_percentiles_and_fifths() -> None:
+    assert percentiles([0.01] * 99 + [0.2]) == {"p50_ms": 10.0, "p95_ms": 10.0, "p99_ms": 11.9}
+    points = [Point(10.0 * i, 30 + i, 40, 1, 5, 250, i == 3, 200 + 2 * i) for i in range(10)]
+    found = compare(points)
+    assert found["first"]["age_p50"] == 30.5 and found["last"]["age_p50"] == 38.5
+    assert found["rss_growth"] == round(217 / 201 - 1, 4) and found["dropped"] == 1
+
+
+def test_the_pipeline_counts_every_tick(tiny_folder: object) -> None:
+    found = pipeline(str(tiny_folder), "openvino", 25, 2.0)
+    assert found["frames"] == 50 and set(found["ms_per_frame"]) == {
+        "open", "motion", "decode", "encode",
+    }  # fmt: skip
