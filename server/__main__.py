@@ -1,4 +1,4 @@
-"""The command line: `latentcam render | motion | serve`, a module per command."""
+"""The command line: `latentcam camera | serve | render | motion`, a module per command."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import logging
 import sys
 
 from realtime_models.errors import AvatarPackError, BackendUnavailable
-from server.commands import motion, render, serve
+from server.commands import camera, motion, render, serve
 from server.commands.options import UsageError
 from server.config import ConfigError
+from stream.device_error import DeviceError
 from stream.media_file import MediaError
 
 EXIT_USAGE = 2
@@ -22,7 +23,9 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING)
     try:
         args.run(args)
-    except (UsageError, ConfigError, MediaError, AvatarPackError, BackendUnavailable) as error:
+    except (
+        UsageError, ConfigError, MediaError, AvatarPackError, BackendUnavailable, DeviceError
+    ) as error:  # fmt: skip
         print(f"latentcam: {error}", file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt:
@@ -37,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--verbose", action="store_true", help="log what happens")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (render, motion, serve):
+    for command in (camera, serve, render, motion):
         command.add(commands)
     return parser
 

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import socket
+from collections.abc import Iterator
 
 import uvicorn
+from starlette.applications import Starlette
 
 from server.app import LARGEST_BODY, make_app
 from server.config import ConfigError, ServerConfig
@@ -26,17 +30,23 @@ class _Server(uvicorn.Server):
             print(f"latentcam: {self._address}", flush=True)
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that waits for connections; port 0 picks one. Raises ConfigError if it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise ConfigError(f"cannot listen on {host}:{port}: {error.strerror or error}") from None
+    return listener
+
+
 def run_server(engine: Engine, config: ServerConfig) -> None:
     """Serve until interrupted. Raises ConfigError when the address cannot be used."""
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((config.host, config.port))
-        except OSError as error:
-            raise ConfigError(
-                f"cannot listen on {config.host}:{config.port}: {error.strerror or error}"
-            ) from None
+    with listen(config.host, config.port) as listener:
         host = f"[{config.host}]" if ":" in config.host else config.host
         scheme = "https" if config.tls_cert else "http"
         query = f"/?token={config.token}" if config.token else ""
@@ -53,3 +63,25 @@ def run_server(engine: Engine, config: ServerConfig) -> None:
             address,
         )
         server.run(sockets=[listener])
+
+
+class _Page(uvicorn.Server):
+    """Leaves the signals to whoever runs it beside other things."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+async def serve_page(app: Starlette, listener: socket.socket, closing: asyncio.Event) -> None:
+    """Serve until cancelled; then sets `closing`, which ends what streams for ever."""
+    server = _Page(
+        uvicorn.Config(app, lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
+    )
+    task = asyncio.create_task(server.serve(sockets=[listener]), name="page")
+    try:
+        await asyncio.shield(task)
+    finally:
+        closing.set()
+        server.should_exit = True
+        await task

@@ -66,6 +66,17 @@ def test_torch_is_imported_in_named_files_only() -> None:
             assert not hits(imports(path), ("torch",)), name
 
 
+@pytest.mark.parametrize(
+    "library,home",
+    [("sounddevice", "stream/sound_devices.py"), ("pyvirtualcam", "stream/virtual_camera.py")],
+)
+def test_device_libraries_are_imported_in_one_file_each(library: str, home: str) -> None:
+    users = [p for folder in FORBIDDEN for p in modules(folder) if hits(imports(p), (library,))]
+    assert users == [ROOT / home]
+    code = f"import sys, server.__main__; assert {library!r} not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)
+
+
 def test_the_command_line_starts_without_torch() -> None:
     code = "import sys, server.__main__, server.run; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT)

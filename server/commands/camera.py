@@ -1,0 +1,149 @@
+"""`latentcam camera`: microphone to face to a camera that meeting apps can pick."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import webbrowser
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from realtime_models.avatar import Avatar
+from realtime_models.avatar_pack import load_pack
+from realtime_models.decoders.auto import open_decoder
+from realtime_models.motion import MotionModel
+from server.camera_app import CameraControls, make_camera_app
+from server.commands.options import (
+    Help,
+    UsageError,
+    avatar_options,
+    decoder_options,
+    face_options,
+    life_options,
+    timeline_of,
+)
+from server.config import ServerConfig
+from server.run import listen, serve_page
+from stream.camera_sink import CameraSink
+from stream.composition import Composer
+from stream.device_error import DeviceError
+from stream.engine import Engine
+from stream.outlet import Outlet
+from stream.session import Session
+from stream.sound_devices import list_sound_devices
+from stream.virtual_camera import open_virtual_camera
+from stream.voice_source import Microphone, Voice, check_voice_file, file_sounds
+
+if TYPE_CHECKING:
+    from server.commands.options import Commands
+
+HOST = "127.0.0.1"
+
+
+def add(commands: Commands) -> None:
+    """Add the sub-command to the command line."""
+    parser = commands.add_parser(
+        "camera",
+        parents=[avatar_options(), face_options(), life_options(), decoder_options()],
+        formatter_class=Help,
+        help="be a camera that meeting apps can pick",
+    )
+    parser.set_defaults(run=run, fps=30)
+    parser.add_argument("--mic", help="a microphone by name, or a file played again and again")
+    parser.add_argument("--device", help="the virtual camera; none: only the page")
+    parser.add_argument("--size", default="1280x720", help="of the camera's picture")
+    parser.add_argument(
+        "--background",
+        default="own",
+        help="own: the face's, extended; #rrggbb; a picture file; blur:FILE",
+    )
+    parser.add_argument("--port", type=int, default=8090, help="of the control page; 0: a free one")
+    parser.add_argument("--preview", action="store_true", help="open the control page")
+    parser.add_argument("--list-devices", action="store_true", help="name the sound devices, end")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Be a camera until interrupted. Raises what `main` tells the user."""
+    if args.list_devices:
+        for device in list_sound_devices():
+            kinds = [k for k, is_it in (("mic", device.input), ("out", device.output)) if is_it]
+            print(f"{'+'.join(kinds):8}{device.name}{'  (default)' if device.default else ''}")
+        return
+    try:
+        asyncio.run(_run(args))
+    except* DeviceError as group:
+        raise _first(group) from None
+
+
+def _first(group: BaseException) -> BaseException:
+    return _first(group.exceptions[0]) if isinstance(group, BaseExceptionGroup) else group
+
+
+def _composer(args: argparse.Namespace) -> Composer:
+    width, cross, height = args.size.partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal()):
+        raise UsageError(f"--size is {args.size!r}, expected WIDTHxHEIGHT like 1280x720")
+    try:
+        return Composer(int(width), int(height), args.background)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+async def _run(args: argparse.Namespace) -> None:
+    timeline, composer = timeline_of(args), _composer(args)
+    file = Path(args.mic) if args.mic and Path(args.mic).is_file() else None
+    if file is not None:
+        check_voice_file(file)
+    pack = load_pack(args.avatar)
+    avatar = Avatar(pack, open_decoder(args.decoder, pack))
+    identity = args.identity or pack.card.identities[0]
+    try:
+        anchor = avatar.anchor(identity)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    engine = Engine(avatar, MotionModel(pack.card.motion, pack.motion), timeline, max_sessions=1)
+    async with contextlib.AsyncExitStack() as stack:
+        sound, pictures, preview = (
+            stack.enter_context(ThreadPoolExecutor(1, name))
+            for name in ("sound", "camera", "preview")
+        )
+        listener = stack.enter_context(listen(HOST, args.port))
+        stack.push_async_callback(engine.aclose)
+        camera = None
+        if args.device != "none":
+            camera = open_virtual_camera(args.device, composer.width, composer.height, args.fps)
+            stack.callback(camera.close)
+        microphone = None
+        if file is not None:
+            sounds = file_sounds(file)
+        else:
+            microphone = Microphone(args.mic, sound)
+            await microphone.open()
+            stack.push_async_callback(microphone.close)
+            sounds = microphone.sounds()
+        await engine.warm_up()
+        outlet = Outlet(composer, camera)
+        sink = CameraSink(outlet.show, timeline.fps, pictures)
+        voice = Voice(sounds, timeline)
+        session = Session(engine, voice.chunks(), sink, anchor, seed=0)
+        session.settings.life = 0.0 if args.still else 1.0
+
+        def notice() -> str:
+            lost = microphone is not None and microphone.lost
+            return "The microphone went away. Plug it in, or start again with another." * lost
+
+        device = camera.device if camera else "no camera"
+        controls = CameraControls(engine, session, sink, voice, identity, device, notice)
+        closing = asyncio.Event()
+        config = ServerConfig(host=HOST, port=args.port)
+        app = make_camera_app(controls, outlet, config, timeline.fps, preview, closing)
+        address = f"http://{HOST}:{listener.getsockname()[1]}"
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(session.run(), name="session")
+            tasks.create_task(sink.run(), name="camera")
+            tasks.create_task(serve_page(app, listener, closing), name="page")
+            print(f"latentcam: {device}, controls at {address}", flush=True)
+            if args.preview:
+                webbrowser.open(address)
