@@ -1,8 +1,14 @@
-"""The life of a face that no sound explains: blinks, glances, a head that is never quite still.
+"""The life of a face that no sound explains: blinks, glances, breath, a head never quite still.
 
 Everything is a function of time and seed: nothing is stored, nothing loops, and any moment can be
-computed alone. Rates and durations: blinks about 15 a minute, 0.1 s closing and 0.2 s opening
-(Bentivoglio et al. 1997; VanderWerf et al. 2003); head sway below 0.5 Hz.
+computed alone. What follows the voice is in `gestures.py`.
+
+Blinks: 17 a minute at rest, 26 in conversation (Bentivoglio et al. 1997, "Analysis of blink rate
+patterns in normal subjects"); here 18, to which `gestures` adds those at the ends of utterances.
+Lids fall in less than half the time that they rise (VanderWerf et al. 2003, "Eyelid movements").
+Saccades: 25 ms and 2.4 ms a degree, most of them small (Lee et al. 2002, "Eyes alive"). A resting
+adult breathes 12 to 20 times a minute. How many blinks are double, and how far a head sways, is
+ours: by eye, as people look at a camera.
 """
 
 from __future__ import annotations
@@ -11,11 +17,14 @@ import math
 
 import numpy as np
 
-BLINK_CELL = 4.0  # seconds; one blink somewhere in each, sometimes two
+BLINK_CELL = 3.2  # seconds; at most one blink, or a double one, begins in each
+BLINK_SHARE = 0.85  # of the cells
 CLOSING, OPENING = 0.08, 0.18  # seconds
 DOUBLE_BLINKS = 0.12  # share
-GLANCE_CELL = 2.5  # seconds; the eyes settle somewhere new in each
-SACCADE = 0.05  # seconds
+GLANCE_CELL = 2.5  # seconds; the eyes settle somewhere new once in each
+SACCADE = 0.025  # seconds, and SACCADE_PER_DEGREE more
+SACCADE_PER_DEGREE = 0.0024
+BREATH_HZ, BREATH = 0.24, 0.3  # a head rises with the chest, degrees
 
 # Sway: (amplitude, frequency in Hz) of sines whose periods have no common multiple in practice.
 SWAY = {
@@ -34,6 +43,9 @@ def life(time_s: float, seed: int) -> dict[str, float]:
         )
         for name, sines in SWAY.items()
     }
+    # No two breaths are alike: the phase wanders by a good part of a breath.
+    wander = 0.8 * math.sin(2 * math.pi * (0.031 * time_s + _random(seed, "breath", 0)))
+    values["headPitch"] += BREATH * math.sin(2 * math.pi * BREATH_HZ * time_s + wander)
     values["eyeBlink"] = _blink(time_s, seed)
     values["gazeYaw"] = _glance(time_s, seed, "gazeYaw", 3.0) - 0.6 * values["headYaw"]
     values["gazePitch"] = _glance(time_s, seed, "gazePitch", 1.5)
@@ -57,7 +69,9 @@ def _blink(time_s: float, seed: int) -> float:
     for cell in (newest - 1, newest):
         if cell < 0:
             continue
-        start = (cell + 0.1 + 0.8 * _random(seed, "blink", cell)) * BLINK_CELL
+        if _random(seed, "blinks", cell) > BLINK_SHARE:
+            continue
+        start = (cell + 0.8 * _random(seed, "blink", cell)) * BLINK_CELL
         starts = [start]
         if _random(seed, "double", cell) < DOUBLE_BLINKS:
             starts.append(start + 0.35)
@@ -71,12 +85,14 @@ def _blink(time_s: float, seed: int) -> float:
 
 
 def _glance(time_s: float, seed: int, axis: str, spread: float) -> float:
-    """Degrees: still within a cell, a quick move between cells; mostly near the viewer."""
+    """Degrees: still but for a quick move somewhere in each cell; mostly near the viewer."""
 
     def place(cell: int) -> float:
         u = 2.0 * _random(seed, axis, max(cell, 0)) - 1.0
         return spread * u * abs(u)
 
     cell = math.floor(time_s / GLANCE_CELL)
-    moved = min(1.0, (time_s - cell * GLANCE_CELL) / SACCADE)
-    return place(cell - 1) + moved * (place(cell) - place(cell - 1))
+    begins = (cell + 0.9 * _random(seed, "glance", max(cell, 0))) * GLANCE_CELL
+    old, new = place(cell - 1), place(cell)
+    takes = SACCADE + SACCADE_PER_DEGREE * abs(new - old)
+    return old + min(max((time_s - begins) / takes, 0.0), 1.0) * (new - old)

@@ -10,6 +10,7 @@ import numpy as np
 
 from realtime_models.arrays import Control, Samples
 from realtime_models.basis import Basis
+from realtime_models.gestures import gestures, gestures_initial_state
 from realtime_models.life import life
 from realtime_models.motion import MotionModel, MotionState
 from stream.timeline import SAMPLE_RATE
@@ -20,9 +21,13 @@ from stream.voice_gate import VoiceGate
 class Settings:
     """How a user wants the face to move; may change while a session runs.
 
-    expression: offsets by axis name, replaced whole, never written in place; the face goes there
-        smoothly.
-    life: strength of blinks, glances and head sway, 0 (still) to 2.
+        follows, self._gestures = gestures(samples, self._gestures)
+        self._ease(settings.expression, len(samples) / SAMPLE_RATE)
+        for strength, extra in (
+            (settings.life, life(time_s, self._seed)),
+            (settings.life, follows),
+            (1.0, self._expression),
+        ):
     """
 
     expression: dict[str, float] = field(default_factory=dict)
@@ -39,7 +44,11 @@ class Performance:
         self._model, self._basis, self._seed = model, basis, seed
         self._articulation = articulation
         self._state: MotionState = model.initial_state()
+<<<<<<< HEAD
         self._expression: dict[str, float] = {}
+=======
+        self._gestures = gestures_initial_state(seed)
+>>>>>>> bf2107d (Life follows the voice: nods, turns, brows; the gate knows the speaker's level; motion training: clear closures, more natural speech; packs replaced by part)
         self.gate = VoiceGate()
 
     @property
@@ -59,11 +68,21 @@ class Performance:
         values = dict(
             zip(self._model.config.axes, (strength * float(v) for v in mouth), strict=True)
         )
+<<<<<<< HEAD
         lively = {name: settings.life * value for name, value in life(time_s, self._seed).items()}
         self._ease(settings.expression, len(samples) / SAMPLE_RATE)
         for extra in (lively, self._expression):
+=======
+        follows, self._gestures = gestures(samples, self._gestures)
+        alive = life(time_s, self._seed)
+        for strength, extra in (
+            (settings.life, alive),
+            (settings.life, follows),
+            (1.0, settings.expression),
+        ):
+>>>>>>> bf2107d (Life follows the voice: nods, turns, brows; the gate knows the speaker's level; motion training: clear closures, more natural speech; packs replaced by part)
             for name, value in extra.items():
-                values[name] = values.get(name, 0.0) + value
+                values[name] = values.get(name, 0.0) + strength * value
         known = {axis.name for axis in self._basis.axes}
         x = self._basis.control({name: v for name, v in values.items() if name in known})
         return self._basis.clamp(x)

@@ -1,4 +1,4 @@
-"""Lets the mouth rest when nobody speaks: voice activity with hysteresis."""
+"""Lets the mouth rest when nobody speaks: voice activity with hysteresis, level and memory."""
 
 from __future__ import annotations
 
@@ -9,11 +9,18 @@ from realtime_models.arrays import Samples
 from stream.timeline import SAMPLE_RATE
 
 FRAME = SAMPLE_RATE // 100  # 10 ms, a length that webrtcvad takes
+STEP = FRAME / SAMPLE_RATE  # seconds
 HOLD = 0.30  # seconds without voice before the mouth goes to rest; plosives are shorter
 FADE = 0.15  # seconds from speech to rest
-ONSET_RATIO = 6.0  # rms over the background that opens at once, before the detector is sure
+ATTACK = 0.02  # seconds from rest to speech; the motion model lags by more
 QUIETEST = 1e-3  # rms below this (-60 dBFS) never opens
 FLOOR_RISE = 1.02  # per 10 ms: the background estimate follows a louder room within seconds
+OVER_FLOOR = 2.0  # rms of a voice over the background
+ONSET_RATIO = 6.0  # rms over the background that opens at once, before the detector is sure
+UNDER_VOICE = 0.12  # rms under the speaker's own (-18 dB) that is somebody else, or a room
+FIRST_VOICE = 0.01  # rms of the speaker before anything is heard: low, so that all may begin
+VOICE_RISE, VOICE_FALL = 0.05, 0.001  # share per 10 ms of voice that the speaker's level follows
+DETECTOR_LEVEL = 0.05  # rms of the voice as webrtcvad hears it: it is deaf to soft ones
 
 
 class VoiceGate:
@@ -24,6 +31,8 @@ class VoiceGate:
         self._rest = np.zeros(0, np.float32)
         self._silent = HOLD + FADE  # seconds since the last voice
         self._floor = QUIETEST
+        self._voice = FIRST_VOICE
+        self._open = 0.0
         self.level = 0.0
         """rms of the newest 10 ms, 0 to 1."""
 
@@ -38,12 +47,20 @@ class VoiceGate:
         self._rest = heard[count * FRAME :]
         for frame in heard[: count * FRAME].reshape(count, FRAME):
             self._hear(frame)
-        return float(np.clip(1.0 - (self._silent - HOLD) / FADE, 0.0, 1.0))
+        return self._open
 
     def _hear(self, frame: Samples) -> None:
         self.level = float(np.sqrt(np.mean(np.square(frame))))
-        pcm = (np.clip(frame, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
-        onset = self.level > ONSET_RATIO * self._floor
-        voiced = self._vad.is_speech(pcm, SAMPLE_RATE) and self.level > 2.0 * self._floor
+        gain = np.clip(DETECTOR_LEVEL / self._voice, 0.1, 30.0)
+        pcm = (np.clip(gain * frame, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
+        least = UNDER_VOICE * self._voice
+        onset = self.level > max(ONSET_RATIO * self._floor, 2.0 * least)
+        voiced = self._vad.is_speech(pcm, SAMPLE_RATE)
+        voiced = voiced and self.level > max(OVER_FLOOR * self._floor, least)
+        if voiced:
+            share = VOICE_RISE if self.level > self._voice else VOICE_FALL
+            self._voice += share * (self.level - self._voice)
         self._floor = max(QUIETEST, min(self.level, self._floor * FLOOR_RISE))
-        self._silent = 0.0 if onset or voiced else self._silent + FRAME / SAMPLE_RATE
+        self._silent = 0.0 if onset or voiced else self._silent + STEP
+        wanted = float(np.clip(1.0 - (self._silent - HOLD) / FADE, 0.0, 1.0))
+        self._open = min(wanted, self._open + STEP / ATTACK)

@@ -1,6 +1,8 @@
 """Put a trained generator and a trained motion model together as an avatar pack.
 
 `python -m realtime_models.training.make_pack --generator CHECKPOINT --motion FOLDER --out PACK`
+
+One of the two may be left out: `--base PACK` gives it, unchanged.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file, save_file
 
-from realtime_models.avatar_pack import FORMAT, Card, sha256
+from realtime_models.avatar_pack import FORMAT, AvatarPack, Card, Tensors, load_pack, sha256
 from realtime_models.axes import FACE_AXES, Axis
 from realtime_models.basis import global_pca
 from realtime_models.generator_config import GeneratorConfig
@@ -28,6 +30,7 @@ PCA_RANGE = 2.0  # standard deviations
 W_SAMPLES = 10_000
 TRUNCATION_PSI = 0.7
 ARTICULATION = 1.5
+GENERATOR_FILE, MOTION_FILE = "generator.safetensors", "motion.safetensors"
 
 PROVENANCE = (
     "Generator: trained from scratch on heads rendered from MakeHuman's CC0 assets by "
@@ -49,21 +52,17 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--generator", type=Path, required=True, help="checkpoint.pt")
-    parser.add_argument("--motion", type=Path, required=True, help="folder of motion.safetensors")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the pack")
+    parser.add_argument("--generator", type=Path, help="checkpoint.pt")
+    parser.add_argument("--motion", type=Path, help="folder of motion.safetensors")
+    parser.add_argument("--base", type=Path, help="a pack that gives the part not given")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the pack; may be --base")
     args = parser.parse_args(argv)
+    if not args.base and not (args.generator and args.motion):
+        parser.error("got only one part, expected --generator and --motion, or --base PACK")
     args.out.mkdir(parents=True, exist_ok=True)
-
-    checkpoint = torch.load(args.generator, map_location="cpu", weights_only=True)
-    config = GeneratorConfig(**checkpoint["config"])
-    tensors, axes = generator_tensors(config, checkpoint["ema"])
-    motion = load_file(args.motion / "motion.safetensors")
-    files = {"generator.safetensors": tensors, "motion.safetensors": motion}
-    for name, content in files.items():
-        half = {key: np.ascontiguousarray(t, dtype=np.float16) for key, t in content.items()}
-        save_file(half, args.out / name)
-    trained = msgspec.json.decode((args.motion / "motion.json").read_bytes())
+    base = load_pack(str(args.base)) if args.base else None
+    generator, axes, identities, psi = _generator_part(args.generator, args.out, base)
+    motion, articulation = _motion_part(args.motion, args.out, base)
     card = Card(
         format=FORMAT,
         name=args.out.name,
@@ -71,17 +70,52 @@ def main(argv: list[str] | None = None) -> None:
         provenance=PROVENANCE,
         consent=CONSENT,
         retrain=RETRAIN,
-        generator=config,
-        truncation_psi=TRUNCATION_PSI,
-        motion=MotionConfig.from_json(trained["config"]),
-        articulation=ARTICULATION,
+        generator=generator,
+        truncation_psi=psi,
+        motion=motion,
+        articulation=articulation,
         axes=axes,
-        identities=tuple(CURATED),
-        digests={name: sha256(args.out / name) for name in files},
+        identities=identities,
+        digests={name: sha256(args.out / name) for name in (GENERATOR_FILE, MOTION_FILE)},
     )
     (args.out / "card.json").write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
     size = sum(path.stat().st_size for path in args.out.iterdir())
     print(f"{args.out}: {size / 1e6:.1f} MB")
+
+
+def _generator_part(
+    path: Path | None, out: Path, base: AvatarPack | None
+) -> tuple[GeneratorConfig, tuple[Axis, ...], tuple[str, ...], float]:
+    """Write generator.safetensors; what the card says of it: sizes, axes, faces, truncation."""
+    if path is None:
+        assert base is not None
+        _save(base.generator, out / GENERATOR_FILE)
+        card = base.card
+        return card.generator, card.axes, card.identities, card.truncation_psi
+    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    config = GeneratorConfig(**checkpoint["config"])
+    tensors, axes = generator_tensors(config, checkpoint["ema"])
+    _save(tensors, out / GENERATOR_FILE)
+    return config, axes, tuple(CURATED), TRUNCATION_PSI
+
+
+def _motion_part(
+    folder: Path | None, out: Path, base: AvatarPack | None
+) -> tuple[MotionConfig, float]:
+    """Write motion.safetensors; what the card says of it: sizes, articulation."""
+    if folder is None:
+        assert base is not None
+        _save(base.motion, out / MOTION_FILE)
+        return base.card.motion, base.card.articulation
+    _save(load_file(folder / MOTION_FILE), out / MOTION_FILE)
+    trained = msgspec.json.decode((folder / "motion.json").read_bytes())
+    return MotionConfig.from_json(trained["config"]), ARTICULATION
+
+
+def _save(tensors: Tensors, path: Path) -> None:
+    """As float16: a pack's weights that were float16 before come out bit for bit the same."""
+    half = {key: np.ascontiguousarray(t, dtype=np.float16) for key, t in tensors.items()}
+    save_file(half, path)
 
 
 @torch.no_grad()

@@ -1,9 +1,9 @@
-"""Give phone times to real recordings whose words are known: GRID and speechocean762.
+"""Give phone times to real recordings whose words are known: GRID, speechocean762, others.
 
 A phone network learns from speech with known times (LJ Speech, synthesised voices), aligns the
 rest, learns from that too, and aligns once more.
 
-python -m realtime_models.training.motion.annotate --data DIR --said DIR --out DIR
+python -m realtime_models.training.motion.annotate --data DIR --said DIR --out DIR [--natural DIR]
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ from realtime_models.training.motion.phones import (
 )
 from realtime_models.training.motion.sound import RATE, read_sound
 from realtime_models.training.motion.synthesise import held_out_voice, read_spoken
+from realtime_models.training.motion.voices import pronounce
 
 CROP = 250
 
@@ -105,6 +106,16 @@ def said(folder: Path) -> Iterator[Utterance]:
     for path in sorted(folder.glob("*/*.npz")):
         spoken = read_spoken(path)
         yield Utterance(f"said/{path.parent.name}/{path.stem}", spoken.samples, [], spoken.phones)
+
+
+def natural(folder: Path) -> Iterator[Utterance]:
+    """More recordings whose words are known: SPEAKER/NAME.wav or .flac, its words in NAME.txt."""
+    for path in sorted(folder.glob("*/*.txt")):
+        sound = path.with_suffix(".wav" if path.with_suffix(".wav").exists() else ".flac")
+        words = re.findall(r"[A-Za-z']+", path.read_text())
+        spoken = [_split(pronounce(word)) for word in words]
+        name = f"natural/{path.parent.name}/{path.stem}"
+        yield Utterance(name, read_sound(sound), [word for word in spoken if word], [])
 
 
 def _features(samples: Samples) -> Mel:
@@ -179,6 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--said", type=Path, required=True, help="what synthesise made")
+    parser.add_argument("--natural", type=Path, help="SPEAKER/NAME.wav, with NAME.txt")
     parser.add_argument("--out", type=Path, required=True, help="phones.json is written there")
     parser.add_argument("--steps", type=int, default=450)
     args = parser.parse_args()
@@ -193,6 +205,8 @@ def main() -> None:
     ]
     english = [u for u in timed if "espeak" not in u.name or "espeak-en" in u.name]
     unaligned = [*grid(args.data), *ocean(args.data)]
+    if args.natural:
+        unaligned += natural(args.natural)
     network = PhoneNetwork(MelConfig().mels)
     examples = _labelled(english, rng)
     _learn(network, examples, args.steps, 0)

@@ -132,7 +132,7 @@ def disturb(samples: Samples, surroundings: Surroundings, rng: np.random.Generat
         samples = room(samples, surroundings.rooms[int(rng.integers(len(surroundings.rooms)))])
     if rng.random() < 0.5 and surroundings.noises:
         noise = surroundings.noises[int(rng.integers(len(surroundings.noises)))]
-        samples = mix(samples, noise, rng.uniform(8, 40), rng)
+        samples = mix(samples, noise, rng.uniform(5, 40), rng)
     if rng.random() < 0.15:
         samples = telephone(samples, rng)
     samples = to_dbfs(samples, rng.uniform(-45, -8))

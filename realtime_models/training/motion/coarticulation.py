@@ -140,7 +140,7 @@ MINIMUM = {
     "aperture": {"AA": 0.095, "AE": 0.085, "AO": 0.065, "AW1": 0.095, "AY1": 0.095, "AH": 0.050,
                  "AX": 0.035, "HH": 0.035,
                  "EH": 0.055, "OW1": 0.045, "OY1": 0.055, "UH": 0.028, "ER": 0.032},
-    "pucker": {"UW": 0.5, "OW2": 0.5, "OW1": 0.3, "W": 0.65, "AO": 0.25, "OY1": 0.3, "UH": 0.3,
+    "pucker": {"UW": 0.55, "OW2": 0.5, "OW1": 0.4, "W": 0.65, "AO": 0.25, "OY1": 0.3, "UH": 0.3,
                "AW2": 0.4, "R": 0.25, "ER": 0.2, "SH": 0.2, "ZH": 0.2, "CH": 0.2, "JH": 0.2},
     "stretch": {"IY": 0.5, "EY2": 0.45, "S": 0.3, "Z": 0.3, "EH": 0.25, "AE": 0.3},
 }  # fmt: skip
@@ -219,6 +219,13 @@ def _completed(table: Dominance, seen: set[str]) -> Dominance:
     table.strength[opened, 0] = np.maximum(table.strength[opened, 0], 2.0)
     closed = [INDEX[name] for name in ("M", "B", "P")]
     table.strength[closed, 0] = np.maximum(table.strength[closed, 0], 6.0)
+    # Rounded and spread phones pull at the mouth's width, in fast speech too.
+    rounded = [INDEX[name] for name in ("OW1", "OW2", "UW", "W")]
+    spread = [INDEX[name] for name in ("IY", "EH", "S", "Z")]
+    for names in (rounded, spread):
+        table.strength[names, 1:] = np.maximum(table.strength[names, 1:], 3.0)
+        for spans in (table.before, table.after):
+            spans[names, 1:] = np.minimum(spans[names, 1:], 0.06)
     return Dominance(*parts)
 
 

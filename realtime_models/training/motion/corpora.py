@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import zlib
 from collections.abc import Iterator, Sequence
@@ -12,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_models.arrays import Samples
-from realtime_models.training.motion.annotate import lj_speech, ocean, said
+from realtime_models.training.motion.annotate import lj_speech, natural, ocean, said
 from realtime_models.training.motion.coarticulation import (
     Dominance,
     close_lips,
@@ -64,6 +65,8 @@ def unseen(name: str) -> bool:
         return held_out(clip)
     if corpus == "said":
         return held_out_voice(speaker)
+    if corpus == "natural":
+        return zlib.crc32(clip.encode()) % 20 == 0
     return zlib.crc32((clip if corpus == "lj" else speaker).encode()) % 5 == 0
 
 
@@ -106,13 +109,15 @@ def far_from_speech(
 def phone_scenes(
     data: Path,
     said_folder: Path,
+    natural_folder: Path | None,
     annotations: dict[str, list[Phone]],
     table: Dominance,
     lips: RenderedLips,
 ) -> Iterator[Scene]:
     """Speech with phone times; its mouths come from the coarticulation model."""
     shapes = shape_table()
-    for utterance in (*lj_speech(data), *ocean(data), *said(said_folder)):
+    recorded = natural(natural_folder) if natural_folder else ()
+    for utterance in itertools.chain(lj_speech(data), ocean(data), said(said_folder), recorded):
         phones = utterance.phones or annotations[utterance.name]
         hops = len(utterance.samples) // 160
         wanted = smooth(curves(phones, hops, table))
@@ -130,8 +135,11 @@ def office_noise(data: Path) -> Samples:
     return read_sound(next((data / "speech").glob("pipecat*/**/office*.mp3")))
 
 
-def rest_scenes(data: Path, rng: np.random.Generator, count: int = 60) -> Iterator[Scene]:
-    """Sounds that are not speech, 10 s each: noise, hum, typing, music, breath, laughter."""
+def rest_scenes(
+    data: Path, voices: Sequence[Samples], rng: np.random.Generator, count: int = 98
+) -> Iterator[Scene]:
+    """Sounds that are not the speaker's, 10 s each: noise, hum, typing, music, breath, laughter,
+    and the babble of several of `voices`."""
     office = office_noise(data)[: int(NOISE_FOR_TRAINING_S * RATE)]
     breath = [
         read_sound(path)
@@ -140,7 +148,7 @@ def rest_scenes(data: Path, rng: np.random.Generator, count: int = 60) -> Iterat
     ]
     n = 10 * RATE
     for i in range(count):
-        match i % 6:
+        match i % 7:
             case 0:
                 start = int(rng.integers(len(office) - n))
                 samples = office[start : start + n]
@@ -152,10 +160,30 @@ def rest_scenes(data: Path, rng: np.random.Generator, count: int = 60) -> Iterat
                 samples = _music(n, rng)
             case 4 if breath:
                 samples = np.resize(breath[int(rng.integers(len(breath)))], n)
+            case 5 if voices:
+                samples = babble(voices, n, rng)
             case _:
                 samples = np.zeros(n, np.float32)
         rest = np.zeros((n // 160, len(AXES)), np.float32)
         yield Scene(f"rest/nobody/{i:03d}", samples.astype(np.float32), rest, [])
+
+
+def babble(voices: Sequence[Samples], n: int, rng: np.random.Generator) -> Samples:
+    """Four to eight voices at once, float32 [n], none of them near."""
+    out = np.zeros(n, np.float32)
+    for _ in range(int(rng.integers(4, 9))):
+        chosen = [voices[int(i)] for i in rng.integers(len(voices), size=8)]
+        voice = np.resize(np.concatenate(chosen), n)
+        out += rng.uniform(0.3, 1.0) * np.roll(voice / voice.std(), int(rng.integers(n)))
+    return np.asarray(0.02 * out, np.float32)
+
+
+def noises(data: Path, voices: Sequence[Samples], rng: np.random.Generator) -> list[Samples]:
+    """What is mixed into speech for training: the office twice, then 10 s of each other kind."""
+    office = office_noise(data)[: int(NOISE_FOR_TRAINING_S * RATE)]
+    n = 10 * RATE
+    made = [_coloured_noise(n, rng), _coloured_noise(n, rng), _typing(n, rng), _music(n, rng)]
+    return [office, office, *made, babble(voices, n, rng), babble(voices, n, rng)]
 
 
 def _coloured_noise(n: int, rng: np.random.Generator) -> Samples:

@@ -1,6 +1,7 @@
 """Prepare the training data: sound, disturbed in many ways, as features; mouths as targets.
 
-python -m realtime_models.training.motion.prepare --data DIR --said DIR --annotated DIR --out DIR
+python -m realtime_models.training.motion.prepare --data DIR --said DIR --annotated DIR --out DIR \\
+    [--natural DIR]
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from pathlib import Path
 import numpy as np
 
 from realtime_models.mel import MelConfig, log_mel, mel_initial_state
+from realtime_models.training.motion.annotate import said
 from realtime_models.training.motion.augment import Surroundings, disturb, to_dbfs, warp
 from realtime_models.training.motion.coarticulation import fit_dominance, read_table, write_table
 from realtime_models.training.motion.corpora import (
-    NOISE_FOR_TRAINING_S,
     Scene,
     grid_scenes,
     grid_speaker,
-    office_noise,
+    noises,
     phone_scenes,
     read_annotations,
     rest_scenes,
@@ -33,12 +34,13 @@ from realtime_models.training.motion.lips import at_hops, read_lips
 from realtime_models.training.motion.prepared import Example, write_prepared
 from realtime_models.training.motion.retarget import AXES, rendered_lips, wanted_lips
 from realtime_models.training.motion.sound import RATE, read_sound
+from realtime_models.training.motion.synthesise import held_out_voice
 
-COPIES = {"grid": 5, "lj": 10, "ocean": 7, "said": 2, "rest": 3}
+COPIES = {"grid": 5, "lj": 10, "ocean": 7, "said": 2, "natural": 2, "rest": 3}
 """How often each corpus is disturbed anew."""
 
 WARP = {"grid": (0.80, 1.35), "lj": (0.72, 1.15), "ocean": (0.80, 1.20), "said": (0.85, 1.35),
-        "rest": (1.0, 1.0)}  # fmt: skip
+        "natural": (0.75, 1.2), "rest": (1.0, 1.0)}  # fmt: skip
 """Playing rates: the one man of GRID becomes a small woman and a giant."""
 
 MEL = MelConfig()
@@ -69,6 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--said", type=Path, required=True, help="what synthesise made")
+    parser.add_argument("--natural", type=Path, help="recordings that annotate knew too")
     parser.add_argument("--annotated", type=Path, required=True, help="what annotate made")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=2)
@@ -91,17 +94,19 @@ def main() -> None:
         log.info("fitted %s", table_path)
     table = read_table(table_path)
 
-    noise = office_noise(args.data)[: int(NOISE_FOR_TRAINING_S * RATE)]
+    rng = np.random.default_rng(0)
+    voices = [u.samples for u in said(args.said) if not held_out_voice(u.name.split("/")[1])]
+    around = noises(args.data, voices, rng)
     rooms = [read_sound(p) for p in sorted((args.data / "speech").rglob("RIRs/*.wav"))]
     scenes = [
         *grid_scenes(args.data, annotations, lips),
-        *phone_scenes(args.data, args.said, annotations, table, lips),
-        *rest_scenes(args.data, np.random.default_rng(0)),
+        *phone_scenes(args.data, args.said, args.natural, annotations, table, lips),
+        *rest_scenes(args.data, voices, rng),
     ]
     scenes = [scene for scene in scenes if scene.name.startswith("rest/") or not unseen(scene.name)]
     with ProcessPoolExecutor(args.workers) as pool:
         made = pool.map(
-            partial(examples_of, around=Surroundings([noise], rooms)), scenes, chunksize=8
+            partial(examples_of, around=Surroundings(around, rooms)), scenes, chunksize=8
         )
         examples = [example for few in made for example in few]
     hops = write_prepared(args.out / "train.npz", AXES, examples)
@@ -116,6 +121,8 @@ def main() -> None:
             "lj": "LJ Speech, public domain, MFA phone times",
             "ocean": "speechocean762 (Zhang et al. 2021), phones aligned by annotate.py",
             "said": "flite, festival, espeak-ng, phone times of the synthesiser",
+            "natural": "CMU Arctic prompts read by Kathleen (rhasspy/dataset-voice-kathleen, CC0), "
+            "wake words of many speakers (Picovoice/wake-word-benchmark, Apache-2.0)",
             "rest": "office noise (pipecat examples), breath and laughter (MFA), generated sounds",
         },
     }

@@ -22,6 +22,9 @@ AXES = (
 )  # fmt: skip
 """What the motion model says, in this order."""
 
+BESIDE_JAW = ("mouthPucker", "mouthStretch", "mouthFunnel", "mouthUpperUp", "mouthLowerDown")
+"""Axes that part the lips without the jaw."""
+
 APERTURE_GAIN = 1.2
 WIDTH_GAIN = 1.5
 """Mouths are shown a little livelier than the actor's: a face in a call is small."""
@@ -109,9 +112,7 @@ def compose(wanted: Float64, shaped: Float64, lips: RenderedLips) -> Float64:
         axis[name] = axis[name] * room
     for name in ("mouthUpperUp", "mouthLowerDown", "tongueUp", "tongueOut"):
         axis[name] = axis[name] * np.clip(aperture / 0.03, 0.0, 1.0)
-    beside = sum(lips.beside_jaw[name] * np.clip(axis[name], 0, 1) for name in (
-        "mouthPucker", "mouthStretch", "mouthFunnel", "mouthUpperUp", "mouthLowerDown",
-    ))  # fmt: skip
+    beside = sum(lips.beside_jaw[name] * np.clip(axis[name], 0, 1) for name in BESIDE_JAW)
     needed = np.maximum(0.0, aperture - 0.8 * beside)
     axis["jawOpen"] = np.interp(needed, lips.aperture - lips.aperture[0], lips.jaw_open)
     return np.stack([np.clip(axis[name], 0.0, 1.0) for name in AXES], axis=1)
@@ -120,9 +121,7 @@ def compose(wanted: Float64, shaped: Float64, lips: RenderedLips) -> Float64:
 def shown_aperture(x: Float64, axes: tuple[str, ...], lips: RenderedLips) -> Float64:
     """The aperture over face height that a control vector asks of the renderer: the way back."""
     value = {name: x[:, i] for i, name in enumerate(axes)}
-    beside = sum(lips.beside_jaw[name] * value[name] for name in (
-        "mouthPucker", "mouthStretch", "mouthFunnel", "mouthUpperUp", "mouthLowerDown",
-    ))  # fmt: skip
+    beside = sum(lips.beside_jaw[name] * value[name] for name in BESIDE_JAW)
     jaw = np.interp(value["jawOpen"], lips.jaw_open, lips.aperture - lips.aperture[0])
     # The renderer seals pressed lips against a jaw open by up to 0.35 (heads/expression.py).
     sealed = np.clip(value["mouthClose"], 0, 1) * np.clip((0.7 - value["jawOpen"]) / 0.4, 0, 1)

@@ -21,6 +21,12 @@ from torch import Tensor
 from realtime_models.motion import MotionConfig
 from realtime_models.training.motion.network import MotionNetwork
 from realtime_models.training.motion.prepared import Prepared, read_prepared
+from realtime_models.training.motion.retarget import (
+    AXES,
+    BESIDE_JAW,
+    RenderedLips,
+    rendered_lips,
+)
 from realtime_models.training.motion.vary import FLOOR, vary
 
 CROP = 350  # hops: 3.5 s
@@ -28,6 +34,10 @@ WARM_UP = 20  # hops of a crop that are heard and not judged
 AXIS_WEIGHT = {"jawOpen": 3.0, "mouthClose": 1.5}
 CLOSED_WEIGHT = 3.0  # more for moments when lips must be closed
 SPEED_WEIGHT = 4.0  # of the loss on movement over 40 ms, beside the loss on position
+APERTURE_WEIGHT = 0.5  # of the squared error of the aperture, in units of APERTURE_SCALE
+APERTURE_SCALE = 0.1
+CLARITY_WEIGHT = 0.1
+SHUT, CLEARLY_OPEN = 0.004, 0.05  # apertures over face height
 
 log = logging.getLogger(__name__)
 
@@ -108,6 +118,78 @@ def loss_of(got: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
     return position + SPEED_WEIGHT * 0.25 * (both * speed).sum() / both.sum()
 
 
+class ShownAperture:
+    """`retarget.shown_aperture` with gradients: controls [..., k] -> aperture [...]."""
+
+    def __init__(self, axes: tuple[str, ...], lips: RenderedLips) -> None:
+        self._at = {name: axes.index(name) for name in axes}
+        knots, heights = lips.jaw_open, lips.aperture
+        slopes = np.diff(heights) / np.diff(knots)
+        self._segments = [
+            (float(a), float(b - a), float(slope))
+            for a, b, slope in zip(knots[:-1], knots[1:], slopes, strict=True)
+        ]
+        self._beside = {name: lips.beside_jaw[name] for name in BESIDE_JAW}
+
+    def __call__(self, x: Tensor) -> Tensor:
+        axis = {name: x[..., i].clamp(0.0, 1.0) for name, i in self._at.items()}
+        jaw = axis["jawOpen"]
+        shown = torch.zeros_like(jaw)
+        for start, length, slope in self._segments:
+            shown = shown + slope * (jaw - start).clamp(0.0, length)
+        for name, gain in self._beside.items():
+            shown = shown + 0.8 * gain * axis[name]
+        return shown * (1.0 - axis["mouthClose"] * ((0.7 - jaw) / 0.4).clamp(0.0, 1.0))
+
+
+def clarity_loss(got: Tensor, wanted: Tensor, closing: Tensor, counts: Tensor) -> Tensor:
+    """How far lips are from being clearly shut, at rest, or clearly open, where they should be.
+
+    got, wanted: apertures [n, t]. closing: [n, t], 1 in M, B, P. counts: [n, t], 0 for hops that
+    are not judged. Linear in the distance, so that a doubtful moment is decided, where a squared
+    error would show half of each.
+    """
+    shut = wanted < SHUT
+    loss = got.new_zeros(())
+    for where, short in (
+        (shut & (closing > 0.5), got - SHUT),
+        (shut & (closing < 0.05), got - 0.5 * SHUT),
+        (wanted > CLEARLY_OPEN, 0.6 * CLEARLY_OPEN - got),
+    ):
+        judged = where * (counts > 0)
+        loss = loss + (judged * short.clamp(min=0.0)).sum() / (judged.sum() + 1.0)
+    return loss / CLEARLY_OPEN
+
+
+def grown(weights: dict[str, Tensor], hidden: int) -> dict[str, Tensor]:
+    """The same function with more hidden units: the new ones hear, and nobody hears them yet.
+
+    Cf. Net2Net, Chen et al. 2016.
+    """
+    old = weights["output.weight"].shape[1]
+    if old >= hidden:
+        return weights
+    out = {}
+    for name, tensor in weights.items():
+        if not name.startswith("lstm."):
+            out[name] = tensor
+            continue
+        gates = tensor.reshape(4, old, *tensor.shape[1:])
+        rows = torch.zeros(4, hidden, *tensor.shape[1:])
+        if tensor.dim() == 2:
+            rows.uniform_(-1.0, 1.0).mul_(hidden**-0.5)
+        rows[:, :old] = gates
+        wide = rows.flatten(0, 1)
+        if tensor.dim() == 2 and not name.endswith("ih_l0"):
+            wider = torch.zeros(4, hidden, hidden)
+            wider[:, old:].uniform_(-1.0, 1.0).mul_(hidden**-0.5)
+            wider[:, :, :old] = rows
+            wide = wider.flatten(0, 1)
+        out[name] = wide
+    out["output.weight"] = torch.nn.functional.pad(weights["output.weight"], (0, hidden - old))
+    return out
+
+
 def save_pack(
     out: Path, config: MotionConfig, network: MotionNetwork, card: dict[str, object]
 ) -> None:
@@ -140,10 +222,12 @@ def train(args: argparse.Namespace) -> None:
         done, spent = stored["steps"], stored["seconds"]
         log.info("going on at step %d after %.0f s", done, spent)
     elif args.start:
-        network.load_weights(load_file(args.start))
+        start = {name: tensor.float() for name, tensor in load_file(args.start).items()}
+        network.load_weights(grown(start, args.hidden))
     shares = {k: float(v) for k, v in (item.split("=") for item in args.shares.split(","))}
     crops = Crops(prepared, round(args.look_ahead * 100), shares)
     axis_weight = torch.tensor([AXIS_WEIGHT.get(axis, 1.0) for axis in prepared.axes])
+    aperture, close = ShownAperture(prepared.axes, rendered_lips()), AXES.index("mouthClose")
     rng = np.random.default_rng(args.seed + done)
     budget, began, recent = args.minutes * 60, time.monotonic() - spent, []
     while (seconds := time.monotonic() - began) < budget:
@@ -152,7 +236,15 @@ def train(args: argparse.Namespace) -> None:
         for group in optimiser.param_groups:
             group["lr"] = args.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
         features, targets, weights = crops.draw(args.batch, rng)
-        loss = loss_of(network(features), targets, weights * axis_weight)
+        with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
+            got = network(features)
+        got = got.float()
+        loss = loss_of(got, targets, weights * axis_weight)
+        shown, wanted = aperture(got), aperture(targets)
+        counts = weights[..., 0]
+        miss = (counts * ((shown - wanted) / APERTURE_SCALE) ** 2).sum() / counts.sum()
+        clarity = clarity_loss(shown, wanted, targets[..., close], counts)
+        loss = loss + APERTURE_WEIGHT * miss + CLARITY_WEIGHT * clarity
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -161,8 +253,9 @@ def train(args: argparse.Namespace) -> None:
         recent.append(loss.item())
         if done % 50 == 0:
             log.info("step %d, %.0f s, loss %.5f", done, seconds, float(np.mean(recent[-50:])))
-        if done % 500 == 0:
+        if done % 250 == 0:
             _keep(checkpoint, network, optimiser, done, seconds)
+            save_pack(args.out, config, network, {})
     _keep(checkpoint, network, optimiser, done, time.monotonic() - began)
     corpora = {
         name: len([n for n in prepared.names if n.startswith(name + "/")]) for name in shares
@@ -202,6 +295,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--shares", default="grid=1.0", help="corpus=share, with commas")
     parser.add_argument("--start", type=Path, help="motion.safetensors to start from")
+    parser.add_argument("--bf16", action="store_true", help="faster on a CPU with bf16 units")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     logging.basicConfig(level=logging.INFO, format="%(message)s")

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,9 @@ from numpy.typing import NDArray
 from realtime_models.arrays import Samples
 from realtime_models.training.motion.phones import Phone, clip_edges, from_arpabet, from_ipa
 from realtime_models.training.motion.sound import RATE, read_sound
+
+WEAK = {"a": ("ax",), "of": ("ax", "v"), "and": ("ax", "n", "d"), "for": ("f", "er")}
+"""Words that sound otherwise in a sentence than alone."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,15 @@ def flite(text: str, voice: str, stretch: float = 1.0) -> Spoken:
         samples = read_sound(wave)
     ends = [(name, float(end)) for name, end in re.findall(r"([a-z#]+):([\d.]+)", printed)]
     return Spoken(samples, _from_ends(ends, len(samples) / RATE))
+
+
+@cache
+def pronounce(word: str) -> tuple[str, ...]:
+    """ARPABET symbols of an English word, by flite's dictionary and letter-to-sound rules."""
+    printed = subprocess.run(
+        ["flite", "-t", word, "-ps", "-o", "none"], check=True, capture_output=True, text=True
+    ).stdout
+    return WEAK.get(word.lower()) or tuple(sign for sign in printed.split() if sign != "pau")
 
 
 def festival(text: str, voice: str) -> Spoken:
