@@ -44,11 +44,8 @@ class Performance:
         self._model, self._basis, self._seed = model, basis, seed
         self._articulation = articulation
         self._state: MotionState = model.initial_state()
-<<<<<<< HEAD
         self._expression: dict[str, float] = {}
-=======
         self._gestures = gestures_initial_state(seed)
->>>>>>> bf2107d (Life follows the voice: nods, turns, brows; the gate knows the speaker's level; motion training: clear closures, more natural speech; packs replaced by part)
         self.gate = VoiceGate()
 
     @property
@@ -68,19 +65,13 @@ class Performance:
         values = dict(
             zip(self._model.config.axes, (strength * float(v) for v in mouth), strict=True)
         )
-<<<<<<< HEAD
-        lively = {name: settings.life * value for name, value in life(time_s, self._seed).items()}
-        self._ease(settings.expression, len(samples) / SAMPLE_RATE)
-        for extra in (lively, self._expression):
-=======
         follows, self._gestures = gestures(samples, self._gestures)
-        alive = life(time_s, self._seed)
+        self._ease(settings.expression, len(samples) / SAMPLE_RATE)
         for strength, extra in (
-            (settings.life, alive),
+            (settings.life, life(time_s, self._seed)),
             (settings.life, follows),
-            (1.0, settings.expression),
+            (1.0, self._expression),
         ):
->>>>>>> bf2107d (Life follows the voice: nods, turns, brows; the gate knows the speaker's level; motion training: clear closures, more natural speech; packs replaced by part)
             for name, value in extra.items():
                 values[name] = values.get(name, 0.0) + strength * value
         known = {axis.name for axis in self._basis.axes}
