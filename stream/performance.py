@@ -21,13 +21,8 @@ from stream.voice_gate import VoiceGate
 class Settings:
     """How a user wants the face to move; may change while a session runs.
 
-        follows, self._gestures = gestures(samples, self._gestures)
-        self._ease(settings.expression, len(samples) / SAMPLE_RATE)
-        for strength, extra in (
-            (settings.life, life(time_s, self._seed)),
-            (settings.life, follows),
-            (1.0, self._expression),
-        ):
+    expression: offsets by axis name, replaced whole, never written in place; the face eases there.
+    life: strength of blinks, glances, head and brows, 0 (nothing moves but the lips) to 2.
     """
 
     expression: dict[str, float] = field(default_factory=dict)
