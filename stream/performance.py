@@ -29,6 +29,7 @@ class Settings:
     life: float = 1.0
 
 
+LOUDEST = 10.0  # samples beyond are broken: their square must stay a number
 EASE = 0.2  # seconds; time constant with which a new expression comes on
 
 
@@ -55,6 +56,7 @@ class Performance:
         """
         if not np.isfinite(samples).all():
             samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
+        samples = samples.clip(-LOUDEST, LOUDEST)
         mouth, self._state = self._model.step(samples, self._state)
         strength = self._articulation * self.gate.step(samples)
         values = dict(

@@ -14,11 +14,16 @@ class MotionNetwork(nn.Module):
     Where the numpy model clamps, this one does not: a clamp has no gradient to come back from.
     """
 
-    def __init__(self, mels: int, hidden: int, layers: int, outputs: int) -> None:
+    def __init__(
+        self, mels: int, hidden: int, layers: int, outputs: int, bidirectional: bool = False
+    ) -> None:
+        """bidirectional: hears all of the future too; no session can run it."""
         super().__init__()
-        self.lstm = nn.LSTM(mels, hidden, num_layers=layers, batch_first=True, dropout=0.15)
+        self.lstm = nn.LSTM(
+            mels, hidden, layers, batch_first=True, dropout=0.15, bidirectional=bidirectional
+        )
         self.forget = nn.Dropout(0.15)
-        self.output = nn.Linear(hidden, outputs)
+        self.output = nn.Linear(hidden * (1 + bidirectional), outputs)
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.zeros(mels))

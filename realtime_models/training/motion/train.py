@@ -29,6 +29,7 @@ from realtime_models.training.motion.retarget import (
 )
 from realtime_models.training.motion.vary import FLOOR, vary
 
+SHARES = "grid=0.34,lj=0.12,ocean=0.09,said=0.2,natural=0.17,rest=0.08"
 CROP = 350  # hops: 3.5 s
 WARM_UP = 20  # hops of a crop that are heard and not judged
 AXIS_WEIGHT = {"jawOpen": 3.0, "mouthClose": 1.5}
@@ -54,16 +55,18 @@ class Crops:
             mine = corpus == name
             chance[mine] *= shares.get(name, 0.0) / chance[mine].sum()
         self._chance = chance / chance.sum()
+        self._real = corpus == "grid"
         self._rests = np.flatnonzero((corpus == "rest") & (lengths > CROP))
 
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
-        """Features [n, CROP, mels], targets and weights [n, CROP, k]."""
+    def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Features [n, CROP, mels], targets and weights [n, CROP, k], and bool [n]: real lips."""
         data, shift = self._data, self._shift
         # Silence, where an example is too short.
         features = np.full((count, CROP, data.features.shape[1]), FLOOR, np.float32)
         targets = np.zeros((count, CROP, len(data.axes)), np.float32)
         weights = np.zeros_like(targets)
-        for row, i in enumerate(rng.choice(len(self._chance), count, p=self._chance)):
+        chosen = rng.choice(len(self._chance), count, p=self._chance)
+        for row, i in enumerate(chosen):
             start, stop = int(data.starts[i]), int(data.starts[i + 1])
             # A third of the crops begin where the clip does: the state is fresh there too.
             spare = max(0, stop - start - CROP)
@@ -82,7 +85,9 @@ class Crops:
             weights *= 1.0 + CLOSED_WEIGHT * closed[..., None]
         features = vary(features, rng)
         self._pause(features, targets, weights, rng)
-        return torch.from_numpy(features), torch.from_numpy(targets), torch.from_numpy(weights)
+        arrays = features, targets, weights, self._real[chosen]
+        tensors = tuple(torch.from_numpy(array) for array in arrays)
+        return tensors[0], tensors[1], tensors[2], tensors[3]
 
     def _pause(
         self,
@@ -208,7 +213,9 @@ def train(args: argparse.Namespace) -> None:
     config = MotionConfig(
         axes=prepared.axes, hidden=args.hidden, layers=args.layers, look_ahead_s=args.look_ahead
     )
-    network = MotionNetwork(config.mel.mels, config.hidden, config.layers, len(config.axes))
+    network = MotionNetwork(
+        config.mel.mels, config.hidden, config.layers, len(config.axes), args.bidirectional
+    )
     sample = prepared.features[:: max(1, len(prepared.features) // 50000)].astype(np.float32)
     network.mean.copy_(torch.from_numpy(sample.mean(0)))
     network.std.copy_(torch.from_numpy(sample.std(0) + 0.1))
@@ -230,12 +237,15 @@ def train(args: argparse.Namespace) -> None:
     aperture, close = ShownAperture(prepared.axes, rendered_lips()), AXES.index("mouthClose")
     rng = np.random.default_rng(args.seed + done)
     budget, began, recent = args.minutes * 60, time.monotonic() - spent, []
-    while (seconds := time.monotonic() - began) < budget:
+    while True:
+        seconds = time.monotonic() - began
         # The rate falls as a cosine over the given time (Loshchilov and Hutter 2017).
-        progress = min(1.0, seconds / budget)
+        progress = done / args.steps if args.steps else seconds / budget
+        if progress >= 1.0:
+            break
         for group in optimiser.param_groups:
             group["lr"] = args.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
-        features, targets, weights = crops.draw(args.batch, rng)
+        features, targets, weights, real = crops.draw(args.batch, rng)
         with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
             got = network(features)
         got = got.float()
@@ -243,7 +253,8 @@ def train(args: argparse.Namespace) -> None:
         shown, wanted = aperture(got), aperture(targets)
         counts = weights[..., 0]
         miss = (counts * ((shown - wanted) / APERTURE_SCALE) ** 2).sum() / counts.sum()
-        clarity = clarity_loss(shown, wanted, targets[..., close], counts)
+        # Real lips are to be followed as they are; phones say what is meant.
+        clarity = clarity_loss(shown, wanted, targets[..., close], counts * ~real[:, None])
         loss = loss + APERTURE_WEIGHT * miss + CLARITY_WEIGHT * clarity
         optimiser.zero_grad()
         loss.backward()
@@ -255,7 +266,7 @@ def train(args: argparse.Namespace) -> None:
             log.info("step %d, %.0f s, loss %.5f", done, seconds, float(np.mean(recent[-50:])))
         if done % 250 == 0:
             _keep(checkpoint, network, optimiser, done, seconds)
-            save_pack(args.out, config, network, {})
+            save_pack(args.out, config, network, {"bidirectional": args.bidirectional})
     _keep(checkpoint, network, optimiser, done, time.monotonic() - began)
     corpora = {
         name: len([n for n in prepared.names if n.startswith(name + "/")]) for name in shares
@@ -266,7 +277,8 @@ def train(args: argparse.Namespace) -> None:
         "minutes": args.minutes, "seed": args.seed,
         "data": json.loads((args.prepared / "provenance.json").read_text()),
     }  # fmt: skip
-    save_pack(args.out, config, network, {"provenance": provenance, "figures": {}})
+    card = {"bidirectional": args.bidirectional, "provenance": provenance, "figures": {}}
+    save_pack(args.out, config, network, card)
 
 
 def _keep(
@@ -288,12 +300,14 @@ def main() -> None:
     parser.add_argument("--prepared", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--minutes", type=float, default=10.0, help="in all, also over restarts")
+    parser.add_argument("--steps", type=int, help="instead of minutes")
     parser.add_argument("--look-ahead", type=float, default=0.02, help="seconds")
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--layers", type=int, default=2)
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=3e-3)
-    parser.add_argument("--shares", default="grid=1.0", help="corpus=share, with commas")
+    parser.add_argument("--shares", default=SHARES, help="corpus=share, with commas")
+    parser.add_argument("--bidirectional", action="store_true", help="only to compare with")
     parser.add_argument("--start", type=Path, help="motion.safetensors to start from")
     parser.add_argument("--bf16", action="store_true", help="faster on a CPU with bf16 units")
     parser.add_argument("--threads", type=int, default=1)
