@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
+from safetensors.torch import load_file as load_torch
 
 from realtime_models.arrays import Samples
+from realtime_models.mel import log_mel, mel_initial_state
 from realtime_models.motion import MotionConfig, MotionModel
 from realtime_models.training.motion.annotate import lj_speech, ocean, said
 from realtime_models.training.motion.augment import mix, opus, telephone, to_dbfs
@@ -37,8 +40,9 @@ from realtime_models.training.motion.figures import (
     open_and_closed,
 )
 from realtime_models.training.motion.lips import LipClip, at_hops, held_out, read_lips
+from realtime_models.training.motion.network import MotionNetwork
 from realtime_models.training.motion.phones import Phone
-from realtime_models.training.motion.retarget import rendered_lips, shown_aperture
+from realtime_models.training.motion.retarget import AXES, rendered_lips, shown_aperture
 from realtime_models.training.motion.sound import RATE
 
 ROUNDED = {"OW1", "OW2", "UW", "W"}
@@ -47,26 +51,63 @@ SPREAD = {"IY", "EH", "S"}
 log = logging.getLogger(__name__)
 
 
+Float64 = NDArray[np.float64]
+Sound = tuple[Samples, list[Phone]]
+
+
 @dataclass(frozen=True)
 class Judge:
-    """A model and what is asked of it: curves at the time that they describe."""
+    """Something that moves lips, and what is asked of it.
 
-    model: MotionModel
+    controls: samples -> float64 [hops, len(axes)], row i for the moment (i + 1) * 10 ms, without
+        any look-ahead: it is taken out.
+    """
 
-    def controls(self, samples: Samples) -> NDArray[np.float64]:
-        """float64 [hops, k], row i at (i + 1) * 10 ms: the look-ahead is taken out."""
-        shift = round(self.model.config.look_ahead_s * 100)
-        padded = np.pad(samples, (0, shift * 160))
-        x, _ = self.model.steps(padded, self.model.initial_state())
-        return x[shift:].astype(np.float64)
+    controls: Callable[[Samples], Float64]
+    axes: tuple[str, ...] = AXES
 
-    def aperture(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
+    def aperture(self, x: Float64) -> Float64:
         """What the renderer will show, float64 [hops], over face height."""
-        return shown_aperture(x, self.model.config.axes, rendered_lips())
+        return shown_aperture(x, self.axes, rendered_lips())
 
-    def rounding(self, x: NDArray[np.float64]) -> NDArray[np.float64]:
-        axes = self.model.config.axes
-        return x[:, axes.index("mouthPucker")] - x[:, axes.index("mouthStretch")]
+    def rounding(self, x: Float64) -> Float64:
+        return x[:, self.axes.index("mouthPucker")] - x[:, self.axes.index("mouthStretch")]
+
+
+def judge(model: MotionModel) -> Judge:
+    """The motion model, hop by hop as a session runs it."""
+    shift = round(model.config.look_ahead_s * 100)
+
+    def controls(samples: Samples) -> Float64:
+        padded = np.pad(samples, (0, shift * 160))
+        x, _ = model.steps(padded, model.initial_state())
+        return np.asarray(x[shift:], np.float64)
+
+    return Judge(controls, model.config.axes)
+
+
+def judge_both_ways(folder: Path) -> Judge:
+    """What `train --bidirectional` left in `folder`; it hears the whole clip at once."""
+    card = json.loads((folder / "motion.json").read_text())
+    config = MotionConfig.from_json(card["config"])
+    network = MotionNetwork(config.mel.mels, config.hidden, config.layers, len(config.axes), True)
+    network.load_weights(load_torch(folder / "motion.safetensors"))
+    network.eval()
+
+    @torch.inference_mode()
+    def controls(samples: Samples) -> Float64:
+        mel, _ = log_mel(samples, mel_initial_state(config.mel), config.mel)
+        got = network(torch.from_numpy(mel)[None])[0].numpy()
+        return np.asarray(np.clip(got, 0.0, 1.0), np.float64)
+
+    return Judge(controls, config.axes)
+
+
+def open_model(folder: Path) -> MotionModel:
+    """What `train` left in `folder`."""
+    card = json.loads((folder / "motion.json").read_text())
+    config = MotionConfig.from_json(card["config"])
+    return MotionModel(config, load_file(folder / "motion.safetensors"))
 
 
 def real_lips(
@@ -86,7 +127,7 @@ def real_lips(
     }  # fmt: skip
 
 
-def spoken(judge: Judge, sounds: Sequence[tuple[Samples, list[Phone]]]) -> dict[str, float]:
+def spoken(judge: Judge, sounds: Sequence[Sound]) -> dict[str, float]:
     """How well mouths tell phones apart."""
     opened, closed, shut, rounded, spread = [], [], [], [], []
     for samples, phones in sounds:
@@ -139,6 +180,23 @@ def tick_ms(model: MotionModel) -> tuple[float, float]:
     return float(np.quantile(times[100:], 0.5)), float(np.quantile(times[100:], 0.99))
 
 
+def unseen_lj(data: Path) -> list[Sound]:
+    """The clips of LJ Speech that training never saw."""
+    return [(u.samples, u.phones) for u in lj_speech(data)
+            if unseen(u.name.replace("/", "/linda/"))]  # fmt: skip
+
+
+def unseen_voices(folder: Path, most: int = 40) -> dict[str, list[Sound]]:
+    """Sentences of the voices and languages that training never heard, up to `most` of each."""
+    voices: dict[str, list[Sound]] = {}
+    for u in said(folder):
+        if unseen(u.name):
+            voice = u.name.split("/")[1]
+            key = "slt" if "slt" in voice else voice.split("+")[0].replace("espeak-en-us", "en m7")
+            voices.setdefault(key, []).append((u.samples, u.phones))
+    return {voice: sounds[:most] for voice, sounds in voices.items()}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
@@ -150,16 +208,16 @@ def main() -> None:
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     card = json.loads((args.pack / "motion.json").read_text())
-    config = MotionConfig.from_json(card["config"])
-    judge = Judge(MotionModel(config, load_file(args.pack / "motion.safetensors")))
+    model = open_model(args.pack)
+    judged = judge(model)
     annotations = read_annotations(args.annotated / "phones.json")
     rng = np.random.default_rng(0)
     noise = office_noise(args.data)[int(NOISE_FOR_TRAINING_S * RATE) :]
 
     clips = [clip for clip in read_lips(args.data / "lips") if held_out(clip.name)]
-    figures: dict[str, dict[str, float]] = {"grid unseen clips": real_lips(judge, clips)}
+    figures: dict[str, dict[str, float]] = {"grid unseen clips": real_lips(judged, clips)}
     figures["grid phones"] = spoken(
-        judge, [(c.samples, annotations[f"grid/{c.name}"]) for c in clips]
+        judged, [(c.samples, annotations[f"grid/{c.name}"]) for c in clips]
     )
     if not args.quick:
         some = clips[::3]
@@ -170,24 +228,17 @@ def main() -> None:
             "telephone": lambda s: telephone(s, rng), "opus 16k": lambda s: opus(s, 16000),
         }  # fmt: skip
         for name, change in changes.items():
-            figures[f"grid, {name}"] = real_lips(judge, some, change)
+            figures[f"grid, {name}"] = real_lips(judged, some, change)
 
-    lj = [(u.samples, u.phones) for u in lj_speech(args.data)
-          if unseen(u.name.replace("/", "/linda/"))]  # fmt: skip
-    figures["LJ unseen clips"] = spoken(judge, lj)
+    lj = unseen_lj(args.data)
+    figures["LJ unseen clips"] = spoken(judged, lj)
     figures["speechocean unseen speakers"] = spoken(
-        judge, [(u.samples, annotations[u.name]) for u in ocean(args.data) if unseen(u.name)]
+        judged, [(u.samples, annotations[u.name]) for u in ocean(args.data) if unseen(u.name)]
     )
-    voices: dict[str, list[tuple[Samples, list[Phone]]]] = {}
-    for u in said(args.said):
-        if unseen(u.name):
-            voice = u.name.split("/")[1]
-            key = "slt" if "slt" in voice else voice.split("+")[0].replace("espeak-en-us", "en m7")
-            voices.setdefault(key, []).append((u.samples, u.phones))
-    for voice, sounds in voices.items():
-        figures[f"unseen voice {voice}"] = spoken(judge, sounds[:40])
-    figures["rest"] = at_rest(judge, np.concatenate([s for s, _ in lj[:3]]), noise)
-    p50, p99 = tick_ms(judge.model)
+    for voice, sounds in unseen_voices(args.said).items():
+        figures[f"unseen voice {voice}"] = spoken(judged, sounds)
+    figures["rest"] = at_rest(judged, np.concatenate([s for s, _ in lj[:3]]), noise)
+    p50, p99 = tick_ms(model)
     figures["time"] = {"tick_ms_p50": p50, "tick_ms_p99": p99}
 
     figures = {k: {n: round(float(v), 4) for n, v in f.items()} for k, f in figures.items()}

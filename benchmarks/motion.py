@@ -1,0 +1,315 @@
+"""Do the lips say what is said? `python -m benchmarks.motion --data DIR --said DIR`
+
+Without folders: the time of a tick, and rest in silence. With them (their content is described in
+realtime_models.training.motion), on clips, speakers and voices that training never saw:
+
+lips: correlation of the aperture with that of tracked lips, over clips, mean and spread; the lag at
+    which it is best.
+open: AUC of the aperture in open vowels over that in M, B, P. Half is chance.
+closed: share of M, B, P in which lips come together (15 % of the clip's range) within a frame.
+round: AUC of rounding minus spreading, OW UW W over IY EH S.
+
+Beside the pack's model: the loudness of the moment, its logarithm smoothed over 50 ms, and with
+--models the little networks that `--train` makes there, all alike but for what they may hear of
+the future: 0, 40, 80 ms, everything. They learn for a short and equal time, to be compared with
+each other only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from benchmarks.machine_card import machine_card, print_card
+from benchmarks.voice import talk
+from realtime_models.arrays import Samples
+from realtime_models.avatar_pack import DEFAULT_PACK, AvatarPack, load_pack
+from realtime_models.basis import Basis
+from realtime_models.motion import MotionModel
+from realtime_models.training.motion.augment import lose_packets, mix, to_dbfs
+from realtime_models.training.motion.corpora import NOISE_FOR_TRAINING_S, office_noise
+from realtime_models.training.motion.evaluate import (
+    Judge,
+    Sound,
+    judge,
+    judge_both_ways,
+    open_model,
+    real_lips,
+    spoken,
+    unseen_lj,
+    unseen_voices,
+)
+from realtime_models.training.motion.figures import closures
+from realtime_models.training.motion.lips import LipClip, held_out, read_lips
+from realtime_models.training.motion.phones import SILENCE, VOWELS
+from realtime_models.training.motion.retarget import (
+    compose,
+    rendered_lips,
+    shown_aperture,
+)
+from realtime_models.training.motion.sound import RATE
+from stream.performance import Performance, Settings
+
+Float64 = NDArray[np.float64]
+
+FPS = 25
+AHEAD = {"0 ms": "0.0", "40 ms": "0.04", "80 ms": "0.08", "everything": "both"}
+SIZE = ("--batch", "24", "--rate", "4e-3", "--bf16")
+
+
+def loudness(samples: Samples) -> Float64:
+    """rms of each hop, causal, float64 [hops]."""
+    hops = samples[: len(samples) // 160 * 160].reshape(-1, 160).astype(np.float64)
+    return np.asarray(np.sqrt(np.mean(hops**2, axis=1)))
+
+
+def log_loudness(samples: Samples) -> Float64:
+    """Its logarithm, smoothed by the mean of the last 50 ms."""
+    heard = np.log(loudness(samples) + 1e-4) - np.log(1e-4)
+    return np.asarray(np.convolve(heard, np.ones(5) / 5)[: len(heard)])
+
+
+def follows(loud: Callable[[Samples], Float64]) -> Judge:
+    """Lips as far apart as the voice is loud."""
+
+    def controls(samples: Samples) -> Float64:
+        wanted = np.zeros((len(samples) // 160, 3))
+        level = loud(samples)
+        wanted[:, 0] = 0.12 * level / (level.max() + 1e-9)
+        return compose(wanted, np.zeros((len(wanted), 8)), rendered_lips())
+
+    return Judge(controls)
+
+
+def row(judged: Judge, clips: Sequence[LipClip], lj: list[Sound],
+        voices: dict[str, list[Sound]]) -> dict[str, float]:  # fmt: skip
+    """Everything that the table says of one model."""
+    lips, free = real_lips(judged, clips), spoken(judged, lj)
+    others = [spoken(judged, sounds) for sounds in voices.values()]
+    figures = {
+        "lips_r": lips["r_mean"], "lips_spread": lips["r_spread"], "lag_ms": lips["best_lag_ms"],
+        "lj_open": free["auc_open_over_mbp"], "lj_closed": free["mbp_closed"],
+        "lj_round": free["auc_rounded_over_spread"],
+        "voices_open": np.mean([o["auc_open_over_mbp"] for o in others]),
+        "voices_closed": np.mean([o["mbp_closed"] for o in others]),
+    }  # fmt: skip
+    return {name: float(value) for name, value in figures.items()}
+
+
+def print_table(rows: dict[str, dict[str, float]]) -> None:
+    print(f"\n{'':24}{'lips r':>14}{'lag':>7}{'LJ open':>9}{'closed':>8}{'round':>8}"
+          f"{'voices open':>13}{'closed':>8}")  # fmt: skip
+    for name, f in rows.items():
+        print(f"{name:24}{f['lips_r']:8.3f} ±{f['lips_spread']:.3f}{f['lag_ms']:4.0f} ms"
+              f"{f['lj_open']:9.3f}{f['lj_closed']:8.3f}{f['lj_round']:8.3f}"
+              f"{f['voices_open']:13.3f}{f['voices_closed']:8.3f}")  # fmt: skip
+
+
+def perform(pack: AvatarPack, sound: Samples) -> tuple[Float64, Float64]:
+    """Apertures as a session asks for them, gate and all, and seconds that each tick took."""
+    basis = Basis(pack.card.axes, pack.generator["basis"])
+    model = MotionModel(pack.card.motion, pack.motion)
+    performance = Performance(model, basis, pack.card.articulation, seed=0)
+    names = tuple(axis.name for axis in pack.card.axes)
+    tick, xs, seconds = RATE // FPS, [], []
+    for i in range(0, len(sound) - tick + 1, tick):
+        begun = time.perf_counter()
+        xs.append(performance.step(sound[i : i + tick], i / RATE, Settings(life=0.0)))
+        seconds.append(time.perf_counter() - begun)
+    x = np.stack(xs).astype(np.float64)
+    return shown_aperture(x, names, rendered_lips()), np.array(seconds)
+
+
+def rest(pack: AvatarPack, speech: Samples, noise: Samples | None) -> dict[str, float]:
+    """Range of the aperture where nobody speaks, as a share of its range in speech; ranges are
+    from the 1st to the 99th percentile, after half a second."""
+    speech = to_dbfs(speech, -26.0)
+    silence = np.zeros(20 * RATE, np.float32)
+    quiet = {"silence": silence, "silence_worst": silence}
+    if noise is not None:
+        for below in (30, 20, 10):
+            quiet[f"office_{below}_db_below"] = to_dbfs(noise[: 20 * RATE], -26.0 - below)
+            quiet[f"office_{below}_db_below_alone"] = quiet[f"office_{below}_db_below"]
+    out = {}
+    ends = len(speech) * FPS // RATE
+    talking = perform(pack, speech)[0]
+    span = float(np.ptp(np.quantile(talking, (0.01, 0.99))))
+    for name, sound in quiet.items():
+        if name.endswith("alone"):
+            after = perform(pack, sound)[0][FPS // 2 :]
+        else:
+            after = perform(pack, np.concatenate([speech, sound]))[0][ends + FPS // 2 :]
+        worst = (0.0, 1.0) if name.endswith("worst") else (0.01, 0.99)
+        out[name] = float(np.ptp(np.quantile(after, worst))) / span
+    return out
+
+
+def onsets(judged: Judge, sounds: Sequence[Sound]) -> dict[str, float]:
+    """Vowels after 0.2 s of silence: when lips part by a fifth of the clip's range, in ms after the
+    vowel's first sample, look-ahead taken out; and the widest step of 10 ms there, as a share."""
+    late, steps = [], []
+    for samples, phones in sounds:
+        opened = judged.aperture(judged.controls(samples))
+        low, high = np.quantile(opened, (0.01, 0.99))
+        for before, phone in zip(phones, phones[1:], strict=False):
+            vowel = phone.name in VOWELS or phone.name[-1] == "1"
+            if not vowel or before.name != SILENCE or before.stop - before.start < 0.2:
+                continue
+            first = round(phone.start * 100)
+            seen = opened[first - 10 : first + 30]
+            parted = np.flatnonzero(seen > low + 0.2 * (high - low))
+            if len(parted) and len(seen) == 40:
+                late.append(10.0 * (int(parted[0]) - 10 + 1))
+                steps.append(float(np.abs(np.diff(seen)).max() / (high - low)))
+    if not late:
+        return {"n": 0}
+    return {
+        "n": len(late), "p50_ms": float(np.median(late)), "p90_ms": float(np.quantile(late, 0.9)),
+        "step_worst": max(steps),
+    }  # fmt: skip
+
+
+def robust(judged: Judge, clips: Sequence[LipClip], lj: list[Sound], noise: Samples
+           ) -> dict[str, dict[str, float]]:  # fmt: skip
+    """The model in office noise (below the mean of the clip) and with packets lost."""
+    rng = np.random.default_rng(0)
+    changes: dict[str, Callable[[Samples], Samples]] = {
+        "clean": lambda s: s,
+        "office noise 20 dB": lambda s: mix(s, noise, 20, rng),
+        "office noise 10 dB": lambda s: mix(s, noise, 10, rng),
+        "office noise 5 dB": lambda s: mix(s, noise, 5, rng),
+        "10 % packets lost": lambda s: lose_packets(s, 0.1, rng),
+    }
+    out = {}
+    for name, change in changes.items():
+        lips = real_lips(judged, clips, change)
+        free = spoken(judged, [(change(samples), phones) for samples, phones in lj])
+        out[name] = {
+            "lips_r": float(lips["r_mean"]), "lips_spread": float(lips["r_spread"]),
+            "lj_open": free["auc_open_over_mbp"], "lj_closed": free["mbp_closed"],
+        }  # fmt: skip
+    return out
+
+
+def train(prepared: Path, models: Path, steps: int) -> None:
+    """The little networks, where they do not lie yet."""
+    for folder in AHEAD.values():
+        both = ["--bidirectional", "--look-ahead", "0", "--hidden", "64"]  # as many weights
+        hears = both if folder == "both" else ["--look-ahead", folder, "--hidden", "96"]
+        if not (models / folder / "motion.safetensors").exists():
+            command = [
+                sys.executable, "-m", "realtime_models.training.motion.train",
+                "--prepared", str(prepared), "--out", str(models / folder),
+                "--steps", str(steps), *SIZE, *hears,
+            ]  # fmt: skip
+            subprocess.run(command, check=True)
+
+
+def plot(path: Path, rows: dict[str, dict[str, float]]) -> None:
+    """Accuracy against look-ahead."""
+    from matplotlib.figure import Figure
+
+    names = [name for name in AHEAD if name in rows]
+    figure = Figure(figsize=(6, 4), layout="constrained")
+    axes = figure.subplots()
+    for key, label in (
+        ("lips_r", "r with tracked lips"), ("lj_open", "AUC open vowels, LJ Speech"),
+        ("voices_open", "AUC open vowels, unheard voices"),
+        ("lj_closed", "M, B, P closed, LJ Speech"),
+    ):  # fmt: skip
+        axes.plot(names, [rows[name][key] for name in names], "o-", label=label)
+    axes.set_xlabel("what is heard of the future")
+    axes.grid(alpha=0.3)
+    axes.legend()
+    figure.savefig(path, dpi=120)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--avatar", default=DEFAULT_PACK)
+    parser.add_argument("--data", type=Path, help="tracked lips, LJ Speech, office noise")
+    parser.add_argument("--said", type=Path, help="what training.motion.synthesise made")
+    parser.add_argument("--models", type=Path, help="folder of the little networks")
+    parser.add_argument("--train", type=Path, metavar="PREPARED", help="train them if not there")
+    parser.add_argument("--steps", type=int, default=400, help="of that training")
+    parser.add_argument("--plot", type=Path, help="accuracy against look-ahead, as PNG")
+    args = parser.parse_args()
+    if (args.data is None) != (args.said is None):
+        parser.error("got one of --data and --said, expected both or none")
+    if (args.models is None) and (args.train or args.plot):
+        parser.error("got --train or --plot alone, expected --models DIR too")
+    card = machine_card()
+    print_card(card)
+    pack = load_pack(args.avatar)
+    model = MotionModel(pack.card.motion, pack.motion)
+    figures: dict[str, object] = {}
+
+    _, seconds = perform(pack, talk(60.0, RATE))
+    p50, p95, p99 = (float(np.quantile(seconds, q)) * 1000 for q in (0.5, 0.95, 0.99))
+    print(f"\na tick of {1000 // FPS} ms, model, gate, gestures: "
+          f"p50 {p50:.2f} ms, p95 {p95:.2f} ms, p99 {p99:.2f} ms")  # fmt: skip
+    figures["tick_ms"] = {"p50": p50, "p95": p95, "p99": p99}
+
+    speech, noise = talk(20.0, RATE), None
+    if args.data:
+        clips = [clip for clip in read_lips(args.data / "lips") if held_out(clip.name)]
+        lj, voices = unseen_lj(args.data), unseen_voices(args.said)
+        noise = office_noise(args.data)[int(NOISE_FOR_TRAINING_S * RATE) :]
+        speech = np.concatenate([samples for samples, _ in lj[:3]])
+        figures |= accuracy(args, model, clips, lj, voices)
+        judged = judge(model)
+        figures["robust"] = changed = robust(judged, clips, lj, noise)
+        print()
+        for name, f in changed.items():
+            print(f"{name:24}lips r {f['lips_r']:.3f} ±{f['lips_spread']:.3f}  "
+                  f"LJ open {f['lj_open']:.3f}  closed {f['lj_closed']:.3f}")  # fmt: skip
+        figures["onset"] = begun = onsets(judged, [*lj, *(s for v in voices.values() for s in v)])
+        print("\nvowels after silence:", "  ".join(f"{k} {v:.3g}" for k, v in begun.items()))
+    figures["rest"] = resting = rest(pack, speech, noise)
+    print("\nmotion where nobody speaks, share of the range in speech:")
+    for name, share in resting.items():
+        print(f"  {name:28}{100 * share:6.2f} %")
+    print(json.dumps({"benchmark": "motion", **_rounded(figures), "card": card}))
+
+
+def accuracy(args: argparse.Namespace, model: MotionModel, clips: Sequence[LipClip],
+             lj: list[Sound], voices: dict[str, list[Sound]]) -> dict[str, object]:  # fmt: skip
+    """The table of all models; printed, plotted, returned."""
+    mbp = sum(len(closures(np.zeros(9999), phones)) for _, phones in lj)
+    print(f"\n{len(clips)} clips with tracked lips; LJ Speech {len(lj)} clips, {mbp} M B P; "
+          f"voices {', '.join(f'{name} {len(s)}' for name, s in voices.items())}")  # fmt: skip
+    judges = {
+        "loudness": follows(loudness), "log loudness": follows(log_loudness),
+        f"pack, {1000 * model.config.look_ahead_s:.0f} ms": judge(model),
+    }  # fmt: skip
+    if args.train:
+        train(args.train, args.models, args.steps)
+    if args.models:
+        for name, folder in AHEAD.items():
+            path = args.models / folder
+            judges[name] = judge_both_ways(path) if folder == "both" else judge(open_model(path))
+    rows = {name: row(judged, clips, lj, voices) for name, judged in judges.items()}
+    print_table(rows)
+    if args.plot:
+        plot(args.plot, rows)
+    return {"table": rows, "clips": len(clips), "lj": len(lj), "mbp": mbp}
+
+
+def _rounded(value: object) -> object:
+    if isinstance(value, dict):
+        return {name: _rounded(part) for name, part in value.items()}
+    return round(value, 4) if isinstance(value, float) else value
+
+
+if __name__ == "__main__":
+    main()
