@@ -10,7 +10,7 @@ import pytest
 
 from stream.camera_sink import LEAD, CameraSink
 from stream.messages import Frame
-from tests.virtual_time import Inline, run_virtual
+from tests.aio import Inline, run_virtual
 
 FPS = 25
 PERIOD = 1.0 / FPS
@@ -121,7 +121,7 @@ def test_a_slow_outlet_skips_and_does_not_burst() -> None:
         def show(self, frame: Frame | None) -> None:
             super().show(frame)
             loop = asyncio.get_running_loop()
-            vars(loop)["_clock"].now += 2.5 * PERIOD  # as long as this takes
+            vars(loop)["_now"] += 2.5 * PERIOD  # as long as this takes
 
     shown = Slow()
     sink = CameraSink(shown.show, FPS, Inline())

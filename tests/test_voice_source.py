@@ -16,8 +16,8 @@ from stream.messages import AudioChunk
 from stream.sound_devices import BLOCK, VOICE_RATE, OnSound, Stream
 from stream.timeline import Timeline
 from stream.voice_source import Microphone, Voice, file_sounds
+from tests.aio import Inline, run_virtual
 from tests.test_commands import write_sound
-from tests.virtual_time import Inline, run_virtual
 from tests.voice import speech
 
 
