@@ -192,7 +192,7 @@ def run_stage(
         else:
             lr = trainer.lr * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
         lr *= min(1.0, elapsed / 10)
-        index = torch.from_numpy(rng.integers(0, len(heads), batch))
+        index = draw(heads, batch, args.curated_share, rng)
         total += trainer.step(heads, index, stage, weight, lr)
         count += 1
         now = time.monotonic()
@@ -213,6 +213,17 @@ def run_stage(
     print(f"stage {trainer.stage} done: {json.dumps(figures)}", flush=True)
 
 
+def draw(heads: Heads, count: int, curated_share: float | None, rng: np.random.Generator) -> Tensor:
+    """Indices of a batch; with curated_share, that part of it is of curated identities."""
+    if curated_share is None:
+        return torch.from_numpy(rng.integers(0, len(heads), count))
+    curated = heads.curated.numpy() >= 0
+    wanted = rng.random(count) < curated_share
+    return torch.from_numpy(
+        np.array([rng.choice(np.flatnonzero(curated == is_curated)) for is_curated in wanted])
+    )
+
+
 def save(trainer: Trainer, folder: Path) -> None:
     partial = folder / "checkpoint.pt.partial"
     torch.save(trainer.state(), partial)
@@ -228,6 +239,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--init", help="begin with this avatar pack's weights and configuration")
     parser.add_argument("--stages", default="32:5,64:9,256:33,256a:26")
     parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument(
+        "--curated-share", type=float, help="of a batch; default: as they were rendered"
+    )
     parser.add_argument("--channel-base", type=int, default=8192)
     parser.add_argument("--channel-max", type=int, default=256)
     parser.add_argument("--resolution", type=int, default=256)
