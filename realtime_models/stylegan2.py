@@ -59,18 +59,30 @@ class ModulatedConv(nn.Module):
         self.affine = nn.Linear(w_dim, layer.in_channels)
         nn.init.normal_(self.affine.weight, std=0.5 / math.sqrt(w_dim))
         nn.init.ones_(self.affine.bias)
+        self.register_buffer("energy", None, persistent=False)
+        self.energy: Tensor | None
+
+    def freeze(self, dtype: torch.dtype) -> None:
+        """Convolve in dtype from now on; styles and demodulation stay in float32."""
+        self.requires_grad_(False)
+        self.energy = self.weight.square().sum(dim=(2, 3))
+        self.weight.data, self.bias.data = self.weight.to(dtype), self.bias.to(dtype)
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x: [N, I, h, w]; w: [N, w_dim]. Returns [N, O, H, W]."""
         return self.modulate(x, self.affine(w))
 
     def modulate(self, x: Tensor, style: Tensor) -> Tensor:
-        """The same from a style of space S. style: [N, I]."""
+        """The same from a style of space S. x: [N or 1, I, h, w]; style: [N, I]."""
+        if x.dtype == torch.float16 and self.layer.kind != "rgb":
+            # Demodulation undoes the scale of a style: at most 1, it cannot overflow float16.
+            style = style / style.abs().amax(dim=1, keepdim=True)
         x = x * style[:, :, None, None].to(x.dtype)
         x = F.conv2d(x, self.weight, padding=self.layer.kernel_size // 2)
         if self.layer.kind == "rgb":
             return x + self.bias[None, :, None, None].to(x.dtype)
-        energy = self.weight.square().sum(dim=(2, 3))  # [O, I]
+        # [O, I]
+        energy = self.weight.square().sum(dim=(2, 3)) if self.energy is None else self.energy
         demod = torch.rsqrt(style.square() @ energy.t() + DEMOD_EPSILON)  # [N, O]
         x = x * demod[:, :, None, None].to(x.dtype)
         if self.layer.kind == "up":
@@ -95,6 +107,13 @@ class SynthesisNetwork(nn.Module):
         self.convs = nn.ModuleDict(
             {layer.name: ModulatedConv(layer, config.w_dim) for layer in config.layers}
         )
+
+    def freeze(self, dtype: torch.dtype) -> None:
+        """For decoding only: features in dtype, constants computed once. See `ModulatedConv`."""
+        self.requires_grad_(False)
+        self.const.data = self.const.to(dtype)
+        for layer in self.config.layers:
+            self.conv(layer).freeze(dtype)
 
     def conv(self, layer: SynthesisLayer) -> ModulatedConv:
         module = self.convs[layer.name]
@@ -121,8 +140,7 @@ class SynthesisNetwork(nn.Module):
 
     def from_styles(self, styles: dict[str, Tensor], stop: int | None = None) -> Tensor:
         """The same from space S."""
-        count = next(iter(styles.values())).shape[0]
-        x = self.const.expand(count, -1, -1, -1)
+        x: Tensor = self.const
         picture: Tensor | None = None
         for layer in self.config.layers:
             if stop is not None and layer.resolution > stop:

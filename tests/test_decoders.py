@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +13,12 @@ from torch.nn import functional as F
 
 from realtime_models.avatar import Avatar
 from realtime_models.avatar_pack import DEFAULT_PACK, AvatarPack, load_pack
-from realtime_models.decoders.auto import open_decoder
+from realtime_models.decoders.auto import TORCH_CUDA, open_decoder
+from realtime_models.decoders.base import batches, check_batch_sizes
+from realtime_models.decoders.cache import cache_folder, load, store
 from realtime_models.decoders.eager import EagerDecoder
 from realtime_models.decoders.openvino import OpenVinoDecoder
+from realtime_models.decoders.pictures import PictureNetwork
 from realtime_models.errors import BackendUnavailable
 from realtime_models.generator_config import GeneratorConfig, SynthesisLayer
 from realtime_models.latents import sample_z, w_to_ws, ws_to_styles, z_to_w
@@ -47,6 +54,58 @@ def test_openvino_shows_what_eager_shows(tiny_pack: AvatarPack, name: str, preci
         assert difference.mean() < 1.0 and np.percentile(difference, 99.9) <= 8
 
 
+@pytest.mark.parametrize("precision", ["fp16", "bf16"])
+@pytest.mark.parametrize("name", ["tiny", DEFAULT_PACK])
+def test_half_precision_shows_what_float32_shows(
+    tiny_pack: AvatarPack, name: str, precision: str
+) -> None:
+    """The network that the GPU decoders run, on the CPU."""
+    pack = tiny_pack if name == "tiny" else load_pack(name)
+    ws = some_latents(pack)
+    with torch.inference_mode():
+        levels = PictureNetwork(pack, precision)(torch.from_numpy(ws)).numpy()
+    difference = np.abs(levels - EagerDecoder(pack).decode(ws))
+    if precision == "fp16":
+        assert difference.mean() < 0.1 and difference.max() <= 3
+    else:
+        assert difference.mean() < 1.0 and np.percentile(difference, 99.9) <= 8
+
+
+def test_large_styles_do_not_overflow_half_precision(tiny_pack: AvatarPack) -> None:
+    """A convolution's scale is undone by its demodulation, but only after float16 held it."""
+    big = {
+        name: tensor * 3e4
+        if name.endswith(("_conv.affine.weight", "_conv.affine.bias"))
+        else tensor
+        for name, tensor in tiny_pack.generator.items()
+    }
+    pack = AvatarPack(tiny_pack.card, big, tiny_pack.motion)
+    ws = some_latents(tiny_pack)
+    with torch.inference_mode():
+        levels = PictureNetwork(pack, "fp16")(torch.from_numpy(ws)).numpy()
+    assert np.abs(levels - EagerDecoder(pack).decode(ws)).max() <= 3
+
+
+@pytest.mark.parametrize("sizes", [(1,), (1, 2), (4, 1)])
+def test_any_number_of_latents_is_decoded_in_order(
+    tiny_pack: AvatarPack, sizes: tuple[int, ...]
+) -> None:
+    ws = some_latents(tiny_pack, 7)
+    one_by_one = np.concatenate([OpenVinoDecoder(tiny_pack, "f32").decode(w[None]) for w in ws])
+    pictures = OpenVinoDecoder(tiny_pack, "f32", batch_sizes=sizes).decode(ws)
+    assert pictures.shape == one_by_one.shape
+    assert np.abs(pictures.astype(int) - one_by_one).max() <= 1
+
+
+def test_latents_are_cut_into_the_sizes_that_were_compiled() -> None:
+    sizes = check_batch_sizes([1, 4, 2])
+    cut = list(batches(np.arange(7, dtype=np.float32), sizes))
+    assert [size for size, _ in cut] == [4, 2, 1]
+    assert [part.tolist() for _, part in cut] == [[0, 1, 2, 3], [4, 5], [6]]
+    with pytest.raises(ValueError, match="with 1 among them"):
+        check_batch_sizes([2, 4])
+
+
 def test_a_decoded_picture_is_the_callers(tiny_pack: AvatarPack) -> None:
     decoder = OpenVinoDecoder(tiny_pack)
     first, second = some_latents(tiny_pack, 2)
@@ -62,18 +121,115 @@ def test_the_same_latent_is_the_same_picture(tiny_pack: AvatarPack) -> None:
         np.testing.assert_array_equal(decoder.decode(ws), decoder.decode(ws))
 
 
-def test_auto_says_why(tiny_pack: AvatarPack, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level("INFO"):
-        assert "openvino" in open_decoder("auto", tiny_pack).description
-    assert "fastest on a CPU" in caplog.text
-
-
-def test_a_backend_that_is_not_installed(
-    tiny_pack: AvatarPack, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("driver", "missing", "chosen", "reason"),
+    [
+        (None, (), "openvino", "no NVIDIA driver is here, and it is the fastest on a CPU"),
+        (None, ("openvino",), "eager", "openvino is not installed"),
+        ("/usr/bin/nvidia-smi", ("torch",), "openvino", "PyTorch, which .* is not installed"),
+        pytest.param(
+            "/usr/bin/nvidia-smi", (), "openvino", "sees no NVIDIA GPU",
+            marks=pytest.mark.skipif(torch.cuda.is_available(), reason="PyTorch sees a GPU"),
+        ),
+    ],
+)  # fmt: skip
+def test_auto_says_why(
+    tiny_pack: AvatarPack,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    driver: str | None,
+    missing: tuple[str, ...],
+    chosen: str,
+    reason: str,
 ) -> None:
-    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(BackendUnavailable, match="pip install torch"):
-        open_decoder("eager", tiny_pack)
+    monkeypatch.setattr("shutil.which", lambda name: driver)
+    hide(monkeypatch, *missing)
+    with caplog.at_level("INFO"):
+        assert open_decoder("auto", tiny_pack).description.startswith(chosen)
+    assert re.search(f"decoder {chosen}: .*{reason}", caplog.text)
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, *modules: str) -> None:
+    """As if these were not installed."""
+    find = importlib.util.find_spec
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: None if name in modules else find(name)
+    )
+
+
+@pytest.mark.parametrize(
+    ("decoder", "module", "install"),
+    [
+        ("openvino", "openvino", "pip install openvino"),
+        ("eager", "torch", "pip install torch --index-url https://download.pytorch.org/whl/cpu"),
+        ("cuda", "torch", "pip install torch --index-url https://download.pytorch.org/whl/cu130"),
+        ("tensorrt", "torch_tensorrt", "pip install torch-tensorrt tensorrt --extra-index-url"),
+    ],
+)
+def test_a_backend_that_is_not_installed(
+    tiny_pack: AvatarPack, monkeypatch: pytest.MonkeyPatch, decoder: str, module: str, install: str
+) -> None:
+    hide(monkeypatch, module)
+    sentence = f"decoder {decoder} needs {module}, which is not installed: {install}"
+    with pytest.raises(BackendUnavailable, match=re.escape(sentence)):
+        open_decoder(decoder, tiny_pack)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU")
+def test_without_a_gpu_cuda_says_what_to_install(tiny_pack: AvatarPack) -> None:
+    with pytest.raises(BackendUnavailable, match="needs .* CUDA|NVIDIA GPU") as told:
+        open_decoder("cuda", tiny_pack)
+    assert str(told.value).endswith(TORCH_CUDA) and "\n" not in str(told.value)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no NVIDIA GPU")
+@pytest.mark.parametrize("decoder", ["cuda", "tensorrt"])
+def test_a_gpu_shows_what_eager_shows(decoder: str) -> None:
+    if decoder == "tensorrt":
+        pytest.importorskip("torch_tensorrt")
+    pack = load_pack(DEFAULT_PACK)
+    ws = some_latents(pack, 5)
+    difference = np.abs(
+        open_decoder(decoder, pack).decode(ws) - EagerDecoder(pack).decode(ws) * 1.0
+    )
+    assert difference.mean() < 0.2 and np.percentile(difference, 99.9) <= 4
+
+
+def test_a_damaged_cache_is_compiled_again(tiny_pack: AvatarPack) -> None:
+    ws = some_latents(tiny_pack, 1)
+    before = OpenVinoDecoder(tiny_pack).decode(ws)
+    folder = cache_folder("openvino")
+    assert folder is not None
+    (blob,) = folder.glob("*.blob")
+    for damaged in (b"", b"x" * 5000, blob.read_bytes()[:-100]):
+        blob.chmod(0o600)
+        blob.write_bytes(damaged)
+        np.testing.assert_array_equal(OpenVinoDecoder(tiny_pack).decode(ws), before)
+
+
+def test_a_cache_folder_that_cannot_be_made(
+    tiny_pack: AvatarPack,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert OpenVinoDecoder(tiny_pack).decode(some_latents(tiny_pack, 1)).std() > 5
+    assert "nothing compiled is kept for the next start" in caplog.text
+
+
+def test_what_is_kept_is_whole_or_not_there(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store(tmp_path, "key", b"engine")
+    assert load(tmp_path, "key") == b"engine" and load(tmp_path, "other") is None
+    (tmp_path / "key").write_bytes((tmp_path / "key").read_bytes()[:-1])
+    assert load(tmp_path, "key") is None and "damaged" in caplog.text
+    store(None, "key", b"engine")
+    assert load(None, "key") is None
+    assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 
 @pytest.mark.parametrize("kind", ["conv", "up"])

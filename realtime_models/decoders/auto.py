@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import shutil
 
 from realtime_models.avatar_pack import AvatarPack
 from realtime_models.decoders.base import Decoder
@@ -11,28 +12,73 @@ from realtime_models.errors import BackendUnavailable
 
 logger = logging.getLogger(__name__)
 
-DECODERS = ("auto", "openvino", "eager")
+DECODERS = ("auto", "openvino", "cuda", "tensorrt", "eager")
+
+TORCH_CPU = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
+TORCH_CUDA = "pip install torch --index-url https://download.pytorch.org/whl/cu130"
+TENSORRT = "pip install torch-tensorrt tensorrt --extra-index-url https://pypi.nvidia.com"
 
 
 def open_decoder(name: str, pack: AvatarPack) -> Decoder:
     """Build the named decoder. Raises BackendUnavailable with the line that installs it."""
     if name == "auto":
-        name = "openvino" if importlib.util.find_spec("openvino") else "eager"
-        reason = "it is the fastest on a CPU" if name == "openvino" else "openvino is not installed"
+        name, reason = _choose()
         logger.info("decoder %s: %s", name, reason)
     if name == "openvino":
-        _require("openvino", "pip install openvino")
+        _require(name, "openvino", "pip install openvino")
         from realtime_models.decoders.openvino import OpenVinoDecoder
 
         return OpenVinoDecoder(pack)
+    if name == "cuda":
+        _require(name, "torch", TORCH_CUDA)
+        from realtime_models.decoders.cuda import CudaDecoder
+
+        return CudaDecoder(pack)
+    if name == "tensorrt":
+        _require(name, "torch", TORCH_CUDA)
+        _require(name, "torch_tensorrt", TENSORRT)
+        _require(name, "tensorrt", TENSORRT)
+        from realtime_models.decoders.cuda import require_gpu
+
+        require_gpu()
+        try:  # its libraries come in packages of their own
+            from realtime_models.decoders.tensorrt import TensorRtDecoder
+        except (ImportError, OSError) as error:
+            raise BackendUnavailable(
+                f"decoder tensorrt cannot load its libraries ({error}): {TENSORRT}"
+            ) from None
+        return TensorRtDecoder(pack)
     if name == "eager":
-        _require("torch", "pip install torch --index-url https://download.pytorch.org/whl/cpu")
+        _require(name, "torch", TORCH_CPU)
         from realtime_models.decoders.eager import EagerDecoder
 
         return EagerDecoder(pack)
     raise BackendUnavailable(f"decoder {name!r} is not one of {', '.join(DECODERS)}")
 
 
-def _require(module: str, install: str) -> None:
-    if importlib.util.find_spec(module) is None:
-        raise BackendUnavailable(f"this decoder needs {module}, which is not installed: {install}")
+def _choose() -> tuple[str, str]:
+    """Name of a decoder, and why. TensorRT is never chosen: its first start takes minutes."""
+    if shutil.which("nvidia-smi") is None:  # cheaper than asking PyTorch
+        gpu = "no NVIDIA driver is here"
+    elif not _installed("torch"):
+        gpu = "PyTorch, which the NVIDIA GPU would need, is not installed"
+    else:
+        import torch
+
+        if torch.cuda.is_available():
+            return "cuda", f"PyTorch sees {torch.cuda.get_device_name()}"
+        gpu = f"torch {torch.__version__} sees no NVIDIA GPU"
+    if _installed("openvino"):
+        return "openvino", f"{gpu}, and it is the fastest on a CPU"
+    return "eager", f"{gpu}, and openvino is not installed"
+
+
+def _installed(module: str) -> bool:
+    return importlib.util.find_spec(module) is not None
+
+
+def _require(decoder: str, module: str, install: str) -> None:
+    if not _installed(module):
+        raise BackendUnavailable(
+            f"decoder {decoder} needs {module}, which is not installed: {install}"
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -21,5 +22,34 @@ class Decoder(Protocol):
         ...
 
     def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """ws: float32 [n, num_ws, w_dim]. Returns sRGB pictures uint8 [n, H, W, 3]."""
+        """ws: float32 [n, num_ws, w_dim], n >= 1. Returns sRGB pictures uint8 [n, H, W, 3].
+
+        Any n is right; a decoder that compiles ahead cuts n into the sizes it compiled.
+        """
         ...
+
+
+def check_batch_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
+    """The sizes, largest first. Raises ValueError: every n needs a batch of one to end with."""
+    if 1 not in sizes or min(sizes) < 1:
+        raise ValueError(f"batch sizes are {list(sizes)}, expected whole numbers with 1 among them")
+    return tuple(sorted(set(sizes), reverse=True))
+
+
+def batches(
+    ws: NDArray[np.float32], sizes: tuple[int, ...]
+) -> Iterator[tuple[int, NDArray[np.float32]]]:
+    """Cut latents into batches of compiled sizes, in order, the largest that fits first.
+
+    sizes: as `check_batch_sizes` returns them. Yields the size and the latents of each batch.
+    """
+    begin = 0
+    while begin < len(ws):
+        size = next(size for size in sizes if size <= len(ws) - begin)
+        yield size, ws[begin : begin + size]
+        begin += size
+
+
+def joined(pictures: Sequence[NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """The batches' pictures as one array; a single batch is not copied."""
+    return pictures[0] if len(pictures) == 1 else np.concatenate(pictures)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import openvino as ov
 from numpy.typing import NDArray
@@ -9,6 +11,8 @@ from openvino import Node
 from openvino import opset13 as op
 
 from realtime_models.avatar_pack import AvatarPack
+from realtime_models.decoders.base import batches, check_batch_sizes, joined
+from realtime_models.decoders.cache import cache_folder
 from realtime_models.generator_config import SynthesisLayer
 from realtime_models.latents import LRELU_GAIN, LRELU_SLOPE
 
@@ -18,10 +22,20 @@ DEMOD_EPSILON = 1e-8
 class OpenVinoDecoder:
     """The synthesis network on the CPU, in bfloat16 where the CPU has units for it.
 
-    precision: "auto", "bf16" or "f32". threads: 0 leaves it to OpenVINO.
+    precision: "auto", "bf16" or "f32". threads: 0 leaves it to OpenVINO. batch_sizes: those
+    compiled ahead; more than one at a time is hardly faster on a CPU (`benchmarks.decode`).
+    OpenVINO keeps what it compiled in the user's cache folder, under a key of the whole model,
+    its options, its own version and the device; what it cannot read it compiles again.
     """
 
-    def __init__(self, pack: AvatarPack, precision: str = "auto", threads: int = 0) -> None:
+    def __init__(
+        self,
+        pack: AvatarPack,
+        precision: str = "auto",
+        threads: int = 0,
+        batch_sizes: Sequence[int] = (1,),
+    ) -> None:
+        self._sizes = check_batch_sizes(batch_sizes)
         core = ov.Core()
         capable = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         if precision == "auto":
@@ -33,22 +47,25 @@ class OpenVinoDecoder:
         }
         if threads:
             options["INFERENCE_NUM_THREADS"] = threads
-        compiled = core.compile_model(build_model(pack), "CPU", options)
-        self._request = compiled.create_infer_request()
+        if folder := cache_folder("openvino"):
+            options["CACHE_DIR"] = str(folder)
+        self._requests = {
+            size: core.compile_model(build_model(pack, size), "CPU", options).create_infer_request()
+            for size in self._sizes
+        }
 
     def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
-        # One latent at a time; the request's output is a buffer that it reuses, so copy.
-        pictures = []
-        for latent in ws:
-            results = self._request.infer({0: np.ascontiguousarray(latent[None])})
-            pictures.append(results[0][0].copy())
-        return np.stack(pictures) if len(pictures) > 1 else pictures[0][None]
+        return joined([self._run(size, part) for size, part in batches(ws, self._sizes)])
+
+    def _run(self, size: int, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+        pictures: NDArray[np.uint8] = self._requests[size].infer({0: np.ascontiguousarray(ws)})[0]
+        return pictures.copy()  # the request writes its output buffer again
 
 
-def build_model(pack: AvatarPack) -> ov.Model:
-    """ws float32 [1, num_ws, w_dim] -> pictures uint8 [1, H, W, 3]."""
+def build_model(pack: AvatarPack, size: int = 1) -> ov.Model:
+    """ws float32 [size, num_ws, w_dim] -> pictures uint8 [size, H, W, 3]."""
     config, tensors = pack.card.generator, pack.generator
-    ws = op.parameter([1, config.num_ws, config.w_dim], np.float32, name="ws")
+    ws = op.parameter([size, config.num_ws, config.w_dim], np.float32, name="ws")
     x: Node = op.constant(np.ascontiguousarray(tensors["synthesis.const"]))
     picture: Node | None = None
     for layer in config.layers:
@@ -104,7 +121,7 @@ def _scale(x: Node, factor: float, offset: float) -> Node:
 
 
 def _per_channel(x: Node, channels: int) -> Node:
-    return op.reshape(x, op.constant(np.array([1, channels, 1, 1])), False)
+    return op.reshape(x, op.constant(np.array([-1, channels, 1, 1])), False)
 
 
 def _upsample(x: Node) -> Node:

@@ -1,0 +1,36 @@
+"""From latents to levels in PyTorch: what the decoders that use PyTorch run or compile."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from realtime_models.avatar_pack import AvatarPack
+from realtime_models.stylegan2 import SynthesisNetwork
+
+PRECISIONS = {"f32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+class PictureNetwork(nn.Module):
+    """ws float32 [n, num_ws, w_dim] -> levels float32 [n, H, W, 3], whole numbers from 0 to 255.
+
+    precision: of the features, a key of PRECISIONS; the weights of the pack are not changed.
+    """
+
+    def __init__(self, pack: AvatarPack, precision: str = "f32") -> None:
+        super().__init__()
+        self.synthesis = SynthesisNetwork(pack.card.generator).eval()
+        prefix = "synthesis."
+        self.synthesis.load_state_dict(
+            {
+                name.removeprefix(prefix): torch.from_numpy(tensor.copy())
+                for name, tensor in pack.generator.items()
+                if name.startswith(prefix)
+            }
+        )
+        self.synthesis.freeze(PRECISIONS[precision])
+
+    def forward(self, ws: Tensor) -> Tensor:
+        pictures = self.synthesis(ws).float()
+        levels: Tensor = (pictures * 127.5 + 127.5).round().clamp(0, 255).permute(0, 2, 3, 1)
+        return levels
