@@ -7,20 +7,20 @@ A row per decoder, network and batch. A network is `pack`, the avatar's own, or
 CHANNEL_BASE@RESOLUTION with random weights: its speed is that of trained ones. The ceiling is a
 tick, 40 ms at 25 fps for everything, of which decoding may take a third; and the arithmetic of
 the machine, measured beside the rows as a large matrix product in the precision of each decoder
-(before every row: the clock of a busy machine wanders). A decoder that names what is missing
-here is skipped with its own sentence.
+(before every row: the clock of a busy machine wanders), where PyTorch is installed. A decoder
+that names what is missing here is skipped with its own sentence.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import time
 from collections.abc import Callable
 
 import msgspec
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
@@ -28,7 +28,7 @@ from rich.table import Table
 from benchmarks.machine_card import machine_card, print_card
 from realtime_models.avatar import Avatar
 from realtime_models.avatar_pack import DEFAULT_PACK, AvatarPack, generator_shapes, load_pack
-from realtime_models.decoders.auto import DECODERS, open_decoder
+from realtime_models.decoders.auto import DECODERS, TORCH_CPU, open_decoder
 from realtime_models.decoders.base import Decoder
 from realtime_models.errors import BackendUnavailable
 from realtime_models.generator_config import GeneratorConfig
@@ -37,7 +37,7 @@ from realtime_models.life import life
 NETWORKS = ("pack", "8192@256", "16384@256", "8192@512")
 CHANNEL_MAX = 512  # of the random networks, as in StyleGAN2
 PRODUCT = {"cpu": 1024, "cuda": 8192}  # rows of the square matrices
-TYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+TYPES = {"f32": "float32", "bf16": "bfloat16", "fp16": "float16"}  # in PyTorch
 WARM_UP = 5
 
 
@@ -116,7 +116,7 @@ def measure(
     flop = 2 * pack.card.generator.macs
     rows = []
     for size in sizes:
-        for kind in {precision, "f32"}:
+        for kind in {precision, "f32"} if importlib.util.find_spec("torch") else ():
             label = f"{kind} on {device}"
             peaks[label] = max(peaks.get(label, 0.0), product_rate(kind, device))
         batches = np.array_split(ws[: size * WARM_UP], WARM_UP)
@@ -126,8 +126,9 @@ def measure(
         rates = {
             "picture_ms": p50 / size,
             "tflops": flop * size / p50 / 1e9,
-            "peak_tflops": peaks[f"{precision} on {device}"],
         }
+        if peak := peaks.get(f"{precision} on {device}"):
+            rates |= {"peak_tflops": peak, "share": rates["tflops"] / peak}
         rows.append(
             {
                 "decoder": decoder.description,
@@ -136,7 +137,6 @@ def measure(
                 "batch": size,
                 "open_s": round(open_s, 2),
                 **rounded({**times, **rates}),
-                "share": round(rates["tflops"] / rates["peak_tflops"], 3),
             }
         )
     return rows
@@ -168,8 +168,10 @@ def arithmetic(decoder: Decoder) -> tuple[str, str]:
 
 def product_rate(precision: str, device: str) -> float:
     """TFLOP/s of a square matrix product in PyTorch, the best of 15."""
+    import torch
+
     side = PRODUCT[device]
-    a = torch.ones(side, side, dtype=TYPES[precision], device=device)
+    a = torch.ones(side, side, dtype=getattr(torch, TYPES[precision]), device=device)
 
     def product(_: int) -> None:
         torch.mm(a, a)
@@ -201,10 +203,12 @@ def show(rows: list[dict[str, str | int | float]], peaks: dict[str, float]) -> N
     names = ("decoder", "network", "gmac", "batch", "open_s", "p50_ms", "p95_ms", "p99_ms")
     for row in rows:
         figures = [str(row[name]) for name in (*names, "best_ms", "picture_ms", "tflops")]
-        table.add_row(*figures, f"{row['share']:.0%}")
+        table.add_row(*figures, f"{row['share']:.0%}" if "share" in row else "unknown")
     Console(width=150).print(table)
     for label, rate in sorted(peaks.items()):
         print(f"matrix product, {label}: {rate:.3f} TFLOP/s at best")
+    if rows and not peaks:
+        print(f"the machine's arithmetic was not measured: that needs PyTorch, {TORCH_CPU}")
 
 
 if __name__ == "__main__":
