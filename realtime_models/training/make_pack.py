@@ -122,7 +122,7 @@ def _save(tensors: Tensors, path: Path) -> None:
 def generator_tensors(
     config: GeneratorConfig, state: dict[str, torch.Tensor]
 ) -> tuple[dict[str, np.ndarray], tuple[Axis, ...]]:
-    """Tensors of generator.safetensors and the its axes: named ones, emotions, PCA.
+    """Tensors of generator.safetensors and its axes: named ones, emotions, PCA.
 
     The basis learned on axes over their range; the pack's is in the axes' own units.
     """

@@ -71,6 +71,15 @@ def discriminators() -> nn.ModuleList:
     return nn.ModuleList(PatchDiscriminator(box) for box in (MOUTH, EYES, WHOLE))
 
 
+def look_elsewhere(judges: nn.ModuleList) -> None:
+    """Let the one for the whole picture judge another quarter of it: that costs a quarter, and
+    patches do not know where they are. To be called before a step."""
+    whole = judges[-1]
+    assert isinstance(whole, PatchDiscriminator)
+    top, left = (float(torch.randint(0, 5, ())) / 8 for _ in range(2))
+    whole.box = (top, top + 0.5, left, left + 0.5)
+
+
 def discriminator_loss(judges: nn.ModuleList, real: Tensor, fake: Tensor) -> Tensor:
     """Hinge loss."""
     total = torch.zeros(())

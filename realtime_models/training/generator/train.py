@@ -127,6 +127,7 @@ class Trainer:
         fake = fake.float()
         loss = losses.reconstruction(fake, real, weight)
         if stage.adversarial:
+            losses.look_elsewhere(self.judges)
             with amp:
                 loss_d = losses.discriminator_loss(self.judges, real, fake.detach())
             self.opt_d.zero_grad()
