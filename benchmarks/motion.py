@@ -62,7 +62,7 @@ Float64 = NDArray[np.float64]
 
 FPS = 25
 AHEAD = {"0 ms": "0.0", "40 ms": "0.04", "80 ms": "0.08", "everything": "both"}
-SIZE = ("--batch", "24", "--rate", "4e-3", "--bf16")
+SIZE = ("--batch", "12", "--rate", "4e-3", "--bf16")
 
 
 def loudness(samples: Samples) -> Float64:
@@ -202,8 +202,8 @@ def robust(judged: Judge, clips: Sequence[LipClip], lj: list[Sound], noise: Samp
 def train(prepared: Path, models: Path, steps: int) -> None:
     """The little networks, where they do not lie yet."""
     for folder in AHEAD.values():
-        both = ["--bidirectional", "--look-ahead", "0", "--hidden", "64"]  # as many weights
-        hears = both if folder == "both" else ["--look-ahead", folder, "--hidden", "96"]
+        both = ["--bidirectional", "--look-ahead", "0", "--hidden", "44"]  # as many weights
+        hears = both if folder == "both" else ["--look-ahead", folder, "--hidden", "64"]
         if not (models / folder / "motion.safetensors").exists():
             command = [
                 sys.executable, "-m", "realtime_models.training.motion.train",
@@ -241,7 +241,7 @@ def main() -> None:
     parser.add_argument("--said", type=Path, help="what training.motion.synthesise made")
     parser.add_argument("--models", type=Path, help="folder of the little networks")
     parser.add_argument("--train", type=Path, metavar="PREPARED", help="train them if not there")
-    parser.add_argument("--steps", type=int, default=400, help="of that training")
+    parser.add_argument("--steps", type=int, default=300, help="of that training")
     parser.add_argument("--plot", type=Path, help="accuracy against look-ahead, as PNG")
     args = parser.parse_args()
     if (args.data is None) != (args.said is None):

@@ -137,7 +137,7 @@ LIKE = {
 """Phones that GRID lacks or nearly lacks -> the one that looks most alike."""
 
 MINIMUM = {
-    "aperture": {"AA": 0.095, "AE": 0.085, "AO": 0.065, "AW1": 0.095, "AY1": 0.095, "AH": 0.050,
+    "aperture": {"AA": 0.095, "AE": 0.085, "AO": 0.080, "AW1": 0.095, "AY1": 0.095, "AH": 0.050,
                  "AX": 0.035, "HH": 0.035,
                  "EH": 0.055, "OW1": 0.045, "OY1": 0.055, "UH": 0.028, "ER": 0.032},
     "pucker": {"UW": 0.55, "OW2": 0.5, "OW1": 0.4, "W": 0.65, "AO": 0.25, "OY1": 0.3, "UH": 0.3,
@@ -216,7 +216,7 @@ def _completed(table: Dominance, seen: set[str]) -> Dominance:
                 target[INDEX[name], k] = choose(target[INDEX[name], k], value)
     # Lips that must meet do so in a short M too.
     opened = [INDEX[name] for name in ("AA", "AE", "AO", "AW1", "AY1")]
-    table.strength[opened, 0] = np.maximum(table.strength[opened, 0], 2.0)
+    table.strength[opened, 0] = np.maximum(table.strength[opened, 0], 4.0)
     closed = [INDEX[name] for name in ("M", "B", "P")]
     table.strength[closed, 0] = np.maximum(table.strength[closed, 0], 6.0)
     # Rounded and spread phones pull at the mouth's width, in fast speech too.
