@@ -125,8 +125,8 @@ def test_one_part_of_a_pack_is_replaced_and_the_other_stays(tmp_path: Path) -> N
     trained.mkdir()
     make_pack.main(["--base", str(base), "--out", str(out)])  # as float16, from now on
     before = load_pack(str(out))
-    config = MotionConfig(axes=("jawOpen", "mouthPucker"), hidden=5, layers=1)
-    save_pack(trained, config, MotionNetwork(40, 5, 1, 2), {})
+    config = MotionConfig(axes=("jawOpen", "mouthPucker"), hidden=5)
+    save_pack(trained, config, MotionNetwork(40, 5, 2, 2), {})
     generator = (out / "generator.safetensors").read_bytes()
     make_pack.main(["--base", str(out), "--motion", str(trained), "--out", str(out)])
     after = load_pack(str(out))
