@@ -17,6 +17,7 @@ from starlette.websockets import WebSocket
 
 from server.config import ServerConfig
 from server.guard import Refused, check_request
+from server.metrics import CONTENT_TYPE, exposition
 from server.peer import BadRequest, Lobby
 from server.signalling import Offer, signalling
 from stream.engine import Engine, EngineFull
@@ -91,6 +92,9 @@ def make_app(engine: Engine, config: ServerConfig) -> Starlette:
             }
         )
 
+    async def metrics(request: Request) -> Response:
+        return Response(exposition(lobby), headers={"Content-Type": CONTENT_TYPE})
+
     async def page_config(request: Request) -> Response:
         card = engine.avatar.card
         return JSONResponse(
@@ -117,6 +121,7 @@ def make_app(engine: Engine, config: ServerConfig) -> Starlette:
     routes = [
         Route("/offer", guarded(offer), methods=["POST"]),
         Route("/stats", guarded(stats)),
+        Route("/metrics", guarded(metrics)),
         Route("/config", guarded(page_config)),
         Route("/healthz", healthz),
         WebSocketRoute("/ws", socket),

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import secrets
 import zlib
+from collections import Counter
 from typing import Any
 
 import av
@@ -24,7 +25,7 @@ from server.reorder import hear_at_once
 from server.tracks import FaceTrack, VoiceTrack, voice_delay
 from server.video_encoder import Rate, encode_face
 from server.voice_in import Packets, VoiceIn, drain
-from stream.engine import Engine
+from stream.engine import Engine, EngineFull
 from stream.meter import Meter
 from stream.session import Session
 
@@ -194,6 +195,16 @@ class Peer:
             raise BadRequest(f"life is {strength}, expected 0 to 2")
         self.session.settings.life = strength
 
+    def counts(self) -> dict[str, int]:
+        """What has happened so far."""
+        return {
+            "sessions": 1,
+            "failed": int(self.failed),
+            "frames": self._left.frames,
+            "skipped": self.session.skipped + self._face.skipped,
+            "lost_packets": self._reorder.lost,
+        }
+
     def stats(self) -> dict[str, Any]:
         """Figures for people; no voice, no face, no address."""
         session = self.session
@@ -226,6 +237,7 @@ class Lobby:
         self.peers: dict[str, Peer] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._open = True
+        self._ended: Counter[str] = Counter()  # what sessions that have ended counted
 
     async def admit(self, sdp: str, identity: str | None) -> tuple[Peer, str]:
         """Take an offer. Returns the peer, which runs from now on, and the answer.
@@ -236,7 +248,11 @@ class Lobby:
         if not self._open:
             raise BadRequest("the server is shutting down")
         anchor = find_face(engine, identity or engine.avatar.card.identities[0])
-        engine.admit()
+        try:
+            engine.admit()
+        except EngineFull:
+            self._ended["refused"] += 1
+            raise
         peer = Peer(engine, self.config, anchor)
         try:
             answer = await peer.connect(sdp)
@@ -254,8 +270,16 @@ class Lobby:
             await peer.run()
         finally:
             self.engine.release()
+            self._ended.update(peer.counts())
             del self.peers[peer.id], self._tasks[peer.id]
             logger.info("session %s ended, %d in all", peer.name, self.engine.sessions)
+
+    def totals(self) -> Counter[str]:
+        """Counts over all sessions since the start: those of `Peer.counts`, and `refused`."""
+        totals = Counter(self._ended)
+        for peer in self.peers.values():
+            totals.update(peer.counts())
+        return totals
 
     async def wait(self, peer: Peer) -> None:
         """Until this peer has ended."""

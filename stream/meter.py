@@ -47,8 +47,6 @@ class Stages:
 
     def __init__(self) -> None:
         self.histograms = {name: Histogram() for name in STAGES}
-        self.frames = 0
-        self.skipped = 0
 
     def observe(self, stage: str, seconds: float) -> None:
         self.histograms[stage].observe(seconds)

@@ -15,6 +15,7 @@ import pytest
 from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from aiortc.codecs.vpx import vp8_depayload
 from aiortc.rtp import RtpPacket
+from prometheus_client.parser import text_string_to_metric_families
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -149,6 +150,52 @@ def test_a_full_server_says_so_and_frees_the_place(tiny_pack: AvatarPack) -> Non
     run(scene(), timeout=60)
 
 
+def test_metrics_are_what_prometheus_reads(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        async with (
+            serving(make_engine(tiny_pack, places=1)) as port,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+        ):
+
+            async def figures() -> dict[str, float]:
+                response = await http.get("/metrics")
+                assert response.headers["content-type"].startswith("text/plain; version=0.0.4")
+                families = text_string_to_metric_families(response.text)
+                return {
+                    s.name + "".join(f" {s.labels[k]}" for k in sorted(s.labels)): s.value
+                    for family in families
+                    for s in family.samples
+                }
+
+            at_start = await figures()
+            assert at_start["latentcam_ready"] == 1 and at_start["latentcam_sessions"] == 0
+            assert at_start["latentcam_frames_total"] == 0
+            caller, late = Caller(VOICE), Caller(SILENCE)
+            socket = await caller.call(port)
+            offer = {"type": "offer", "sdp": await late.offer()}
+            assert (await http.post("/offer", json=offer)).status_code == 503
+            await caller.until_frames(30)
+            live = await figures()
+            assert live["latentcam_sessions"] == live["latentcam_places"] == 1
+            assert live["latentcam_refused_total"] == 1
+            frames = live["latentcam_frames_total"]
+            assert frames >= 30
+            for stage in ("motion", "wait", "decode", "encode", "age"):
+                count = live[f"latentcam_stage_seconds_count {stage}"]
+                assert count >= 30 and live[f"latentcam_stage_seconds_sum {stage}"] > 0
+                assert live[f"latentcam_stage_seconds_bucket +Inf {stage}"] == count
+            await socket.close()
+            await caller.aclose()
+            await late.aclose()
+            async with asyncio.timeout(10):
+                while (after := await figures())["latentcam_sessions"]:
+                    await asyncio.sleep(0.05)
+            assert after["latentcam_frames_total"] >= frames, "counts outlive their session"
+            assert after["latentcam_sessions_total"] == 1
+
+    run(scene(), timeout=60)
+
+
 def test_a_vanished_peer_is_noticed(tiny_pack: AvatarPack) -> None:
     """The connection dies without a word: no BYE, no closing socket."""
 
@@ -251,6 +298,7 @@ def test_strangers_are_kept_out(tiny_pack: AvatarPack) -> None:
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
         ):
             assert (await http.get("/stats")).status_code == 401
+            assert (await http.get("/metrics")).status_code == 401
             assert (await http.get("/stats?token=wrong")).status_code == 401
             assert (await http.get("/stats?token=sesame")).status_code == 200
             bearer = {"Authorization": "Bearer sesame"}
