@@ -112,8 +112,8 @@ class Call:
                 continue
             end = (seen.tick + 1) / self.fps - offset
             packet = int(np.ceil(end / PACKET - 1e-6)) - 1
-            if packet >= 0:
-                age = at - (origin + packet * PACKET)
+            if 0 <= packet < len(self.caller.left):
+                age = at - self.caller.left[packet]
                 shown.append(Shown(seen.tick, at - origin, age, seen.mouth))
         self._taken = len(self.caller.frames)
         return shown

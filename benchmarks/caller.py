@@ -37,6 +37,8 @@ class VoiceSender(MediaStreamTrack):
         self._pcm = (sound * 32767).astype(np.int16)
         self._packets = len(sound) // PACKET if again else 0
         self._sent, self.origin = 0, 0.0
+        self.left: list[float] = []
+        """When each packet was handed to the encoder; later than due on a busy machine."""
         self.may_speak = asyncio.Event()
 
     async def recv(self) -> av.AudioFrame:
@@ -52,6 +54,7 @@ class VoiceSender(MediaStreamTrack):
         frame.sample_rate, frame.pts = RATE, self._sent * PACKET
         frame.time_base = Fraction(1, RATE)
         self._sent += 1
+        self.left.append(loop.time())
         return frame
 
 
@@ -198,6 +201,11 @@ class Caller:
     def voice_origin(self) -> float:
         """The loop's time at which the first packet was handed to the encoder."""
         return self._sender.origin
+
+    @property
+    def left(self) -> list[float]:
+        """When each packet of the voice was handed to the encoder."""
+        return self._sender.left
 
     def speak(self) -> None:
         self._sender.may_speak.set()

@@ -79,6 +79,7 @@ def make_app(engine: Engine, config: ServerConfig) -> Starlette:
             {
                 "avatar": engine.avatar.card.name,
                 "decoder": engine.avatar.decoder.description,
+                "pictures_in_a_call": engine.renderer.most,
                 "max_sessions": engine.max_sessions,
                 "sessions": sessions,
                 "stages": {

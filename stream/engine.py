@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import ParamSpec, TypeVar
 
 import numpy as np
@@ -13,6 +14,7 @@ from realtime_models.avatar import Avatar
 from realtime_models.motion import MotionModel
 from stream.meter import Stages
 from stream.performance import Performance, Settings
+from stream.renderer import Renderer
 from stream.timeline import Timeline
 
 WARM_UP_TICKS = 3
@@ -38,7 +40,7 @@ class Engine:
         self.stages = Stages()
         self.ready = False
         self._motion_thread = ThreadPoolExecutor(1, "motion")
-        self._render_thread = ThreadPoolExecutor(1, "render")
+        self.renderer = Renderer(avatar)
 
     async def warm_up(self) -> None:
         """Compute one tick of silence on the threads that will work, then say ready."""
@@ -48,7 +50,8 @@ class Engine:
         silence = np.zeros(self.timeline.first_sample(1), np.float32)
         for _ in range(WARM_UP_TICKS):
             x = await self.on_motion_thread(performance.step, silence, 0.0, settings)
-            await self.on_render_thread(self.avatar.render, anchor, x)
+            await self.renderer.render(anchor, x)
+        await self.renderer.find_batch(anchor, x, self.max_sessions)
         self.ready = True
 
     def new_performance(self, seed: int) -> Performance:
@@ -69,23 +72,11 @@ class Engine:
     async def on_motion_thread(
         self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
     ) -> R:
-        return await self._on(self._motion_thread, function, *args, **kwargs)
-
-    async def on_render_thread(
-        self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
-    ) -> R:
-        return await self._on(self._render_thread, function, *args, **kwargs)
-
-    @staticmethod
-    async def _on(
-        thread: ThreadPoolExecutor, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs
-    ) -> R:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(thread, lambda: function(*args, **kwargs))
+        return await loop.run_in_executor(self._motion_thread, partial(function, *args, **kwargs))
 
     async def aclose(self) -> None:
         """Wait for what the threads are computing, then let them go. May be called twice."""
         self.ready = False
-        loop = asyncio.get_running_loop()
-        for thread in (self._motion_thread, self._render_thread):
-            await loop.run_in_executor(None, thread.shutdown)
+        await asyncio.get_running_loop().run_in_executor(None, self._motion_thread.shutdown)
+        await self.renderer.aclose()

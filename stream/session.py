@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from realtime_models.arrays import Control, Latent, Rgb
+from realtime_models.arrays import Latent
 from stream.engine import Engine
 from stream.latest import Latest
 from stream.messages import AudioChunk, Frame, Motion
@@ -90,15 +89,9 @@ class Session:
         engine, loop = self._engine, asyncio.get_running_loop()
         async for motion in self._latest:
             moved = self._moved
-            rgb, took = await engine.on_render_thread(self._decode, motion.x)
+            rgb, took = await engine.renderer.render(self.anchor, motion.x)
             now = loop.time()
             engine.stages.observe("wait", now - took - moved)
             engine.stages.observe("decode", took)
             self.meter.frame(motion.born, now)
             self._sink.send(Frame(motion.tick, motion.born, rgb))
-
-    def _decode(self, x: Control) -> tuple[Rgb, float]:
-        """The picture, and the seconds that it took; on the render thread."""
-        begun = time.perf_counter()
-        rgb = self._engine.avatar.render(self.anchor, x)
-        return rgb, time.perf_counter() - begun

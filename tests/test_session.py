@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 import time
 from collections.abc import AsyncIterator
 
@@ -196,5 +197,114 @@ def test_warm_up_uses_the_threads_that_will_work(tiny_pack: AvatarPack) -> None:
         assert engine.ready and decoder.calls > 0
         await engine.aclose()
         assert not engine.ready
+
+    run(scene())
+
+
+class BatchDecoder(FakeDecoder):
+    """Notes what each call was given, by the first number of each latent; may hold the first."""
+
+    def __init__(self, each: float = 0.0, call: float = 0.0) -> None:
+        super().__init__()
+        self.batches: list[list[float]] = []
+        self.hold = threading.Event()
+        self.hold.set()
+        self._each, self._call, self.poison = each, call, -1.0
+
+    def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+        self.batches.append([float(w.flat[0]) for w in ws])
+        assert self.hold.wait(10)
+        time.sleep(self._call + self._each * len(ws))
+        if self.poison in self.batches[-1]:
+            raise RuntimeError("poisoned")
+        return np.stack([np.full((4, 4, 3), w.flat[0], np.uint8) for w in ws])
+
+
+def anchors(pack: AvatarPack, count: int) -> list[Latent]:
+    shape = face(pack, "Ada").shape
+    return [np.full(shape, number, np.float32) for number in range(count)]
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_who_waits_longest_is_served_first_and_together(tiny_pack: AvatarPack, most: int) -> None:
+    async def scene() -> None:
+        decoder = BatchDecoder()
+        engine = make_engine(tiny_pack, decoder)
+        still = np.zeros(len(tiny_pack.card.axes), np.float32)
+        engine.renderer.most = most
+        decoder.hold.clear()
+        orders = []
+        for anchor in anchors(tiny_pack, 6):
+            orders.append(asyncio.create_task(engine.renderer.render(anchor, still)))
+            await asyncio.sleep(0)
+        while not decoder.batches:
+            await asyncio.sleep(0.001)
+        decoder.hold.set()
+        pictures = [picture for picture, _ in await asyncio.gather(*orders)]
+        assert [int(picture.flat[0]) for picture in pictures] == list(range(6)), "each its own"
+        served = [number for batch in decoder.batches for number in batch]
+        assert served == list(range(6)), "in the order of asking"
+        assert max(map(len, decoder.batches)) == most
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_a_session_that_fails_or_leaves_does_not_harm_those_beside_it(
+    tiny_pack: AvatarPack,
+) -> None:
+    async def scene() -> None:
+        decoder = BatchDecoder()
+        decoder.poison = 3.0
+        engine = make_engine(tiny_pack, decoder)
+        still = np.zeros(len(tiny_pack.card.axes), np.float32)
+        engine.renderer.most = 8
+        decoder.hold.clear()
+        orders = []
+        for anchor in anchors(tiny_pack, 6):
+            orders.append(asyncio.create_task(engine.renderer.render(anchor, still)))
+            await asyncio.sleep(0)
+        while not decoder.batches:
+            await asyncio.sleep(0.001)
+        orders[2].cancel()
+        await asyncio.sleep(0)
+        decoder.hold.set()
+        results = await asyncio.gather(*orders, return_exceptions=True)
+        assert isinstance(results[2], asyncio.CancelledError)
+        assert isinstance(results[3], RuntimeError)
+        for number in (0, 1, 4, 5):
+            picture, took = results[number]  # type: ignore[misc]
+            assert picture.flat[0] == number and took >= 0
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_a_batch_is_used_only_where_it_is_faster(tiny_pack: AvatarPack) -> None:
+    async def found(each: float, call: float, sessions: int) -> int:
+        engine = make_engine(tiny_pack, BatchDecoder(each, call), places=sessions)
+        await engine.warm_up()
+        await engine.aclose()
+        return engine.renderer.most
+
+    assert run(found(0.01, 0.0, 8)) == 1, "a CPU: twice the pictures take twice the time"
+    assert run(found(0.0, 0.01, 8)) == 8, "a GPU: one call takes its time, whatever is in it"
+    assert run(found(0.0, 0.01, 5)) == 4 and run(found(0.0, 0.01, 1)) == 1
+
+
+def test_nobody_is_served_twice_before_another_once(tiny_pack: AvatarPack) -> None:
+    """Three sessions that want more than the decoder gives: they share it evenly."""
+
+    async def scene() -> None:
+        decoder = BatchDecoder(each=0.004)
+        engine = make_engine(tiny_pack, decoder, places=3)
+        sinks = [Collect() for _ in range(3)]
+        async with asyncio.TaskGroup() as group:
+            for sink, anchor in zip(sinks, anchors(tiny_pack, 3), strict=True):
+                session = Session(engine, voice(60, 0.002), sink, anchor, seed=0)
+                group.create_task(session.run())
+        counts = [len(sink.frames) for sink in sinks]
+        assert max(counts) - min(counts) <= 3, counts
+        await engine.aclose()
 
     run(scene())
