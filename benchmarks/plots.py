@@ -51,3 +51,32 @@ def save_capacity(path: Path, steps: list[dict[str, Any]]) -> None:
     axes[1].set(ylabel="ticks shown, %", xlabel="sessions", xticks=sessions, ylim=(0, 105))
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def save_stages(path: Path, scene: dict[str, Any]) -> None:
+    """One call's stages, one after the other: p50, and p95 as a whisker."""
+    stages = {name: s for name, s in scene["stages"].items() if name != "age"}
+    rest = max(0.0, scene["age"]["p50_ms"] - scene["stages"]["age"]["p50_ms"])
+    names = [*stages, "caller and transport"]
+    values = [*(s["p50_ms"] for s in stages.values()), rest]
+    whiskers = [*(s["p95_ms"] - s["p50_ms"] for s in stages.values()), 0.0]
+    figure, axes = plt.subplots(figsize=(8, 3), layout="constrained")
+    axes.barh(names, values, xerr=[[0.0] * len(values), whiskers], color=INK, ecolor=LIGHT)
+    axes.invert_yaxis()
+    axes.set(xlabel="ms, p50; the whisker ends at p95", xlim=(0, None))
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
+
+
+def save_scenes(path: Path, scenes: dict[str, dict[str, Any]]) -> None:
+    """Ages by what the link did."""
+    figure, axes = plt.subplots(figsize=(8, 0.7 * len(scenes) + 1), layout="constrained")
+    names = list(scenes)
+    for name, colour in (("p99", "#d5daf3"), ("p95", LIGHT), ("p50", INK)):
+        ages = [scene["age"][f"{name}_ms"] for scene in scenes.values()]
+        axes.barh(names, ages, color=colour, label=name)
+    axes.invert_yaxis()
+    axes.set(xlabel="age, ms", xlim=(0, None))
+    axes.legend(loc="lower right")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)

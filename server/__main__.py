@@ -1,4 +1,4 @@
-"""The command line: `latentcam camera | serve | render | motion`, a module per command."""
+"""The command line: `latentcam camera | serve | render | motion | bench`, a module per command."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import logging
 import sys
 
 from realtime_models.errors import AvatarPackError, BackendUnavailable
-from server.commands import camera, motion, render, serve
+from server.commands import bench, camera, motion, render, serve
 from server.commands.options import UsageError
 from server.config import ConfigError
 from stream.device_error import DeviceError
@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--verbose", action="store_true", help="log what happens")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (camera, serve, render, motion):
+    for command in (camera, serve, render, motion, bench):
         command.add(commands)
     return parser
 

@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from dataclasses import asdict
 from fractions import Fraction
+from pathlib import Path
 
 import av
+import msgspec
 import numpy as np
 import pytest
 from aiortc.clock import datetime_from_ntp
 from aiortc.codecs.vpx import vp8_depayload
 from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket, RtpPacket
 
-from benchmarks.call import Shown, percentiles
+from benchmarks import plots
+from benchmarks.call import Call, Shown, percentiles
 from benchmarks.caller import AtTheMarker, Clock
 from benchmarks.glass_to_glass import answers
 from benchmarks.link import Link, Script, own_address
 from benchmarks.pipeline import pipeline
+from benchmarks.report import as_markdown
+from benchmarks.served import served
 from benchmarks.skew import VoiceFinder
 from benchmarks.soak import Point, compare
 from benchmarks.stamp import read_stamp, stamped
 from benchmarks.voice import onsets, talk
+from server.__main__ import main
 from server.video_encoder import FaceVp8, Rate
 from tests.aio import run
+from tests.tiny import GENERATOR, tiny_card, write_pack
 
 
 @pytest.mark.parametrize("tick", [0, 1, 12345, 65535, 65536 + 7])
@@ -167,8 +176,92 @@ def test_percentiles_and_fifths() -> None:
     assert found["rss_growth"] == round(217 / 201 - 1, 4) and found["dropped"] == 1
 
 
-def test_the_pipeline_counts_every_tick(tiny_folder: object) -> None:
+def test_the_pipeline_counts_every_tick(tiny_folder: Path) -> None:
     found = pipeline(str(tiny_folder), "openvino", 25, 2.0)
     assert found["frames"] == 50 and set(found["ms_per_frame"]) == {
         "open", "motion", "decode", "encode",
     }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def stampable(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A pack whose pictures are large enough for a stamp."""
+    generator = msgspec.structs.replace(GENERATOR, resolution=128, channel_base=512)
+    folder = tmp_path_factory.mktemp("packs") / "stampable"
+    return write_pack(folder, tiny_card(generator=generator))
+
+
+def test_a_measured_call_through_a_link(stampable: Path) -> None:
+    """The application in a process of its own, a caller, a link: every part of a measurement."""
+
+    async def scene(port: int) -> Call:
+        call = Call(talk(6.0, 48000), 25, 0.02, script=Script())
+        try:
+            await call.open(port)
+            async with asyncio.timeout(90):
+                while len(call.caller.frames) < 40 or len(call.caller.left) < 50:
+                    await asyncio.sleep(0.1)
+        finally:
+            await call.close()
+        return call
+
+    with served("--avatar", str(stampable)) as server:
+        call = run(scene(server.port), timeout=150)
+    shown = call.take_shown()
+    ticks = [s.tick for s in shown]
+    assert len(ticks) > 5 and ticks == sorted(set(ticks)), "stamps are read, in order"
+    assert all(s.age > 0 for s in shown)
+    assert call.link is not None and call.link.passed > 50 and call.link.lost == 0
+    assert not call.take_shown()
+
+
+AGE = {"p50_ms": 21.5, "p95_ms": 30.0, "p99_ms": 40.0}
+SCENE = {
+    "sessions": 1,
+    "age": AGE,
+    "frames": 299,
+    "of": 300,
+    "onset": {**AGE, "n": 4},
+    "skew": {"p50_ms": -1.5, "p95_of_size_ms": 4.0, "n": 20},
+    "first_frame_ms": 120,
+    "server_cores": 0.4,
+    "stages": {
+        name: {"p50_ms": 2.0, "p95_ms": 3.0, "what": name} for name in ("motion", "decode", "age")
+    },
+}
+
+
+def test_a_report_holds_its_figures_and_plots(tmp_path: Path) -> None:
+    names = ("cpu", "cores", "units", "load", "system", "python", "commit")
+    file = {
+        "decoder": "eager", "speech_s": 12.0, "faster_than_real_time": 3.2, "open_s": 0.5,
+        "ms_per_frame": {"motion": 1.0, "decode": 7.0, "encode": 2.0},
+    }  # fmt: skip
+    scenes = {"loopback": SCENE, "2 % loss": SCENE}
+    page = as_markdown(
+        {
+            "card": {name: name for name in names},
+            "avatar": "tiny", "fps": 25, "look_ahead_ms": 40.0, "pipeline": file,
+            "scenes": scenes, "capacity": {"places": 2, "steps": [SCENE]},
+        }
+    )  # fmt: skip
+    assert "| 2 % loss | 21.5 ms | 30.0 ms | 40.0 ms | 299 of 300 | 21.5 ms | -1.5 ms |" in page
+    assert "2 session(s) held" in page and "3.2 times faster" in page
+    points = [Point(10.0 * i, 30 + i, 40, 1, 5, 250, i == 3, 200.0) for i in range(10)]
+    plots.save_scenes(tmp_path / "ages.png", scenes)
+    plots.save_stages(tmp_path / "stages.png", SCENE)
+    plots.save_capacity(tmp_path / "capacity.png", [SCENE, {**SCENE, "sessions": 2}])
+    plots.save_soak(tmp_path / "soak.svg", [asdict(p) for p in points], compare(points))
+    for plot in ("ages.png", "stages.png", "capacity.png"):
+        assert (tmp_path / plot).read_bytes().startswith(b"\x89PNG")
+        assert f"({plot})" in page
+    assert "<svg" in (tmp_path / "soak.svg").read_text()
+
+
+def test_bench_says_what_it_cannot_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--seconds", "1"]) == 2
+    assert "expected at least 5 and 1" in capsys.readouterr().err
+    file = tmp_path / "file"
+    file.write_text(json.dumps({}))
+    assert main(["bench", "--out", str(file)]) == 2
+    assert "expected a folder" in capsys.readouterr().err

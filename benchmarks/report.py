@@ -1,0 +1,134 @@
+"""The short set of benchmarks as a page to read: `latentcam bench` writes it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks.capacity import OLDEST, capacity
+from benchmarks.glass_to_glass import measure
+from benchmarks.link import Script
+from benchmarks.machine_card import machine_card
+from benchmarks.pipeline import pipeline
+from benchmarks.plots import save_capacity, save_scenes, save_stages
+from benchmarks.served import served
+from realtime_models.avatar_pack import load_pack
+
+SCENES: tuple[tuple[str, Script | None], ...] = (
+    ("loopback", None),
+    ("2 % loss", Script(loss=0.02)),
+    ("5 % loss, 30 ms jitter", Script(loss=0.05, jitter=0.03)),
+)
+
+
+def write_report(
+    folder: Path,
+    avatar: str,
+    decoder: str,
+    fps: int,
+    seconds: float,
+    most: int,
+    say: Callable[[str], None],
+) -> Path:
+    """Measure for about seconds * (3 + most) and a minute; returns the page, beside it its plots
+    and figures.json. say gets a line before every step."""
+    found: dict[str, Any] = {"card": machine_card(), "avatar": avatar, "fps": fps}
+    look_ahead = load_pack(avatar).card.motion.look_ahead_s
+    found["look_ahead_ms"] = look_ahead * 1000
+    say(f"a file: {seconds:.0f} s of voice to a video")
+    found["pipeline"] = pipeline(avatar, decoder, fps, seconds)
+    found["scenes"] = {}
+    options = ["--avatar", avatar, "--decoder", decoder, "--fps", str(fps)]
+    for name, script in SCENES:
+        say(f"a call: {name}")
+        with served(*options) as server:
+            found["scenes"][name] = asyncio.run(
+                measure(server, seconds, fps, look_ahead, script, patient=False)
+            )
+    say(f"calls at once: up to {most}")
+    found["capacity"] = capacity(avatar, decoder, fps, seconds, most)
+    folder.mkdir(parents=True, exist_ok=True)
+    save_stages(folder / "stages.png", found["scenes"]["loopback"])
+    save_scenes(folder / "ages.png", found["scenes"])
+    save_capacity(folder / "capacity.png", found["capacity"]["steps"])
+    (folder / "figures.json").write_text(json.dumps(found, indent=1))
+    page = folder / "report.md"
+    page.write_text(as_markdown(found))
+    return page
+
+
+def as_markdown(found: dict[str, Any]) -> str:
+    """The page: tables of what was measured, and what each figure means."""
+    card, file, places = found["card"], found["pipeline"], found["capacity"]["places"]
+    first = found["scenes"]["loopback"]
+    lines = [
+        "# latentcam on this machine",
+        "",
+        f"{card['cpu']}, {card['cores']} cores ({card['units'] or 'no wide units'}), load "
+        f"{card['load']} when it began; {card['system']}, Python {card['python']}, commit "
+        f"{card['commit']}. Avatar `{found['avatar']}`, {found['fps']} frames a second, decoder "
+        f"{file['decoder']}.",
+        "",
+        "## A call",
+        "",
+        "Age: from the last sample of a tick leaving the caller to that tick's frame, decoded, in "
+        "the caller's hands. Onset: from the first packet of a sentence leaving to the first frame "
+        "whose mouth moves. Skew: by how much the returned voice is later than the lips. The "
+        f"motion model's look-ahead, {found['look_ahead_ms']:.0f} ms, is in onset and skew, not in "
+        "the age.",
+        "",
+        "| link | age p50 | p95 | p99 | frames | onset p50 | skew p50 | 95 % of skews within |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, scene in found["scenes"].items():
+        age, skew = scene["age"], scene["skew"]
+        lines.append(
+            f"| {name} | {age['p50_ms']} ms | {age['p95_ms']} ms | {age['p99_ms']} ms "
+            f"| {scene['frames']} of {scene['of']} | {scene['onset']['p50_ms']} ms "
+            f"| {skew['p50_ms']:+} ms | {skew['p95_of_size_ms']} ms |"
+        )
+    lines += [
+        "",
+        "![Age by link](ages.png)",
+        "",
+        f"The first picture came {first['first_frame_ms']} ms after the offer. Where the time goes "
+        "on loopback:",
+        "",
+        "| stage | p50 | p95 | what |",
+        "| --- | --- | --- | --- |",
+        *(
+            f"| {name} | {stage['p50_ms']} ms | {stage['p95_ms']} ms | {stage['what']} |"
+            for name, stage in first["stages"].items()
+        ),
+        "",
+        "![Stages](stages.png)",
+        "",
+        "## Calls at once",
+        "",
+        f"{places} session(s) held: p95 age within {OLDEST:.0f} ms and 98 of 100 ticks shown, with "
+        "the callers on the same machine.",
+        "",
+        "| sessions | age p50 | p95 | frames | server, cores |",
+        "| --- | --- | --- | --- | --- |",
+        *(
+            f"| {s['sessions']} | {s['age']['p50_ms']} ms | {s['age']['p95_ms']} ms "
+            f"| {s['frames']} of {s['of']} | {s['server_cores']} |"
+            for s in found["capacity"]["steps"]
+        ),
+        "",
+        "![Capacity](capacity.png)",
+        "",
+        "## A file",
+        "",
+        f"{file['speech_s']:.0f} s of speech became a video {file['faster_than_real_time']} times "
+        "faster than real time: "
+        + ", ".join(
+            f"{stage} {file['ms_per_frame'][stage]} ms" for stage in ("motion", "decode", "encode")
+        )
+        + f" a frame, after {file['open_s']} s of opening the avatar.",
+        "",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,63 @@
+"""`latentcam bench`: how does it run on this machine? A report with plots."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from server.commands.options import (
+    Help,
+    UsageError,
+    avatar_options,
+    decoder_options,
+    timeline_of,
+)
+
+if TYPE_CHECKING:
+    from server.commands.options import Commands
+
+NEEDED = ("httpx", "matplotlib", "psutil")
+
+
+def add(commands: Commands) -> None:
+    """Add the sub-command to the command line."""
+    parser = commands.add_parser(
+        "bench",
+        parents=[avatar_options(), decoder_options()],
+        formatter_class=Help,
+        help="measure this machine, write a report",
+    )
+    parser.add_argument("--out", type=Path, default=Path("latentcam-bench"), help="a folder")
+    parser.add_argument("--seconds", type=float, default=12.0, help="of each measurement")
+    parser.add_argument("--most", type=int, default=4, help="sessions at once to try")
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> None:
+    """Measure and write. Raises what `main` tells the user."""
+    timeline_of(args)
+    if args.seconds < 5 or args.most < 1:
+        raise UsageError(
+            f"got --seconds {args.seconds:g} --most {args.most}, expected at least 5 and 1"
+        )
+    if args.out.exists() and not args.out.is_dir():
+        raise UsageError(f"--out is {args.out}, which is a file, expected a folder")
+    if missing := [name for name in NEEDED if importlib.util.find_spec(name) is None]:
+        raise UsageError(
+            f"bench needs {', '.join(missing)}, not installed: pip install 'latentcam[bench]'"
+        )
+    from benchmarks.report import write_report
+
+    page = write_report(
+        args.out,
+        args.avatar,
+        args.decoder,
+        args.fps,
+        args.seconds,
+        args.most,
+        lambda line: print(f"latentcam: {line}", file=sys.stderr, flush=True),
+    )
+    print(page)
