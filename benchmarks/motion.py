@@ -153,7 +153,7 @@ def rest(pack: AvatarPack, speech: Samples, noise: Samples | None) -> dict[str, 
 
 
 def onsets(judged: Judge, sounds: Sequence[Sound]) -> dict[str, float]:
-    """Vowels after 0.2 s of silence: when lips part by a fifth of the clip's range, in ms after the
+    """Vowels after 0.1 s of silence: when lips part by a fifth of the clip's range, in ms after the
     vowel's first sample, look-ahead taken out; and the widest step of 10 ms there, as a share."""
     late, steps = [], []
     for samples, phones in sounds:
@@ -161,7 +161,7 @@ def onsets(judged: Judge, sounds: Sequence[Sound]) -> dict[str, float]:
         low, high = np.quantile(opened, (0.01, 0.99))
         for before, phone in zip(phones, phones[1:], strict=False):
             vowel = phone.name in VOWELS or phone.name[-1] == "1"
-            if not vowel or before.name != SILENCE or before.stop - before.start < 0.2:
+            if not vowel or before.name != SILENCE or before.stop - before.start < 0.1:
                 continue
             first = round(phone.start * 100)
             seen = opened[first - 10 : first + 30]
@@ -173,7 +173,7 @@ def onsets(judged: Judge, sounds: Sequence[Sound]) -> dict[str, float]:
         return {"n": 0}
     return {
         "n": len(late), "p50_ms": float(np.median(late)), "p90_ms": float(np.quantile(late, 0.9)),
-        "step_worst": max(steps),
+        "step_p50": float(np.median(steps)), "step_worst": max(steps),
     }  # fmt: skip
 
 

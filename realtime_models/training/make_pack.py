@@ -35,13 +35,20 @@ GENERATOR_FILE, MOTION_FILE = "generator.safetensors", "motion.safetensors"
 PROVENANCE = (
     "Generator: trained from scratch on heads rendered from MakeHuman's CC0 assets by "
     "realtime_models.training.heads. Motion model: trained on speech with tracked lips of the GRID "
-    "corpus (CC BY 4.0, Cooke et al. 2006) and on LJ Speech (public domain) with phone times."
+    "corpus (CC BY 4.0, Cooke et al. 2006) and on speech with phone times: LJ Speech (public "
+    "domain), speechocean762 (Zhang et al. 2021, free for any use), CMU Arctic prompts read by "
+    "Kathleen (CC0), wake words of many speakers (Picovoice, Apache-2.0), and sentences of voices "
+    "of flite, festival and espeak-ng."
 )
 CONSENT = "The faces are computer graphics and show no real person."
 RETRAIN = (
     "python -m realtime_models.training.heads.render --assets MAKEHUMAN --out RENDERS",
     "python -m realtime_models.training.generator.train --data RENDERS --out GENERATOR",
-    "python -m realtime_models.training.motion.prepare --data SPEECH --out PREPARED",
+    "python -m realtime_models.training.motion.synthesise --data SPEECH --out SAID",
+    "python -m realtime_models.training.motion.annotate --data SPEECH --said SAID "
+    "--natural NATURAL --out ANNOTATED",
+    "python -m realtime_models.training.motion.prepare --data SPEECH --said SAID "
+    "--natural NATURAL --annotated ANNOTATED --out PREPARED",
     "python -m realtime_models.training.motion.train --prepared PREPARED --out MOTION",
     "python -m realtime_models.training.make_pack --generator GENERATOR/checkpoint.pt "
     "--motion MOTION --out PACK",
