@@ -153,8 +153,9 @@ def rest(pack: AvatarPack, speech: Samples, noise: Samples | None) -> dict[str, 
 
 
 def onsets(judged: Judge, sounds: Sequence[Sound]) -> dict[str, float]:
-    """Vowels after 0.1 s of silence: when lips part by a fifth of the clip's range, in ms after the
-    vowel's first sample, look-ahead taken out; and the widest step of 10 ms there, as a share."""
+    """Vowels after 0.1 s of silence in which lips came together: when they part by a fifth of the
+    clip's range, in ms after the vowel's first sample, look-ahead taken out; and the widest step
+    of 10 ms there, as a share of the range."""
     late, steps = [], []
     for samples, phones in sounds:
         opened = judged.aperture(judged.controls(samples))
@@ -166,7 +167,7 @@ def onsets(judged: Judge, sounds: Sequence[Sound]) -> dict[str, float]:
             first = round(phone.start * 100)
             seen = opened[first - 10 : first + 30]
             parted = np.flatnonzero(seen > low + 0.2 * (high - low))
-            if len(parted) and len(seen) == 40:
+            if len(parted) and parted[0] > 0 and len(seen) == 40:
                 late.append(10.0 * (int(parted[0]) - 10 + 1))
                 steps.append(float(np.abs(np.diff(seen)).max() / (high - low)))
     if not late:
