@@ -50,10 +50,13 @@ class CameraControls:
         identity: str,
         device: str,
         notice: Callable[[], str],
+        voice_delay: Callable[[], float | None],
     ) -> None:
-        """notice: what a person should know about the devices at present, or nothing."""
+        """notice: what a person should know about the devices at present, or nothing.
+        voice_delay: seconds, None if nobody else hears the voice."""
         self._engine, self._session, self._sink, self._voice = engine, session, sink, voice
-        self._identity, self._device, self._notice = identity, device, notice
+        self._identity, self._device = identity, device
+        self._notice, self._voice_delay = notice, voice_delay
 
     def apply(self, change: Change) -> None:
         """Raises ValueError; then nothing is changed."""
@@ -77,7 +80,7 @@ class CameraControls:
 
     def state(self) -> dict[str, Any]:
         """Settings and figures; no voice, no face."""
-        session, meter = self._session, self._sink.meter
+        session, meter, delay = self._session, self._sink.meter, self._voice_delay()
         return {
             "identity": self._identity,
             "identities": list(self._engine.avatar.card.identities),
@@ -93,7 +96,7 @@ class CameraControls:
             "skipped": session.skipped,
             "level": round(session.level, 4),
             "speaking": session.speaking,
-            "voice_delay_ms": None,
+            "voice_delay_ms": None if delay is None else round(delay * 1000, 1),
         }
 
 

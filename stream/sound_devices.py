@@ -7,18 +7,14 @@ later is seen after `refresh` only, which ends all open streams.
 
 from __future__ import annotations
 
-import contextlib
-import os
-import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from stream import pulse
 from stream.device_error import DeviceError
 
 VOICE_RATE = 48000  # Hz, of the voice between microphone and virtual microphone
@@ -68,24 +64,13 @@ def list_sound_devices() -> list[SoundDevice]:
 
 
 def _pulse_devices() -> list[SoundDevice]:
-    """Sources and sinks of PulseAudio or PipeWire, which ALSA hides behind one device."""
-    if not sys.platform.startswith("linux") or shutil.which("pactl") is None:
-        return []
-    names: dict[str, list[str]] = {}
-    for kind in ("sources", "sinks"):
-        answer = subprocess.run(
-            ["pactl", "list", "short", kind], capture_output=True, text=True, timeout=10
-        )
-        if answer.returncode != 0:
-            return []  # no sound server runs
-        names[kind] = [line.split("\t")[1] for line in answer.stdout.splitlines()]
-    default = [
-        subprocess.run(["pactl", f"get-default-{kind}"], capture_output=True, text=True, timeout=10)
-        for kind in ("source", "sink")
-    ]
-    chosen = {answer.stdout.strip() for answer in default}
-    return [SoundDevice(n, True, False, n in chosen, True) for n in names["sources"]] + [
-        SoundDevice(n, False, True, n in chosen, True) for n in names["sinks"]
+    try:
+        chosen = {pulse.default_name("source"), pulse.default_name("sink")}
+        sources, sinks = pulse.list_names("sources"), pulse.list_names("sinks")
+    except DeviceError:
+        return []  # not this system's, or it does not run
+    return [SoundDevice(name, True, False, name in chosen, True) for name in sources] + [
+        SoundDevice(name, False, True, name in chosen, True) for name in sinks
     ]
 
 
@@ -102,24 +87,6 @@ def find_sound_device(name: str, output: bool) -> SoundDevice:
         names = ", ".join(repr(d.name) for d in usable) or "none at all"
         raise DeviceError(f"no {kind} is called {name!r}; there is {names}")
     return close[0]
-
-
-@contextlib.contextmanager
-def _pulse_names(device: SoundDevice | None) -> Iterator[None]:
-    """PulseAudio's client library takes the name of a source or sink from the environment."""
-    if device is None or not device.pulse:
-        yield
-        return
-    variable = "PULSE_SINK" if device.output else "PULSE_SOURCE"
-    before = os.environ.get(variable)
-    os.environ[variable] = device.name
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[variable]
-        else:
-            os.environ[variable] = before
 
 
 def _portaudio_name(sd: Any, device: SoundDevice | None) -> str | None:
@@ -154,7 +121,7 @@ def open_microphone(name: str | None, on_sound: OnSound) -> Stream:
     def callback(sound: NDArray[np.float32], frames: int, time: Any, status: Any) -> None:
         on_sound(sound[:, 0].copy())
 
-    with _pulse_names(device):
+    with pulse.chosen(source=device.name if device and device.pulse else None):
         return _open(sd, sd.InputStream, device, callback, name or "the default microphone")
 
 
@@ -166,7 +133,7 @@ def open_voice_out(name: str, want_sound: WantSound) -> Stream:
     def callback(sound: NDArray[np.float32], frames: int, time: Any, status: Any) -> None:
         sound[:] = want_sound(frames, time.outputBufferDacTime - time.currentTime)[:, None]
 
-    with _pulse_names(device):
+    with pulse.chosen(sink=device.name if device.pulse else None):
         return _open(sd, sd.OutputStream, device, callback, name)
 
 

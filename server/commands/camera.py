@@ -26,6 +26,7 @@ from server.commands.options import (
 )
 from server.config import ServerConfig
 from server.run import listen, serve_page
+from stream import pulse
 from stream.camera_sink import CameraSink
 from stream.composition import Composer
 from stream.device_error import DeviceError
@@ -34,12 +35,14 @@ from stream.outlet import Outlet
 from stream.session import Session
 from stream.sound_devices import list_sound_devices
 from stream.virtual_camera import open_virtual_camera
+from stream.voice_out import VoiceLine, VoiceOut, wanted_delay
 from stream.voice_source import Microphone, Voice, check_voice_file, file_sounds
 
 if TYPE_CHECKING:
     from server.commands.options import Commands
 
 HOST = "127.0.0.1"
+FIRST_DELAY = 0.15  # seconds, until enough pictures tell their age
 
 
 def add(commands: Commands) -> None:
@@ -58,6 +61,10 @@ def add(commands: Commands) -> None:
         "--background",
         default="own",
         help="own: the face's, extended; #rrggbb; a picture file; blur:FILE",
+    )
+    parser.add_argument("--voice-out", metavar="NAME", help="play the voice, in time, into this")
+    parser.add_argument(
+        "--create-virtual-mic", action="store_true", help="Linux: be a microphone, too"
     )
     parser.add_argument("--port", type=int, default=8090, help="of the control page; 0: a free one")
     parser.add_argument("--preview", action="store_true", help="open the control page")
@@ -92,6 +99,8 @@ def _composer(args: argparse.Namespace) -> Composer:
 
 
 async def _run(args: argparse.Namespace) -> None:
+    if args.create_virtual_mic and args.voice_out:
+        raise UsageError("--create-virtual-mic makes its own output, got --voice-out as well")
     timeline, composer = timeline_of(args), _composer(args)
     file = Path(args.mic) if args.mic and Path(args.mic).is_file() else None
     if file is not None:
@@ -115,6 +124,10 @@ async def _run(args: argparse.Namespace) -> None:
         if args.device != "none":
             camera = open_virtual_camera(args.device, composer.width, composer.height, args.fps)
             stack.callback(camera.close)
+        voice_name, microphone_name = args.voice_out, args.voice_out
+        if args.create_virtual_mic:
+            voice_name = stack.enter_context(pulse.virtual_microphone())
+            microphone_name = pulse.SOURCE
         microphone = None
         if file is not None:
             sounds = file_sounds(file)
@@ -126,16 +139,37 @@ async def _run(args: argparse.Namespace) -> None:
         await engine.warm_up()
         outlet = Outlet(composer, camera)
         sink = CameraSink(outlet.show, timeline.fps, pictures)
-        voice = Voice(sounds, timeline)
+        line = VoiceLine(FIRST_DELAY)
+        voice = Voice(sounds, timeline, line.put)
+        voice_out = None
+        if voice_name is not None:
+            voice_out = VoiceOut(voice_name, line, sound)
+            await voice_out.open()
+            stack.push_async_callback(voice_out.close)
+
+        def delay() -> float | None:
+            if sink.meter.frames < timeline.fps:
+                return None  # too few to tell
+            look_ahead = engine.motion.config.look_ahead_s
+            return wanted_delay(sink.meter.age(50), look_ahead, timeline)
+
         session = Session(engine, voice.chunks(), sink, anchor, seed=0)
         session.settings.life = 0.0 if args.still else 1.0
 
         def notice() -> str:
-            lost = microphone is not None and microphone.lost
-            return "The microphone went away. Plug it in, or start again with another." * lost
+            if microphone is not None and microphone.lost:
+                return "The microphone went away. Plug it in, or start again with another."
+            if voice_out is not None and voice_out.lost:
+                return f"{voice_name} went away: nobody hears the voice."
+            return ""
+
+        def voice_delay() -> float | None:
+            return line.delay if voice_out else None
 
         device = camera.device if camera else "no camera"
-        controls = CameraControls(engine, session, sink, voice, identity, device, notice)
+        controls = CameraControls(
+            engine, session, sink, voice, identity, device, notice, voice_delay
+        )
         closing = asyncio.Event()
         config = ServerConfig(host=HOST, port=args.port)
         app = make_camera_app(controls, outlet, config, timeline.fps, preview, closing)
@@ -144,6 +178,9 @@ async def _run(args: argparse.Namespace) -> None:
             tasks.create_task(session.run(), name="session")
             tasks.create_task(sink.run(), name="camera")
             tasks.create_task(serve_page(app, listener, closing), name="page")
-            print(f"latentcam: {device}, controls at {address}", flush=True)
+            if voice_out is not None:
+                tasks.create_task(voice_out.run(delay), name="voice out")
+            said = f", the voice in {microphone_name}" if voice_out else ""
+            print(f"latentcam: {device}{said}, controls at {address}", flush=True)
             if args.preview:
                 webbrowser.open(address)
