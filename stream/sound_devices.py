@@ -19,7 +19,7 @@ from stream.device_error import DeviceError
 
 VOICE_RATE = 48000  # Hz, of the voice between microphone and virtual microphone
 BLOCK = VOICE_RATE // 100  # 10 ms
-LATENCY = 0.04  # seconds of buffer asked for; less makes PulseAudio's ALSA plug-in stumble
+LATENCY = 0.02  # seconds of buffer asked for: two blocks
 
 OnSound = Callable[[NDArray[np.float32]], None]
 """Gets float32 [n] at VOICE_RATE in PortAudio's thread; must return at once."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from realtime_models.arrays import Samples
 from stream.device_error import DeviceError
-from stream.sound_devices import VOICE_RATE, Stream, open_voice_out
+from stream.sound_devices import BLOCK, VOICE_RATE, Stream, open_voice_out
 from stream.timeline import Timeline
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,7 @@ STEADY = 0.01  # share of a new block in the estimate of when sound arrives: abo
 EASY = 0.05  # the same for the error of what is being played
 NEAR, FAR = 0.002, 0.1  # seconds off: left as it is, jumped over; in between it is caught up with
 FASTEST = 0.004  # change of speed, and of pitch, while catching up: 7 cents
+MARGIN = 0.015  # seconds that sound arrives before it is played, for what comes late
 WATCH = 1.0  # seconds between looks whether the device still plays
 LOST_AFTER = 3.0  # seconds without a call from PortAudio
 
@@ -113,6 +114,7 @@ class VoiceOut:
         self._name, self._line, self._thread = name, line, thread
         self._stream: Stream | None = None
         self._called = 0.0  # when PortAudio asked last
+        self._latency = 0.0  # seconds until what it asks for is heard, smoothed
         self.lost = False
 
     async def open(self) -> None:
@@ -125,6 +127,7 @@ class VoiceOut:
 
     def _want(self, count: int, in_seconds: float) -> NDArray[np.float32]:
         self._called = time.monotonic()  # the clock of the event loop
+        self._latency += EASY * (in_seconds - self._latency)
         return self._line.take(count, self._called + in_seconds)
 
     async def close(self) -> None:
@@ -134,11 +137,14 @@ class VoiceOut:
             await asyncio.get_running_loop().run_in_executor(self._thread, stream.close)
 
     async def run(self, delay: Callable[[], float | None]) -> None:
-        """Follow the delay and watch the device, for ever. delay: None leaves it as it is."""
+        """Follow the delay and watch the device, for ever.
+
+        delay: None leaves it as it is; less than the device's own delay cannot be had.
+        """
         while True:
             await asyncio.sleep(WATCH)
             if (wanted := delay()) is not None:
-                self._line.delay = wanted
+                self._line.delay = max(wanted, self._latency + BLOCK / VOICE_RATE + MARGIN)
             if time.monotonic() - self._called < LOST_AFTER:
                 if self.lost:
                     self.lost = False
