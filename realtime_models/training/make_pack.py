@@ -52,6 +52,7 @@ RETRAIN = (
     "python -m realtime_models.training.motion.train --prepared PREPARED --out MOTION",
     "python -m realtime_models.training.make_pack --generator GENERATOR/checkpoint.pt "
     "--motion MOTION --out PACK",
+    "python -m realtime_models.training.seal --avatar PACK --model face_landmarker.task",
 )
 
 
