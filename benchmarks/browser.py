@@ -4,8 +4,9 @@ A real Chromium opens the real page, talks through a sound file as its microphon
 returned voice. Every second its own statistics are read:
 
 skew: by how much the voice that it plays is later than the picture that it shows, both in the time
-    of the server's sender reports (estimatedPlayoutTimestamp). How far those reports are from the
-    truth is what `benchmarks.glass_to_glass` finds.
+    of the server's sender reports (estimatedPlayoutTimestamp), and with what the server adds to the
+    voice to make up for it. How far those reports are from the truth is what
+    `benchmarks.glass_to_glass` finds. own: without what the server adds.
 buffer: how long a picture waited in the browser before it was decoded.
 
 Needs `pip install playwright` and a Chromium; CHROMIUM names one that is not /usr/bin/chromium.
@@ -22,12 +23,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from playwright.async_api import async_playwright
 
 from benchmarks.link import Link, Script, own_address
 from benchmarks.machine_card import machine_card, print_card
 from benchmarks.pipeline import write_wav
-from benchmarks.served import served
+from benchmarks.served import Served, served
 from realtime_models.avatar_pack import DEFAULT_PACK
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
@@ -65,7 +67,7 @@ STATISTICS = """async () => {
 
 
 async def watch(
-    port: int, microphone: Path, seconds: float, script: Script | None, hear: bool
+    server: Served, microphone: Path, seconds: float, script: Script | None, hear: bool
 ) -> list[dict[str, Any]]:
     """The browser's statistics, one entry a second."""
     link = Link()
@@ -85,7 +87,7 @@ async def watch(
         await page.expose_function("rewriteOffer", rewrite_offer)
         await page.expose_function("rewriteAnswer", rewrite_answer)
         await page.add_init_script(HOOKS)
-        await page.goto(f"http://127.0.0.1:{port}/")
+        await page.goto(f"http://127.0.0.1:{server.port}/")
         await page.wait_for_selector("body[data-ready]")
         if hear:
             await page.get_by_label("Hear my returned voice").check(force=True)
@@ -98,6 +100,8 @@ async def watch(
         while loop.time() < begun + seconds + SETTLE:
             await asyncio.sleep(1.0)
             entry = await page.evaluate(STATISTICS)
+            sessions = (await server.stats())["sessions"]
+            entry["shift"] = sessions[0]["voice_shift_ms"] if sessions else 0.0
             if loop.time() > begun + SETTLE:
                 found.append(entry)
         await browser.close()
@@ -114,22 +118,28 @@ def mean_ms(first: dict[str, Any], last: dict[str, Any], total: str, count: str)
 def figures(entries: list[dict[str, Any]]) -> dict[str, Any]:
     first, last = entries[0], entries[-1]
     seconds = (last["at"] - first["at"]) / 1000
-    skews = np.array(
+    found = np.array(
         [
-            e["video"]["estimatedPlayoutTimestamp"] - e["audio"]["estimatedPlayoutTimestamp"]
+            (
+                e["video"]["estimatedPlayoutTimestamp"] - e["audio"]["estimatedPlayoutTimestamp"],
+                e["shift"],
+            )
             for e in entries
             if "estimatedPlayoutTimestamp" in e["video"]
             and "estimatedPlayoutTimestamp" in e["audio"]
         ]
-    )
+    ).reshape(-1, 2)
+    own, skews = found[:, 0], found.sum(axis=1)
+
+    def spread(name: str, values: NDArray[np.float64]) -> dict[str, float]:
+        p50, p95 = np.median(values), np.percentile(abs(values), 95)
+        return {f"{name}_p50_ms": round(p50, 1), f"{name}_p95_of_size_ms": round(p95, 1)}
+
     video, audio = (first["video"], last["video"]), (first["audio"], last["audio"])
     concealed = audio[1].get("concealedSamples", 0) - audio[0].get("concealedSamples", 0)
     heard = audio[1].get("totalSamplesReceived", 0) - audio[0].get("totalSamplesReceived", 0)
     return {
-        "skew_p50_ms": round(float(np.median(skews)), 1) if len(skews) else None,
-        "skew_p95_of_size_ms": (
-            round(float(np.percentile(abs(skews), 95)), 1) if len(skews) else None
-        ),
+        **(spread("skew", skews) | spread("own_skew", own) if len(own) else {}),
         "n": len(skews),
         "fps": round((video[1]["framesDecoded"] - video[0]["framesDecoded"]) / seconds, 2),
         "frozen_s": round(video[1]["totalFreezesDuration"] - video[0]["totalFreezesDuration"], 2),
@@ -164,7 +174,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, served(*options) as server:
         microphone = Path(folder) / "voice.wav"
         write_wav(microphone, VOICE)
-        entries = asyncio.run(watch(server.port, microphone, args.seconds, script, not args.deaf))
+        entries = asyncio.run(watch(server, microphone, args.seconds, script, not args.deaf))
     found = figures(entries)
     for name, value in found.items():
         print(f"{name:>22}  {value}")

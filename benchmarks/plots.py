@@ -77,6 +77,6 @@ def save_scenes(path: Path, scenes: dict[str, dict[str, Any]]) -> None:
         axes.barh(names, ages, color=colour, label=name)
     axes.invert_yaxis()
     axes.set(xlabel="age, ms", xlim=(0, None))
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper right")
     figure.savefig(path, dpi=110)
     plt.close(figure)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,9 +87,9 @@ def as_markdown(found: dict[str, Any]) -> str:
     for name, scene in found["scenes"].items():
         age, skew = scene["age"], scene["skew"]
         lines.append(
-            f"| {name} | {age['p50_ms']} ms | {age['p95_ms']} ms | {age['p99_ms']} ms "
-            f"| {scene['frames']} of {scene['of']} | {scene['onset']['p50_ms']} ms "
-            f"| {skew['p50_ms']:+} ms | {skew['p95_of_size_ms']} ms |"
+            f"| {name} | {_ms(age['p50_ms'])} | {_ms(age['p95_ms'])} | {_ms(age['p99_ms'])} "
+            f"| {scene['frames']} of {scene['of']} | {_ms(scene['onset']['p50_ms'])} "
+            f"| {_ms(skew['p50_ms'], sign='+')} | {_ms(skew['p95_of_size_ms'])} |"
         )
     lines += [
         "",
@@ -132,3 +133,7 @@ def as_markdown(found: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _ms(value: float, sign: str = "") -> str:
+    return "not found" if math.isnan(value) else f"{value:{sign}} ms"

@@ -443,9 +443,17 @@ function meanMs(now, before, total, count) {
   return n > 0 ? (1000 * (now[total] - before[total])) / n : NaN;
 }
 
-/** Positive: the voice plays earlier than its picture. */
+/** By the sender reports of both. Positive: the voice plays earlier than its picture. */
 function skewMs({ audio, video }) {
   return audio.estimatedPlayoutTimestamp - video.estimatedPlayoutTimestamp;
+}
+
+/** Tells the server, which then sends the voice that much later. */
+function tellSkew(current, now) {
+  const skew = skewMs(now);
+  if (known(skew) && page.hear.checked && Math.abs(skew) < 10_000) {
+    current.send({ type: 'skew', early_ms: skew });
+  }
 }
 
 function skewWords(skew) {
@@ -468,7 +476,7 @@ function showFigures(now, before, telemetry, lookAhead) {
   show('age', ms(age?.p50 + lookAhead + roundTrip + buffer + decode));
   show('server', known(age?.p50, age?.p95) ? `${Math.round(age.p50)} / ${ms(age.p95)}` : UNKNOWN);
   show('network', known(roundTrip) && roundTrip < 1 ? '< 1 ms' : ms(roundTrip));
-  show('skew', skewWords(skewMs(now)));
+  show('skew', skewWords(skewMs(now) - (telemetry?.voice_shift_ms ?? 0)));
   show('bitrate', known(bits) ? `${Math.round(bits / 1000)} kbit/s` : UNKNOWN);
   show('picture', video.frameWidth ? `${video.frameWidth} × ${video.frameHeight}` : UNKNOWN);
   show('dropped', known(video.framesDropped)
@@ -661,6 +669,7 @@ async function watchFigures(current) {
     const now = digest(await current.stats());
     if (call !== current) return;
     showFigures(now, before, telemetry, config.look_ahead_ms ?? 0);
+    tellSkew(current, now);
     before = now;
   }, 1000);
   return () => clearInterval(timer);

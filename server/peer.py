@@ -32,6 +32,8 @@ from stream.session import Session
 logger = logging.getLogger(__name__)
 
 CONNECT_DEADLINE = 20.0  # seconds from the answer to a connection
+MOST_EARLY = 0.06  # seconds of a browser's own skew that are made up for
+EARLY_SHARE = 0.1  # of each measurement, one a second: the mean of about ten
 MOST_PACKETS = 25  # half a second of voice that may wait for the motion model
 
 
@@ -59,6 +61,7 @@ class Peer:
         self._session: Session | None = None
         self._microphone: MediaStreamTrack | None = None
         self._left = Meter()  # frames when they leave, encoded
+        self._early = 0.0  # seconds by which the page plays the voice before its picture
         self.failed = False
         self._pc.on("connectionstatechange", self._on_state)
 
@@ -78,7 +81,8 @@ class Peer:
     def _wanted_delay(self) -> float:
         age = self._left.age(50)
         engine = self._engine
-        return voice_delay(age, engine.motion.config.look_ahead_s, engine.timeline)
+        delay = voice_delay(age, engine.motion.config.look_ahead_s, engine.timeline)
+        return max(0.0, delay + self._early)
 
     async def connect(self, sdp: str) -> str:
         """Take an offer; returns the answer. Raises BadRequest."""
@@ -195,6 +199,14 @@ class Peer:
             raise BadRequest(f"life is {strength}, expected 0 to 2")
         self.session.settings.life = strength
 
+    def played_early(self, seconds: float) -> None:
+        """What the page measured. Browsers let voice and picture drift by some 30 ms before they
+        act; the voice leaves later by their mean. Raises BadRequest."""
+        if not -10.0 <= seconds <= 10.0:
+            raise BadRequest(f"the skew is {seconds * 1000} ms, expected -10000 to 10000")
+        near = max(-MOST_EARLY, min(MOST_EARLY, seconds))
+        self._early += EARLY_SHARE * (near - self._early)
+
     def counts(self) -> dict[str, int]:
         """What has happened so far."""
         return {
@@ -218,6 +230,7 @@ class Peer:
             "level": round(session.level, 4),
             "speaking": session.speaking,
             "voice_delay_ms": round(self._voice.delay * 1000, 1),
+            "voice_shift_ms": round(self._early * 1000, 1),
         }
 
 

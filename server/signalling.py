@@ -32,7 +32,13 @@ class SetLife(msgspec.Struct, tag="life", tag_field="type", forbid_unknown_field
     strength: float
 
 
-ControlMessage = SetIdentity | SetExpression | SetLife
+class PlayedSkew(msgspec.Struct, tag="skew", tag_field="type", forbid_unknown_fields=True):
+    """By how much the page plays the voice before its picture, by the sender reports of both."""
+
+    early_ms: float
+
+
+ControlMessage = SetIdentity | SetExpression | SetLife | PlayedSkew
 
 
 async def signalling(socket: WebSocket, lobby: Lobby) -> None:
@@ -94,6 +100,8 @@ def apply_control(peer: Peer, message: ControlMessage) -> None:
             peer.set_expression(values)
         case SetLife(strength):
             peer.set_life(strength)
+        case PlayedSkew(early_ms):
+            peer.played_early(early_ms / 1000)
 
 
 async def _report(socket: WebSocket, peer: Peer, lobby: Lobby) -> None:

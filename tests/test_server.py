@@ -564,6 +564,29 @@ def test_only_the_newest_packets_wait() -> None:
     run(scene())
 
 
+def test_the_voice_makes_up_for_what_a_browser_measures(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        async with serving(make_engine(tiny_pack)) as port:
+            caller = Caller(SILENCE)
+            socket = await caller.call(port)
+            await socket.send(json.dumps({"type": "skew", "early_ms": 10_001}))
+            while (said := json.loads(await socket.recv()))["type"] != "error":
+                pass
+            assert "expected -10000 to 10000" in said["message"]
+            for _ in range(80):
+                await socket.send(json.dumps({"type": "skew", "early_ms": 20.0}))
+            while said.get("voice_shift_ms") != 20.0:
+                said = json.loads(await socket.recv())
+            for _ in range(80):
+                await socket.send(json.dumps({"type": "skew", "early_ms": -900.0}))
+            while said.get("voice_shift_ms") != -60.0:
+                said = json.loads(await socket.recv())
+            await socket.close()
+            await caller.aclose()
+
+    run(scene(), timeout=60)
+
+
 def test_the_rate_follows_the_receiver_within_bounds_and_seldom_restarts() -> None:
     now = 0.0
     rate = Rate(256 * 256, 25, clock=lambda: now)
