@@ -49,6 +49,7 @@ from stream.voice_out import VoiceLine, VoiceOut, wanted_delay
 from stream.voice_source import Microphone, Voice
 
 SPEECH = "latentcam_speech"
+FIRST = 15 * VOICE_RATE  # what was heard in the beginning; the voice repeats after 30 s
 WINDOW = VOICE_RATE // 4  # of the recording, searched for in what was heard
 RAW = ("--format=float32le", f"--rate={VOICE_RATE}", "--channels=1", "--raw")
 
@@ -139,7 +140,7 @@ def offsets(
         if np.sqrt(np.mean(window**2)) < 0.02:
             continue  # a pause
         first = 0 if guess is None else max(0, start + guess - reach)
-        last = len(heard) if guess is None else start + guess + WINDOW + reach
+        last = FIRST if guess is None else start + guess + WINDOW + reach
         place = heard[first:last]
         if len(place) < WINDOW:
             continue

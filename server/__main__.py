@@ -1,4 +1,5 @@
-"""The command line: `latentcam camera | serve | render | motion | bench`, a module per command."""
+"""The command line: `latentcam camera | serve | render | motion | doctor | bench`, a module
+per command."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ import logging
 import sys
 
 from realtime_models.errors import AvatarPackError, BackendUnavailable
-from server.commands import bench, camera, motion, render, serve
+from server.commands import bench, camera, doctor, motion, render, serve
 from server.commands.options import UsageError
 from server.config import ConfigError
 from stream.device_error import DeviceError
@@ -22,7 +23,7 @@ def main(argv: list[str] | None = None) -> int:
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING)
     try:
-        args.run(args)
+        return args.run(args) or 0
     except (
         UsageError, ConfigError, MediaError, AvatarPackError, BackendUnavailable, DeviceError
     ) as error:  # fmt: skip
@@ -31,7 +32,6 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("latentcam: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-    return 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -40,7 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--verbose", action="store_true", help="log what happens")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (camera, serve, render, motion, bench):
+    for command in (camera, serve, render, motion, doctor, bench):
         command.add(commands)
     return parser
 

@@ -73,8 +73,7 @@ def mend(path: str) -> None:
     """Give a device its OUTPUT back.
 
     v4l2loopback 0.12 with exclusive_caps=1 does so only for a writer that did STREAMON, which one
-    that uses write(2) never does: after it the device is neither output nor capture. To be called
-    only when nobody uses the device.
+    that uses write(2) never does: after it the device is neither output nor capture, until this.
     """
     with _opened(path) as device, contextlib.suppress(OSError):
         _ioctl(device, VIDIOC_STREAMON, bytearray(struct.pack("i", OUTPUT)))
@@ -95,10 +94,11 @@ def held_size(path: str) -> tuple[int, int] | None:
     return None
 
 
-def choose_loopback(path: str | None) -> str:
+def choose_loopback(path: str | None, mending: bool = True) -> str:
     """A device to write to, mended if its driver left it unusable. Raises DeviceError.
 
-    Each reason has its own sentence: no module, no right, all taken, not such a device.
+    mending: False names such a device and leaves it as it is. Each reason has its own sentence:
+    no module, no right, all taken, not such a device.
     """
     devices = list_loopbacks()
     if path is not None:
@@ -113,8 +113,10 @@ def choose_loopback(path: str | None) -> str:
     for device in candidates:
         if device.output:
             return device.path
-    for device in candidates:  # neither output nor capture, and nobody is using it
-        if not device.capture and not users(device.path):
+    for device in candidates:  # neither output nor capture: its last writer has gone
+        if not device.capture:
+            if not mending:
+                return device.path
             mend(device.path)
             again = _query(device.path)
             if again is not None and again.output:
