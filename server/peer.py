@@ -34,6 +34,7 @@ logger = logging.getLogger(__name__)
 CONNECT_DEADLINE = 20.0  # seconds from the answer to a connection
 MOST_EARLY = 0.06  # seconds of a browser's own skew that are made up for
 EARLY_SHARE = 0.1  # of each measurement, one a second: the mean of about ten
+FRAMES_FOLLOWED = 40  # whose age the voice waits for: long enough to be calm, short to keep up
 MOST_PACKETS = 25  # half a second of voice that may wait for the motion model
 
 
@@ -79,7 +80,7 @@ class Peer:
             self._gone.set()
 
     def _wanted_delay(self) -> float:
-        age = self._left.age(50)
+        age = self._left.age(50, FRAMES_FOLLOWED)
         engine = self._engine
         delay = voice_delay(age, engine.motion.config.look_ahead_s, engine.timeline)
         return max(0.0, delay + self._early)

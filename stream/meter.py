@@ -65,9 +65,11 @@ class Meter:
         self._sent.append(now)
         self.frames += 1
 
-    def age(self, percentile: float) -> float:
-        """Seconds from a tick's last sample arriving to its frame leaving; 0 before any."""
-        return float(np.percentile(self._ages, percentile)) if self._ages else 0.0
+    def age(self, percentile: float, newest: int = WINDOW) -> float:
+        """Seconds from a tick's last sample arriving to its frame leaving, over the `newest`
+        frames; 0 before any."""
+        ages = list(self._ages)[-newest:]
+        return float(np.percentile(ages, percentile)) if ages else 0.0
 
     @property
     def fps(self) -> float:

@@ -13,6 +13,7 @@ from realtime_models.life import life
 from realtime_models.motion import MotionModel
 from stream.latest import Latest
 from stream.messages import AudioChunk
+from stream.meter import BOUNDS, Histogram, Meter
 from stream.performance import Performance, Settings
 from stream.ticks import TickCutter
 from stream.timeline import SAMPLE_RATE, Timeline
@@ -168,3 +169,21 @@ def test_broken_samples_do_no_harm(performance: Performance) -> None:
     broken[::2] = np.inf
     for samples in (broken, speech(1.0)[:640] * 1e6):
         assert np.isfinite(performance.step(samples, 0.0, Settings())).all()
+
+
+def test_the_meter_tells_of_the_newest_frames_and_of_all() -> None:
+    meter = Meter()
+    assert meter.age(50) == 0.0 and meter.fps == 0.0
+    for frame in range(60):
+        meter.frame(born=frame / 25, now=frame / 25 + (0.02 if frame < 40 else 0.08))
+    assert meter.age(50) == pytest.approx(0.02) and meter.age(50, 20) == pytest.approx(0.08)
+    assert meter.frames == 60 and meter.fps == pytest.approx(25, rel=0.05)
+
+
+def test_a_histogram_counts_into_its_buckets() -> None:
+    histogram = Histogram()
+    for seconds in (0.0001, 0.002, 0.0021, 5.0):
+        histogram.observe(seconds)
+    assert sum(histogram.counts) == 4 and histogram.counts[-1] == 1
+    assert histogram.counts[BOUNDS.index(0.002)] == 1 == histogram.counts[BOUNDS.index(0.003)]
+    assert histogram.total == pytest.approx(5.0042) and histogram.percentile(100) == 5.0
