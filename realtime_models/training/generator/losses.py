@@ -14,6 +14,9 @@ MOUTH: Box = (0.53, 0.81, 0.30, 0.70)
 EYES: Box = (0.36, 0.58, 0.26, 0.74)
 WHOLE: Box = (0.0, 1.0, 0.0, 1.0)
 
+JUDGE_WEIGHTS = (1.0, 1.0, 3.0)
+"""Of the discriminators of mouth, eyes and whole picture: hair is sharp last."""
+
 
 def crop(images: Tensor, box: Box) -> Tensor:
     size = images.shape[-1]
@@ -73,10 +76,11 @@ def discriminators() -> nn.ModuleList:
 
 def look_elsewhere(judges: nn.ModuleList) -> None:
     """Let the one for the whole picture judge another quarter of it: that costs a quarter, and
-    patches do not know where they are. To be called before a step."""
+    patches do not know where they are. The lowest quarter of the picture, which is clothes, is left
+    out. To be called before a step."""
     whole = judges[-1]
     assert isinstance(whole, PatchDiscriminator)
-    top, left = (float(torch.randint(0, 5, ())) / 8 for _ in range(2))
+    top, left = float(torch.randint(0, 3, ())) / 8, float(torch.randint(0, 5, ())) / 8
     whole.box = (top, top + 0.5, left, left + 0.5)
 
 
@@ -92,13 +96,13 @@ def discriminator_loss(judges: nn.ModuleList, real: Tensor, fake: Tensor) -> Ten
 def generator_loss(judges: nn.ModuleList, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """(adversarial hinge term, feature matching as in Wang et al. 2018, pix2pixHD)."""
     adversarial, matching = torch.zeros(()), torch.zeros(())
-    for judge in judges:
+    for judge, weight in zip(judges, JUDGE_WEIGHTS, strict=True):
         score, features = judge(fake)
         with torch.no_grad():
             wanted = judge(real)[1]
-        adversarial = adversarial - score.float().mean()
+        adversarial = adversarial - weight * score.float().mean()
         for got, want in zip(features, wanted, strict=True):
-            matching = matching + (got.float() - want.float()).abs().mean()
+            matching = matching + weight * (got.float() - want.float()).abs().mean()
     return adversarial, matching
 
 
