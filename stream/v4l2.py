@@ -9,6 +9,7 @@ import contextlib
 import os
 import struct
 import sys
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ VIDIOC_STREAMON = 0x40045612
 CAPTURE, OUTPUT = 1, 2  # V4L2_BUF_TYPE_*, and the capabilities' bits
 DEVICE_CAPS = 0x80000000
 DRIVER = "v4l2 loopback"
+WATCH = 2.0  # seconds without a picture after which nobody writes any
+LARGEST = 4096  # pixels a side
 
 LOAD = 'sudo modprobe v4l2loopback exclusive_caps=1 card_label="latentcam"'
 INSTALL = "sudo apt install v4l2loopback-dkms"
@@ -73,10 +76,30 @@ def mend(path: str) -> None:
     """Give a device its OUTPUT back.
 
     v4l2loopback 0.12 with exclusive_caps=1 does so only for a writer that did STREAMON, which one
-    that uses write(2) never does: after it the device is neither output nor capture, until this.
+    that uses write(2) never does: after it the device is neither output nor capture, or, where a
+    reader stayed, capture only. To be called only when nobody writes to it.
     """
     with _opened(path) as device, contextlib.suppress(OSError):
         _ioctl(device, VIDIOC_STREAMON, bytearray(struct.pack("i", OUTPUT)))
+
+
+def flowing(path: str) -> bool:
+    """Whether somebody writes pictures: one comes within WATCH seconds. Reads along meanwhile."""
+    width, height = held_size(path) or (LARGEST, LARGEST)
+    waited, end = False, time.monotonic() + WATCH
+    with _opened(path) as device:
+        while time.monotonic() < end:
+            try:
+                os.read(device, width * height * 4)
+            except BlockingIOError:
+                waited = True  # what was written before now has been read
+                time.sleep(0.01)
+            except OSError:
+                return True  # it cannot be told: better leave it alone
+            else:
+                if waited:
+                    return True
+    return False
 
 
 def held_size(path: str) -> tuple[int, int] | None:
@@ -113,8 +136,8 @@ def choose_loopback(path: str | None, mending: bool = True) -> str:
     for device in candidates:
         if device.output:
             return device.path
-    for device in candidates:  # neither output nor capture: its last writer has gone
-        if not device.capture:
+    for device in candidates:  # neither output nor capture, or a reader keeps it: no writer is left
+        if not device.capture or not flowing(device.path):
             if not mending:
                 return device.path
             mend(device.path)

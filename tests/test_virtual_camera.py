@@ -167,8 +167,7 @@ def test_a_reader_that_stays_open_pins_the_size() -> None:
 
 
 def test_no_device_has_a_reason() -> None:
-    with opened() as camera:
-        camera.send(picture(COLOURS[0]))
+    with opened() as camera, sending(camera, COLOURS):
         code = f"""
 from stream.device_error import DeviceError
 from stream.virtual_camera import open_virtual_camera
