@@ -123,5 +123,6 @@ for (const [label, , , sets] of SLIDERS) { // what was set before this page was 
   input.value = sets === 'life' ? first.life : first.expression[sets[0]] ?? 0;
   showShare(input, input.closest('div').querySelector('output'));
 }
+document.body.dataset.ready = '';
 show(first);
 setInterval(look, EVERY);

@@ -794,4 +794,11 @@ page.face.addEventListener('loadeddata', () => { document.body.dataset.picture =
 navigator.mediaDevices?.addEventListener('devicechange', () => { if (mic) void listMics(mic); });
 addEventListener('pagehide', () => stop());
 buildFigures();
-void beginOrSay();
+const wishes = new URLSearchParams(location.search);
+if (wishes.get('obs') === '1') { // a browser source: only the face, on nothing or on a colour
+  document.body.dataset.obs = '';
+  document.documentElement.style.background = wishes.get('background') ?? 'transparent';
+  void beginOrSay().then(() => page.talk.click());
+} else {
+  void beginOrSay();
+}
