@@ -298,7 +298,9 @@ def accuracy(args: argparse.Namespace, model: MotionModel, clips: Sequence[LipCl
     if args.models:
         for name, folder in AHEAD.items():
             path = args.models / folder
-            judges[name] = judge_both_ways(path) if folder == "both" else judge(open_model(path))
+            if (path / "motion.safetensors").exists():
+                both = folder == "both"
+                judges[name] = judge_both_ways(path) if both else judge(open_model(path))
     rows = {name: row(judged, clips, lj, voices) for name, judged in judges.items()}
     print_table(rows)
     if args.plot:

@@ -15,11 +15,12 @@ from realtime_models.avatar_pack import load_pack  # noqa: E402
 from realtime_models.motion import MotionConfig, MotionModel  # noqa: E402
 from realtime_models.motion_lstm import weight_shapes  # noqa: E402
 from realtime_models.training import make_pack  # noqa: E402
-from realtime_models.training.motion.coarticulation import close_lips  # noqa: E402
+from realtime_models.training.motion.coarticulation import Dominance, close_lips  # noqa: E402
+from realtime_models.training.motion.corpora import sung_scenes  # noqa: E402
 from realtime_models.training.motion.evaluate import judge  # noqa: E402
 from realtime_models.training.motion.figures import auc, best_lag, closures  # noqa: E402
 from realtime_models.training.motion.network import MotionNetwork  # noqa: E402
-from realtime_models.training.motion.phones import Phone, from_ipa  # noqa: E402
+from realtime_models.training.motion.phones import PHONES, Phone, from_ipa  # noqa: E402
 from realtime_models.training.motion.retarget import (  # noqa: E402
     AXES,
     compose,
@@ -139,3 +140,20 @@ def test_half_a_pack_without_a_base_is_refused(capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit):
         make_pack.main(["--motion", "somewhere", "--out", "elsewhere"])
     assert "expected --generator and --motion, or --base PACK" in capsys.readouterr().err
+
+
+def test_sung_vowels_open_lips_where_they_sound_and_hums_close_them() -> None:
+    flat = np.ones((len(PHONES), 3))
+    target = np.zeros((len(PHONES), 3))
+    target[[PHONES.index(name) for name in ("AA", "AE", "AO", "AH", "EH", "IY")], 0] = 0.08
+    table = Dominance(target, 4.0 * flat, 0.04 * flat, 0.04 * flat)
+    scenes = list(sung_scenes(table, rendered_lips(), np.random.default_rng(0), 3))
+    for scene in scenes:
+        shown = shown_aperture(scene.curves.astype(float), AXES, rendered_lips())
+        loud = loudness(scene.samples)[: len(shown)]
+        assert len(scene.samples) == 192_000 and np.isfinite(scene.samples).all()
+        silent = [p for p in scene.phones if p.name == "SIL" and p.stop - p.start > 0.5]
+        for phone in silent:
+            middle = round(50 * (phone.start + phone.stop))
+            assert shown[middle] < 1e-3 and loud[middle] < 1e-3
+        assert all(closures(shown, scene.phones)) and shown.max() > 0.05

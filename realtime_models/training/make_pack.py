@@ -37,8 +37,8 @@ PROVENANCE = (
     "realtime_models.training.heads. Motion model: trained on speech with tracked lips of the GRID "
     "corpus (CC BY 4.0, Cooke et al. 2006) and on speech with phone times: LJ Speech (public "
     "domain), speechocean762 (Zhang et al. 2021, free for any use), CMU Arctic prompts read by "
-    "Kathleen (CC0), wake words of many speakers (Picovoice, Apache-2.0), and sentences of voices "
-    "of flite, festival and espeak-ng."
+    "Kathleen (CC0), wake words of many speakers (Picovoice, Apache-2.0), sentences of voices of "
+    "flite, festival and espeak-ng, and vowels made of numbers."
 )
 CONSENT = "The faces are computer graphics and show no real person."
 RETRAIN = (

@@ -22,7 +22,7 @@ from realtime_models.training.motion.coarticulation import (
     smooth,
 )
 from realtime_models.training.motion.lips import LipClip, at_hops, held_out, read_lips
-from realtime_models.training.motion.phones import SILENCE, Phone
+from realtime_models.training.motion.phones import SILENCE, Phone, clip_edges
 from realtime_models.training.motion.retarget import (
     AXES,
     RenderedLips,
@@ -65,6 +65,8 @@ def unseen(name: str) -> bool:
         return held_out(clip)
     if corpus == "said":
         return held_out_voice(speaker)
+    if corpus == "sung":
+        return False
     if corpus == "natural":
         return zlib.crc32(clip.encode()) % 20 == 0
     return zlib.crc32((clip if corpus == "lj" else speaker).encode()) % 5 == 0
@@ -166,6 +168,69 @@ def rest_scenes(
                 samples = np.zeros(n, np.float32)
         rest = np.zeros((n // 160, len(AXES)), np.float32)
         yield Scene(f"rest/nobody/{i:03d}", samples.astype(np.float32), rest, [])
+
+
+def sung_scenes(
+    table: Dominance, lips: RenderedLips, rng: np.random.Generator, count: int = 100
+) -> Iterator[Scene]:
+    """Vowels and hums on a tone, with pauses, 12 s each, of voices made of numbers.
+
+    Nothing else here is sung, or spoken without melody; it must not be taken for music.
+    """
+    shapes = shape_table()
+    for i in range(count):
+        phones: list[Phone] = []
+        now = 0.0
+        while now < 12.0:
+            pause = float(rng.choice([0.3, 1.0, 2.0, 4.0])) * float(rng.uniform(0.5, 1.2))
+            phones.append(Phone(SILENCE, now, now + pause))
+            now += pause
+            for _ in range(int(rng.integers(2, 12))):
+                name = str(rng.choice(list(FORMANTS)))
+                lasts = float(rng.uniform(0.1, 0.2 if name == "M" else 0.45))
+                phones.append(Phone(name, now, now + lasts))
+                now += lasts
+        phones = clip_edges(phones, 12.0)
+        samples = _vowels(phones, 12 * RATE, rng)
+        wanted = smooth(curves(phones, 1200, table))
+        wanted[:, 0] = close_lips(wanted[:, 0], phones)
+        x = compose(wanted, smooth(curves(phones, 1200, shapes)), lips)
+        yield Scene(f"sung/numbers/{i:03d}", samples, x.astype(np.float32), phones)
+
+
+FORMANTS = {
+    "AA": (730, 1090, 2440), "IY": (270, 2290, 3010), "UW": (300, 870, 2240),
+    "AE": (660, 1720, 2410), "EH": (530, 1840, 2480), "AO": (570, 840, 2410),
+    "AH": (640, 1190, 2390), "M": (250, 1000, 2200),
+}  # fmt: skip
+"""Hz; vowels of men after Peterson and Barney 1952, and a hum."""
+
+
+def _vowels(phones: Sequence[Phone], n: int, rng: np.random.Generator) -> Samples:
+    """Harmonics of a tone that formants weigh; float32 [n]."""
+    t = np.arange(n) / RATE
+    tone = float(rng.uniform(85, 300))
+    wander = float(rng.choice([0.0, 0.03, 0.15]))
+    pitch = tone * 2 ** (wander * np.interp(t, np.arange(0, 14, 0.3), rng.normal(size=47)))
+    phase = 2 * np.pi * np.cumsum(pitch) / RATE
+    size, syllables = float(rng.uniform(0.9, 1.25)), bool(rng.integers(2))
+    hop = np.arange(0, n, 80)
+    owner = np.searchsorted([p.stop for p in phones], hop / RATE, side="right")
+    owner = owner.clip(0, len(phones) - 1)
+    loud = np.array([0.0 if p.name == SILENCE else 0.4 if p.name == "M" else 1.0 for p in phones])
+    within = np.array(
+        [(h / RATE - phones[o].start) / (phones[o].stop - phones[o].start)
+         for h, o in zip(hop, owner, strict=True)]
+    )  # fmt: skip
+    swell = 0.55 - 0.45 * np.cos(2 * np.pi * within) if syllables else 1.0
+    envelope = np.interp(t, hop / RATE, np.convolve(loud[owner] * swell, np.ones(4) / 4, "same"))
+    places = np.array([FORMANTS.get(p.name, (500, 1500, 2500)) for p in phones]) * size
+    sound = np.zeros(n)
+    for k in range(1, min(40, int(7000 / tone))):
+        gains = np.exp(-(((k * tone - places) / 140.0) ** 2)).sum(1) + 0.02
+        sound += np.repeat(gains[owner], 80)[:n] * np.sin(k * phase)
+    sound = sound * envelope + 0.02 * envelope * rng.standard_normal(n)
+    return np.asarray(0.1 * sound / (sound.std() + 1e-9), np.float32)
 
 
 def babble(voices: Sequence[Samples], n: int, rng: np.random.Generator) -> Samples:

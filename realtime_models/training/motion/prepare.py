@@ -28,6 +28,7 @@ from realtime_models.training.motion.corpora import (
     phone_scenes,
     read_annotations,
     rest_scenes,
+    sung_scenes,
     unseen,
 )
 from realtime_models.training.motion.lips import at_hops, read_lips
@@ -36,11 +37,11 @@ from realtime_models.training.motion.retarget import AXES, rendered_lips, wanted
 from realtime_models.training.motion.sound import RATE, read_sound
 from realtime_models.training.motion.synthesise import held_out_voice
 
-COPIES = {"grid": 5, "lj": 10, "ocean": 7, "said": 2, "natural": 2, "rest": 3}
+COPIES = {"grid": 5, "lj": 10, "ocean": 7, "said": 2, "natural": 2, "sung": 2, "rest": 3}
 """How often each corpus is disturbed anew."""
 
 WARP = {"grid": (0.80, 1.35), "lj": (0.72, 1.15), "ocean": (0.80, 1.20), "said": (0.85, 1.35),
-        "natural": (0.75, 1.2), "rest": (1.0, 1.0)}  # fmt: skip
+        "natural": (0.75, 1.2), "sung": (0.8, 1.3), "rest": (1.0, 1.0)}  # fmt: skip
 """Playing rates: the one man of GRID becomes a small woman and a giant."""
 
 MEL = MelConfig()
@@ -101,6 +102,7 @@ def main() -> None:
     scenes = [
         *grid_scenes(args.data, annotations, lips),
         *phone_scenes(args.data, args.said, args.natural, annotations, table, lips),
+        *sung_scenes(table, lips, rng),
         *rest_scenes(args.data, voices, rng),
     ]
     scenes = [scene for scene in scenes if scene.name.startswith("rest/") or not unseen(scene.name)]
@@ -123,6 +125,7 @@ def main() -> None:
             "said": "flite, festival, espeak-ng, phone times of the synthesiser",
             "natural": "CMU Arctic prompts read by Kathleen (rhasspy/dataset-voice-kathleen, CC0), "
             "wake words of many speakers (Picovoice/wake-word-benchmark, Apache-2.0)",
+            "sung": "vowels and hums made of numbers",
             "rest": "office noise (pipecat examples), breath and laughter (MFA), generated sounds",
         },
     }
