@@ -100,7 +100,7 @@ def test_clipped_sound_gives_sane_lips(pack: AvatarPack, gain: float) -> None:
     loud = (gain * sound / np.abs(sound).max()).clip(-1.0, 1.0).astype(np.float32)
     x = perform(pack, np.concatenate([loud, np.zeros(SAMPLE_RATE, np.float32)]))
     opened = jaw(pack, x)
-    assert opened[: 4 * FPS].std() > 0.03 and np.abs(np.diff(opened)).max() < 0.5
+    assert opened[: 4 * FPS].std() > 0.03 and np.abs(np.diff(opened)).max() < 0.75
     assert not x[-5:].any()
 
 
