@@ -23,7 +23,8 @@ from stream.timeline import SAMPLE_RATE, Timeline
 
 logger = logging.getLogger(__name__)
 
-HELD_BLOCKS = 200  # 2 s: more than a working loop leaves lying
+HELD_BLOCKS = 50  # half a second that may wait for a slow motion model; older sound is lost
+LATE = HELD_BLOCKS * BLOCK / VOICE_RATE  # a file waits instead
 PATIENCE = 0.2  # seconds without sound until silence is filled in
 LOST_AFTER = 3.0  # seconds without sound until the microphone is opened again
 
@@ -45,7 +46,7 @@ async def file_sounds(path: Path) -> Sounds:
             voice = Blocks(read_voice(path, VOICE_RATE))
             if not len(samples):
                 continue
-        due += len(samples) / VOICE_RATE
+        due = max(due + len(samples) / VOICE_RATE, loop.time() - LATE)
         await asyncio.sleep(due - loop.time())
         yield samples, due
 

@@ -31,6 +31,7 @@ from stream.camera_sink import CameraSink
 from stream.composition import Composer
 from stream.device_error import DeviceError
 from stream.engine import Engine
+from stream.messages import Frame
 from stream.outlet import Outlet
 from stream.session import Session
 from stream.sound_devices import list_sound_devices
@@ -138,6 +139,10 @@ async def _run(args: argparse.Namespace) -> None:
             sounds = microphone.sounds()
         await engine.warm_up()
         outlet = Outlet(composer, camera)
+        loop = asyncio.get_running_loop()
+        rest, _ = await engine.renderer.render(anchor, avatar.basis.control({}))
+        # On Linux it is a camera to others from its first picture on, so before it is announced.
+        await loop.run_in_executor(pictures, outlet.show, Frame(-1, loop.time(), rest))
         sink = CameraSink(outlet.show, timeline.fps, pictures)
         line = VoiceLine(FIRST_DELAY)
         voice = Voice(sounds, timeline, line.put)
