@@ -14,7 +14,7 @@ MOUTH: Box = (0.53, 0.81, 0.30, 0.70)
 EYES: Box = (0.36, 0.58, 0.26, 0.74)
 WHOLE: Box = (0.0, 1.0, 0.0, 1.0)
 
-JUDGE_WEIGHTS = (1.0, 1.0, 2.0)
+JUDGE_WEIGHTS = (1.0, 1.0, 1.5)
 """Of the discriminators of mouth, eyes and whole picture: hair is sharp last."""
 
 
