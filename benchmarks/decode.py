@@ -7,8 +7,9 @@ A row per decoder, network and batch. A network is `pack`, the avatar's own, or
 CHANNEL_BASE@RESOLUTION with random weights: its speed is that of trained ones. The ceiling is a
 tick, 40 ms at 25 fps for everything, of which decoding may take a third; and the arithmetic of
 the machine, measured beside the rows as a large matrix product in the precision of each decoder
-(before every row: the clock of a busy machine wanders), where PyTorch is installed. A decoder
-that names what is missing here is skipped with its own sentence.
+(before every row: the clock of a busy machine wanders), where PyTorch is installed; int8 is set
+against bf16 or float32, whichever it is mixed with, and may exceed it. A decoder that names what
+is missing here is skipped with its own sentence.
 """
 
 from __future__ import annotations
@@ -87,7 +88,9 @@ def network(name: str, pack: AvatarPack) -> AvatarPack:
     own = msgspec.structs.asdict(pack.card.generator)
     changes = {"channel_base": int(base), "channel_max": CHANNEL_MAX, "resolution": int(resolution)}
     config = GeneratorConfig(**{**own, **changes})
-    card = msgspec.structs.replace(pack.card, generator=config, name=name, digests={"random": name})
+    card = msgspec.structs.replace(
+        pack.card, generator=config, int8=(), name=name, digests={"random": name}
+    )
     rng = np.random.default_rng(0)
     tensors = {}
     for key, shape in generator_shapes(card).items():
@@ -148,7 +151,7 @@ def opened(name: str, pack: AvatarPack, sizes: list[int]) -> Decoder:
     if decoder.description.startswith("openvino") and max(sizes) > 1:
         from realtime_models.decoders.openvino import OpenVinoDecoder
 
-        return OpenVinoDecoder(pack, batch_sizes=[1, *sizes])
+        return OpenVinoDecoder(pack, name.partition("-")[2] or "auto", batch_sizes=[1, *sizes])
     return decoder
 
 

@@ -37,6 +37,8 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     articulation: factor on what the motion model says, 1 for the lips of the speakers it learned
         from; more reads better on a small picture.
+    int8: names of the convolutions that a decoder may compute in int8; what they convolve lies
+        within [-1, 1] (`training.int8`).
     truncation_psi: how far a sampled identity is drawn towards the mean face (1: not at all).
     identities: names of the curated faces, in the order of the tensor `identities`.
     digests: SHA-256 of each weights file.
@@ -49,6 +51,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     consent: str
     retrain: tuple[str, ...]
     generator: GeneratorConfig
+    int8: tuple[str, ...]
     truncation_psi: float
     motion: MotionConfig
     articulation: float
@@ -61,6 +64,9 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             raise ValueError(f"format is {self.format}, expected {FORMAT}")
         if not 0.5 <= self.articulation <= 3.0:
             raise ValueError(f"articulation is {self.articulation}, expected 0.5 to 3")
+        layers = [layer.name for layer in self.generator.layers]
+        if unknown := set(self.int8) - set(layers):
+            raise ValueError(f"int8 names {sorted(unknown)}, which are not layers")
         names = [axis.name for axis in self.axes]
         for what, given in (("axes", names), ("identities", list(self.identities))):
             if not given or len(set(given)) != len(given):

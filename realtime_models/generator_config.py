@@ -28,6 +28,12 @@ class SynthesisLayer:
     def kernel_size(self) -> int:
         return 1 if self.kind == "rgb" else 3
 
+    @property
+    def macs(self) -> int:
+        """Multiply-accumulates of its convolution."""
+        side = self.resolution // 2 if self.kind == "up" else self.resolution
+        return side**2 * self.kernel_size**2 * self.in_channels * self.out_channels
+
 
 class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Parameters of the generator, with the names of the StyleGAN2 paper's code.
@@ -94,8 +100,4 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     @property
     def macs(self) -> int:
         """Multiply-accumulates of one picture's convolutions."""
-        total = 0
-        for layer in self.layers:
-            side = layer.resolution // 2 if layer.kind == "up" else layer.resolution
-            total += side**2 * layer.kernel_size**2 * layer.in_channels * layer.out_channels
-        return total
+        return sum(layer.macs for layer in self.layers)

@@ -35,6 +35,7 @@ def tiny_card(**changes: Any) -> Card:
         "consent": "nobody is shown",
         "retrain": (),
         "generator": GENERATOR,
+        "int8": (),
         "truncation_psi": 0.7,
         "motion": MotionConfig(axes=("jawOpen", "mouthPucker"), hidden=8, layers=1),
         "articulation": 1.0,

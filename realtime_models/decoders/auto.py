@@ -12,7 +12,8 @@ from realtime_models.errors import BackendUnavailable
 
 logger = logging.getLogger(__name__)
 
-DECODERS = ("auto", "openvino", "cuda", "tensorrt", "eager")
+OPENVINO = ("openvino", "openvino-int8", "openvino-bf16", "openvino-f32")
+DECODERS = ("auto", *OPENVINO, "cuda", "tensorrt", "eager")
 
 TORCH_CPU = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
 TORCH_CUDA = "pip install torch --index-url https://download.pytorch.org/whl/cu130"
@@ -20,15 +21,18 @@ TENSORRT = "pip install torch-tensorrt tensorrt --extra-index-url https://pypi.n
 
 
 def open_decoder(name: str, pack: AvatarPack) -> Decoder:
-    """Build the named decoder. Raises BackendUnavailable with the line that installs it."""
+    """Build the named decoder; `openvino` without a precision chooses it for this CPU.
+
+    Raises BackendUnavailable with the line that installs it.
+    """
     if name == "auto":
         name, reason = _choose()
         logger.info("decoder %s: %s", name, reason)
-    if name == "openvino":
+    if name in OPENVINO:
         _require(name, "openvino", "pip install openvino")
         from realtime_models.decoders.openvino import OpenVinoDecoder
 
-        return OpenVinoDecoder(pack)
+        return OpenVinoDecoder(pack, name.partition("-")[2] or "auto")
     if name == "cuda":
         _require(name, "torch", TORCH_CUDA)
         from realtime_models.decoders.cuda import CudaDecoder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,7 @@ from openvino import opset13 as op
 from realtime_models.avatar_pack import AvatarPack
 from realtime_models.decoders.base import batches, check_batch_sizes, joined
 from realtime_models.decoders.cache import cache_folder
+from realtime_models.errors import BackendUnavailable
 from realtime_models.generator_config import SynthesisLayer
 from realtime_models.latents import LRELU_GAIN, LRELU_SLOPE
 
@@ -20,12 +22,14 @@ DEMOD_EPSILON = 1e-8
 
 
 class OpenVinoDecoder:
-    """The synthesis network on the CPU, in bfloat16 where the CPU has units for it.
+    """The synthesis network on the CPU.
 
-    precision: "auto", "bf16" or "f32". threads: 0 leaves it to OpenVINO. batch_sizes: those
-    compiled ahead; more than one at a time is hardly faster on a CPU (`benchmarks.decode`).
-    OpenVINO keeps what it compiled in the user's cache folder, under a key of the whole model,
-    its options, its own version and the device; what it cannot read it compiles again.
+    precision: "f32"; "bf16"; "int8", which computes the pack's `Card.int8` in int8 and the rest
+    in bfloat16 where the CPU has units for it, else in float32; or "auto": int8 on an x86, where
+    the pack allows it. threads: 0 leaves it to OpenVINO. batch_sizes: those compiled ahead; more
+    than one at a time is hardly faster on a CPU (`benchmarks.decode`). OpenVINO keeps what
+    it compiled in the user's cache folder, under a key of the whole model, its options, its own
+    version and the device; what it cannot read it compiles again.
     """
 
     def __init__(
@@ -38,11 +42,20 @@ class OpenVinoDecoder:
         self._sizes = check_batch_sizes(batch_sizes)
         core = ov.Core()
         capable = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        widest = "bf16" if capable else "f32"
         if precision == "auto":
-            precision = "bf16" if capable else "f32"
-        self.description = f"openvino ({precision}, {core.get_property('CPU', 'FULL_DEVICE_NAME')})"
+            precision = "int8" if x86() and pack.card.int8 else widest
+        int8 = precision == "int8"
+        if int8 and not pack.card.int8:
+            raise BackendUnavailable(
+                f"decoder openvino-int8: the pack {pack.card.name} names no layers for int8, "
+                "openvino-bf16 and openvino-f32 decode it"
+            )
+        hint = widest if int8 else precision
+        kind = f"int8 and {hint}" if int8 else hint
+        self.description = f"openvino ({kind}, {core.get_property('CPU', 'FULL_DEVICE_NAME')})"
         options: dict[str, str | int] = {
-            "INFERENCE_PRECISION_HINT": precision,
+            "INFERENCE_PRECISION_HINT": hint,
             "PERFORMANCE_HINT": "LATENCY",
         }
         if threads:
@@ -50,7 +63,9 @@ class OpenVinoDecoder:
         if folder := cache_folder("openvino"):
             options["CACHE_DIR"] = str(folder)
         self._requests = {
-            size: core.compile_model(build_model(pack, size), "CPU", options).create_infer_request()
+            size: core.compile_model(
+                build_model(pack, size, int8), "CPU", options
+            ).create_infer_request()
             for size in self._sizes
         }
 
@@ -62,14 +77,22 @@ class OpenVinoDecoder:
         return pictures.copy()  # the request writes its output buffer again
 
 
-def build_model(pack: AvatarPack, size: int = 1) -> ov.Model:
-    """ws float32 [size, num_ws, w_dim] -> pictures uint8 [size, H, W, 3]."""
+def x86() -> bool:
+    """Whether this CPU convolves faster in int8; it is not known of others."""
+    return platform.machine().lower() in ("x86_64", "amd64")
+
+
+def build_model(pack: AvatarPack, size: int = 1, int8: bool = False) -> ov.Model:
+    """ws float32 [size, num_ws, w_dim] -> pictures uint8 [size, H, W, 3].
+
+    int8: compute the pack's `Card.int8` with 8 bits.
+    """
     config, tensors = pack.card.generator, pack.generator
     ws = op.parameter([size, config.num_ws, config.w_dim], np.float32, name="ws")
     x: Node = op.constant(np.ascontiguousarray(tensors["synthesis.const"]))
     picture: Node | None = None
     for layer in config.layers:
-        y = _modulated_conv(pack, layer, x, ws)
+        y = _modulated_conv(pack, layer, x, ws, int8 and layer.name in pack.card.int8)
         if layer.kind != "rgb":
             x = y
         elif picture is None:
@@ -77,15 +100,15 @@ def build_model(pack: AvatarPack, size: int = 1) -> ov.Model:
         elif layer.out_channels == 3:
             picture = op.add(_upsample(picture), y)
         else:  # 12 channels are 2x2 sub-pixels
-            fine = op.depth_to_space(y, "depth_first", 2)
-            picture = op.add(_upsample(_upsample(picture)), fine)
+            picture = op.add(_upsample_to_subpixels(_upsample(picture)), y)
+            picture = op.depth_to_space(picture, "depth_first", 2)
     assert picture is not None
     levels = op.clamp(op.round(_scale(picture, 127.5, 127.5), "half_to_even"), 0.0, 255.0)
     pixels = op.transpose(op.convert(levels, np.uint8), op.constant(np.array([0, 2, 3, 1])))
     return ov.Model([pixels], [ws], pack.card.name)
 
 
-def _modulated_conv(pack: AvatarPack, layer: SynthesisLayer, x: Node, ws: Node) -> Node:
+def _modulated_conv(pack: AvatarPack, layer: SynthesisLayer, x: Node, ws: Node, int8: bool) -> Node:
     """Scale the inputs by the style, convolve with constant weights, demodulate the outputs."""
     prefix = f"synthesis.convs.{layer.name}"
     weight = pack.generator[f"{prefix}.weight"]
@@ -97,8 +120,13 @@ def _modulated_conv(pack: AvatarPack, layer: SynthesisLayer, x: Node, ws: Node) 
         op.constant(pack.generator[f"{prefix}.affine.bias"][None]),
     )
     x = op.multiply(x, _per_channel(style, layer.in_channels))
+    kernel = op.constant(weight)
+    if int8:
+        x = _quantized(x, np.ones(1, np.float32), 256)
+        # 7 of 8 bits: CPUs without VNNI add two products in 16 bits, which must not overflow.
+        kernel = _quantized(kernel, 2 * np.abs(weight).max(axis=(1, 2, 3), keepdims=True), 255)
     pad = [layer.kernel_size // 2] * 2
-    x = op.convolution(x, op.constant(weight), [1, 1], pad, pad, [1, 1])
+    x = op.convolution(x, kernel, [1, 1], pad, pad, [1, 1])
     if layer.kind == "rgb":
         return op.add(x, op.constant(bias[None, :, None, None]))
     # The activation's gain commutes with leaky ReLU: it is folded into scale and bias.
@@ -112,6 +140,16 @@ def _modulated_conv(pack: AvatarPack, layer: SynthesisLayer, x: Node, ws: Node) 
     return op.prelu(x, op.constant(np.array([LRELU_SLOPE], np.float32)))
 
 
+def _quantized(x: Node, largest: NDArray[np.float32], levels: int) -> Node:
+    """x rounded to so many levels, symmetric around 0: OpenVINO convolves such in int8.
+
+    largest: magnitude at which x saturates, broadcast to it.
+    """
+    high = largest * np.float32((levels - 1) // 2 / (levels // 2))
+    low, high = op.constant(-largest), op.constant(high)
+    return op.fake_quantize(x, low, high, low, high, levels)
+
+
 def _number(value: float) -> Node:
     return op.constant(np.array(value, np.float32))
 
@@ -122,6 +160,20 @@ def _scale(x: Node, factor: float, offset: float) -> Node:
 
 def _per_channel(x: Node, channels: int) -> Node:
     return op.reshape(x, op.constant(np.array([-1, channels, 1, 1])), False)
+
+
+def _upsample_to_subpixels(x: Node) -> Node:
+    """Bilinear, twice the size, as 2x2 sub-pixels: RGB -> 12 channels. Its last step is shared
+    with the sub-pixels that are added, and a convolution is faster than an interpolation."""
+    phases = np.array([[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]])
+    kernel = np.zeros((3, 2, 2, 3, 3, 3), np.float32)  # [O, row, column, I, 3, 3]
+    for channel, row, column in np.ndindex(3, 2, 2):
+        kernel[channel, row, column, channel] = np.outer(phases[row], phases[column])
+    edge = np.array([0, 0, 1, 1])
+    x = op.pad(x, edge, edge, "edge")
+    return op.convolution(
+        x, op.constant(kernel.reshape(12, 3, 3, 3)), [1, 1], [0, 0], [0, 0], [1, 1]
+    )
 
 
 def _upsample(x: Node) -> Node:

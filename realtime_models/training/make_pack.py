@@ -24,6 +24,7 @@ from realtime_models.stylegan2 import Generator
 from realtime_models.training.expressions import EMOTION_AXES, SAMPLES, emotion_basis
 from realtime_models.training.generator.data import axis_scale
 from realtime_models.training.heads.identity import CURATED, curated_z
+from realtime_models.training.int8 import int8_layers, ready_for_int8
 
 PCA_AXES = 8
 PCA_RANGE = 2.0  # standard deviations
@@ -69,7 +70,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.error("got only one part, expected --generator and --motion, or --base PACK")
     args.out.mkdir(parents=True, exist_ok=True)
     base = load_pack(str(args.base)) if args.base else None
-    generator, axes, identities, psi = _generator_part(args.generator, args.out, base)
+    generator, int8, axes, identities, psi = _generator_part(args.generator, args.out, base)
     motion, articulation = _motion_part(args.motion, args.out, base)
     card = Card(
         format=FORMAT,
@@ -79,6 +80,7 @@ def main(argv: list[str] | None = None) -> None:
         consent=CONSENT,
         retrain=RETRAIN,
         generator=generator,
+        int8=int8,
         truncation_psi=psi,
         motion=motion,
         articulation=articulation,
@@ -93,18 +95,20 @@ def main(argv: list[str] | None = None) -> None:
 
 def _generator_part(
     path: Path | None, out: Path, base: AvatarPack | None
-) -> tuple[GeneratorConfig, tuple[Axis, ...], tuple[str, ...], float]:
-    """Write generator.safetensors; what the card says of it: sizes, axes, faces, truncation."""
+) -> tuple[GeneratorConfig, tuple[str, ...], tuple[Axis, ...], tuple[str, ...], float]:
+    """Write generator.safetensors; what the card says of it: sizes, layers for int8, axes, faces,
+    truncation."""
     if path is None:
         assert base is not None
         _save(base.generator, out / GENERATOR_FILE)
         card = base.card
-        return card.generator, card.axes, card.identities, card.truncation_psi
+        return card.generator, card.int8, card.axes, card.identities, card.truncation_psi
     checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     config = GeneratorConfig(**checkpoint["config"])
     tensors, axes = generator_tensors(config, checkpoint["ema"])
-    _save(tensors, out / GENERATOR_FILE)
-    return config, axes, tuple(CURATED), TRUNCATION_PSI
+    int8 = int8_layers(config)
+    _save(ready_for_int8(config, tensors, axes, int8), out / GENERATOR_FILE)
+    return config, int8, axes, tuple(CURATED), TRUNCATION_PSI
 
 
 def _motion_part(

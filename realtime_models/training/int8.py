@@ -1,0 +1,102 @@
+"""Ready a generator for convolutions in int8, without changing what it draws.
+
+One scale for all channels that enter a convolution would leave little of eight bits to most of
+them. As in SmoothQuant (Xiao et al. 2023, https://arxiv.org/abs/2211.10438), what differs between
+channels moves from the activations into the weights; here it is free, because a style scales
+every channel anyway: the affine layer of the style is divided by a factor per channel, the
+convolution's weight multiplied by it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from realtime_models.avatar_pack import Tensors
+from realtime_models.axes import Axis
+from realtime_models.basis import Basis
+from realtime_models.generator_config import GeneratorConfig
+from realtime_models.stylegan2 import SynthesisNetwork
+
+SMOOTHING = 0.9  # SmoothQuant's alpha: how much of the difference moves
+HEADROOM = 1.1  # beyond the largest input seen
+SHARE = 0.1  # of all multiply-accumulates: a smaller layer would gain little
+LATENTS, BATCH = 192, 8
+MOVED = 0.4  # of the axes, in each latent
+
+
+def int8_layers(config: GeneratorConfig) -> tuple[str, ...]:
+    """The layers worth it, without the last convolution, which draws the finest detail."""
+    convolutions = [layer for layer in config.layers if layer.kind != "rgb"]
+    return tuple(layer.name for layer in convolutions[:-1] if layer.macs >= SHARE * config.macs)
+
+
+def ready_for_int8(
+    config: GeneratorConfig, tensors: Tensors, axes: tuple[Axis, ...], layers: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """The same generator; what the `layers` convolve lies within [-1, 1], `Card.int8`'s promise.
+
+    Measured on random expressions of the pack's identities. tensors: those of a pack.
+    """
+    largest = _largest_inputs(config, tensors, _latents(tensors, axes), layers)
+    ready = dict(tensors)
+    for name, inputs in largest.items():
+        prefix = f"synthesis.convs.{name}"
+        weight = tensors[f"{prefix}.weight"]
+        inputs = np.maximum(inputs, 1e-3 * inputs.max())
+        weights = np.maximum(np.abs(weight).max(axis=(0, 2, 3)), 1e-6)
+        factor = inputs**SMOOTHING / weights ** (1 - SMOOTHING)
+        factor *= HEADROOM * (inputs / factor).max()
+        ready[f"{prefix}.weight"] = weight * factor[None, :, None, None]
+        ready[f"{prefix}.affine.weight"] = tensors[f"{prefix}.affine.weight"] / factor[:, None]
+        ready[f"{prefix}.affine.bias"] = tensors[f"{prefix}.affine.bias"] / factor
+    return ready
+
+
+def _latents(tensors: Tensors, axes: tuple[Axis, ...]) -> NDArray[np.float32]:
+    """float32 [LATENTS, num_ws, w_dim]."""
+    basis, identities = Basis(axes, tensors["basis"]), tensors["identities"]
+    rng = np.random.default_rng(0)
+    return np.stack(
+        [
+            basis.move(
+                identities[index % len(identities)],
+                basis.control(
+                    {a.name: rng.uniform(a.low, a.high) for a in axes if rng.random() < MOVED}
+                ),
+            )
+            for index in range(LATENTS)
+        ]
+    ).astype(np.float32)
+
+
+@torch.inference_mode()
+def _largest_inputs(
+    config: GeneratorConfig, tensors: Tensors, ws: NDArray[np.float32], layers: Sequence[str]
+) -> dict[str, NDArray[np.float32]]:
+    """Layer name -> the largest magnitude of each channel that is convolved, float32 [I]."""
+    network, prefix = SynthesisNetwork(config), "synthesis."
+    network.load_state_dict(
+        {
+            name.removeprefix(prefix): torch.from_numpy(np.array(tensor, np.float32))
+            for name, tensor in tensors.items()
+            if name.startswith(prefix)
+        }
+    )
+    largest = {name: np.zeros(0, np.float32) for name in layers}
+    for part in torch.from_numpy(ws).split(BATCH):
+        styles = network.styles(part)
+        x: torch.Tensor = network.const
+        for layer in config.layers:
+            if layer.kind == "rgb":
+                continue
+            style = styles[layer.name]
+            if layer.name in largest:
+                seen = (x * style[:, :, None, None]).abs().amax(dim=(0, 2, 3)).numpy()
+                before = largest[layer.name]
+                largest[layer.name] = np.maximum(before, seen) if len(before) else seen
+            x = network.conv(layer).modulate(x, style)
+    return largest
