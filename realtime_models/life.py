@@ -14,6 +14,7 @@ ours: by eye, as people look at a camera.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
@@ -52,6 +53,7 @@ def life(time_s: float, seed: int) -> dict[str, float]:
     return values
 
 
+@lru_cache(maxsize=1024)  # a tick asks for the same twenty as the tick before
 def _random(seed: int, *key: str | int) -> float:
     """A number in [0, 1) that belongs to the key."""
     words = [seed] + [part if isinstance(part, int) else _word(part) for part in key]

@@ -85,7 +85,7 @@ def squash(z: Float32) -> Float32:
     regularization"): at rest the mouth's activations are 0, not 0.02.
     """
     stretched = (1.0 + 2.0 * REST_MARGIN) * _sigmoid(z) - REST_MARGIN
-    return np.asarray(np.clip(stretched, 0.0, 1.0), np.float32)
+    return np.asarray(stretched.clip(0.0, 1.0), np.float32)
 
 
 def weight_shapes(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import webrtcvad
 
@@ -50,9 +52,9 @@ class VoiceGate:
         return self._open
 
     def _hear(self, frame: Samples) -> None:
-        self.level = float(np.sqrt(np.mean(np.square(frame))))
-        gain = np.clip(DETECTOR_LEVEL / self._voice, 0.1, 30.0)
-        pcm = (np.clip(gain * frame, -1.0, 1.0) * 32767.0).astype("<i2").tobytes()
+        self.level = math.sqrt(float(frame @ frame) / FRAME)
+        gain = np.float32(min(max(DETECTOR_LEVEL / self._voice, 0.1), 30.0))
+        pcm = ((gain * frame).clip(-1.0, 1.0) * np.float32(32767.0)).astype("<i2").tobytes()
         least = UNDER_VOICE * self._voice
         onset = self.level > max(ONSET_RATIO * self._floor, 2.0 * least)
         voiced = self._vad.is_speech(pcm, SAMPLE_RATE)
@@ -62,5 +64,5 @@ class VoiceGate:
             self._voice += share * (self.level - self._voice)
         self._floor = max(QUIETEST, min(self.level, self._floor * FLOOR_RISE))
         self._silent = 0.0 if onset or voiced else self._silent + STEP
-        wanted = float(np.clip(1.0 - (self._silent - HOLD) / FADE, 0.0, 1.0))
+        wanted = min(max(1.0 - (self._silent - HOLD) / FADE, 0.0), 1.0)
         self._open = min(wanted, self._open + STEP / ATTACK)
