@@ -62,13 +62,12 @@ class Performance:
         values = dict(
             zip(self._model.config.axes, (strength * float(v) for v in mouth), strict=True)
         )
-        follows, self._gestures = gestures(samples, self._gestures)
         self._ease(settings.expression, len(samples) / SAMPLE_RATE)
-        for strength, extra in (
-            (settings.life, life(time_s, self._seed)),
-            (settings.life, follows),
-            (1.0, self._expression),
-        ):
+        moves = [(1.0, self._expression)]
+        if settings.life:
+            follows, self._gestures = gestures(samples, self._gestures)
+            moves += [(settings.life, life(time_s, self._seed)), (settings.life, follows)]
+        for strength, extra in moves:
             for name, value in extra.items():
                 values[name] = values.get(name, 0.0) + strength * value
         known = {axis.name for axis in self._basis.axes}

@@ -215,7 +215,8 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("fps", [25, 30])
 def test_the_command_s_pictures_come_at_their_rate(tiny_folder: Path, clip: Path, fps: int) -> None:
-    with command(clip, "--avatar", str(tiny_folder), "--fps", str(fps)) as (device, page):
+    options = ("--avatar", str(tiny_folder), "--fps", str(fps), "--still")
+    with command(clip, *options) as (device, page):
         with reading(device, 320, 180) as pictures:
             first(pictures, 2 * fps)  # ffmpeg starts with a backlog
             begun = time.monotonic()
