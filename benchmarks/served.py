@@ -35,11 +35,16 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(*options: str) -> Iterator[Served]:
-    """`latentcam serve` with stamped frames. Raises RuntimeError if it does not start."""
+def served(*options: str, cache: Path | None = None) -> Iterator[Served]:
+    """`latentcam serve` with stamped frames. Raises RuntimeError if it does not start.
+
+    cache: a folder instead of the user's, where compiled decoders are kept.
+    """
     command = [sys.executable, "-m", "benchmarks.stamp", "serve", "--port", "0", *options]
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    if cache is not None:
+        environment["XDG_CACHE_HOME"] = str(cache)
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
