@@ -26,11 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.async_api import async_playwright
 
-from benchmarks.link import Link, Script, own_address
+from benchmarks.link import Link, Script, link_options, own_address, script_of
 from benchmarks.machine_card import machine_card, print_card
 from benchmarks.pipeline import write_wav
 from benchmarks.served import Served, served
-from realtime_models.avatar_pack import DEFAULT_PACK
+from server.commands.options import avatar_options, decoder_options
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SETTLE = 15.0  # seconds until the browser has heard a few sender reports
@@ -157,19 +157,16 @@ def figures(entries: list[dict[str, Any]]) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[avatar_options(), decoder_options(), link_options()],
     )
-    parser.add_argument("--avatar", default=DEFAULT_PACK)
-    parser.add_argument("--decoder", default="auto")
-    parser.add_argument("--fps", type=int, default=25)
     parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--loss", type=float, default=0.0, help="share of packets, each way")
-    parser.add_argument("--jitter", type=float, default=0.0, help="seconds")
     parser.add_argument("--deaf", action="store_true", help="do not play the returned voice")
     args = parser.parse_args()
     card = machine_card()
     print_card(card)
-    script = Script(args.loss, args.jitter) if args.loss or args.jitter else None
+    script = script_of(args)
     options = ["--avatar", args.avatar, "--decoder", args.decoder, "--fps", str(args.fps)]
     with tempfile.TemporaryDirectory() as folder, served(*options) as server:
         microphone = Path(folder) / "voice.wav"

@@ -21,7 +21,8 @@ from benchmarks.machine_card import machine_card, print_card
 from benchmarks.plots import save_capacity
 from benchmarks.served import Served, served
 from benchmarks.voice import talk
-from realtime_models.avatar_pack import DEFAULT_PACK, load_pack
+from realtime_models.avatar_pack import load_pack
+from server.commands.options import avatar_options, decoder_options
 
 OLDEST = 150.0  # ms, p95 age of a face that still feels live
 FEWEST = 0.98  # share of the ticks that must be shown
@@ -60,11 +61,10 @@ async def turned_away(server: Served, places: int, fps: int, look_ahead: float) 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[avatar_options(), decoder_options()],
     )
-    parser.add_argument("--avatar", default=DEFAULT_PACK)
-    parser.add_argument("--decoder", default="auto")
-    parser.add_argument("--fps", type=int, default=25)
     parser.add_argument("--seconds", type=float, default=12.0, help="of each number of sessions")
     parser.add_argument("--most", type=int, default=8, help="sessions at which to stop")
     parser.add_argument("--out", type=Path, help="a plot, .png or .svg")

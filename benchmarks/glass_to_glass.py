@@ -30,7 +30,8 @@ from benchmarks.link import Script
 from benchmarks.machine_card import machine_card, print_card
 from benchmarks.served import Served, served
 from benchmarks.voice import PAUSE, onsets, talk
-from realtime_models.avatar_pack import DEFAULT_PACK, load_pack
+from realtime_models.avatar_pack import load_pack
+from server.commands.options import avatar_options, decoder_options
 
 SETTLE = 3.0  # seconds of talk before anything counts
 LEFT_REST = 4.0  # times the mouth's own noise at rest
@@ -141,11 +142,10 @@ def scenes(fps: int, quick: bool) -> list[tuple[str, int, Script | None, bool]]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[avatar_options(), decoder_options()],
     )
-    parser.add_argument("--avatar", default=DEFAULT_PACK)
-    parser.add_argument("--decoder", default="auto")
-    parser.add_argument("--fps", type=int, default=25)
     parser.add_argument("--seconds", type=float, default=20.0, help="of each scene")
     parser.add_argument("--sessions", type=int, default=1)
     parser.add_argument("--audio-prefetch", type=int, default=2)

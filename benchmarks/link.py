@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import random
 import re
@@ -20,6 +21,19 @@ class Script:
     loss: float = 0.0
     jitter: float = 0.0
     seed: int = 0
+
+
+def link_options() -> argparse.ArgumentParser:
+    """A parent parser: what a link does to a call."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--loss", type=float, default=0.0, help="share of packets, each way")
+    parser.add_argument("--jitter", type=float, default=0.0, help="seconds")
+    return parser
+
+
+def script_of(args: argparse.Namespace) -> Script | None:
+    """The script of `link_options`; None for a link of which nothing is asked."""
+    return Script(args.loss, args.jitter) if args.loss or args.jitter else None
 
 
 class _Side(asyncio.DatagramProtocol):

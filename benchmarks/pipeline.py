@@ -20,9 +20,10 @@ from typing import Any
 from benchmarks.machine_card import machine_card, print_card
 from benchmarks.voice import talk
 from realtime_models.avatar import Avatar
-from realtime_models.avatar_pack import DEFAULT_PACK, load_pack
-from realtime_models.decoders.auto import DECODERS, open_decoder
+from realtime_models.avatar_pack import load_pack
+from realtime_models.decoders.auto import open_decoder
 from realtime_models.motion import MotionModel
+from server.commands.options import avatar_options, decoder_options
 from stream.media_file import OUTPUT_RATE, Blocks, VideoFile, read_voice
 from stream.offline import perform_file
 from stream.performance import Performance, Settings
@@ -97,11 +98,10 @@ def pipeline(avatar_name: str, decoder: str, fps: int, seconds: float) -> dict[s
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[avatar_options(), decoder_options()],
     )
-    parser.add_argument("--avatar", default=DEFAULT_PACK)
-    parser.add_argument("--decoder", default="auto", choices=DECODERS)
-    parser.add_argument("--fps", type=int, default=25)
     parser.add_argument("--seconds", type=float, default=30.0)
     args = parser.parse_args()
     card = machine_card()

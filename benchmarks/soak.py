@@ -18,12 +18,13 @@ import numpy as np
 import psutil
 
 from benchmarks.call import Call
-from benchmarks.link import Script
+from benchmarks.link import Script, link_options, script_of
 from benchmarks.machine_card import machine_card, print_card
 from benchmarks.plots import save_soak
 from benchmarks.served import Served, served
 from benchmarks.voice import talk
-from realtime_models.avatar_pack import DEFAULT_PACK, load_pack
+from realtime_models.avatar_pack import load_pack
+from server.commands.options import avatar_options, decoder_options
 
 EVERY = 10.0  # seconds
 SETTLE = 30.0  # seconds until caches are full and rates found
@@ -107,20 +108,17 @@ def compare(points: list[Point]) -> dict[str, Any]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[avatar_options(), decoder_options(), link_options()],
     )
-    parser.add_argument("--avatar", default=DEFAULT_PACK)
-    parser.add_argument("--decoder", default="auto")
-    parser.add_argument("--fps", type=int, default=25)
     parser.add_argument("--minutes", type=float, default=30.0)
-    parser.add_argument("--loss", type=float, default=0.0, help="share of packets, each way")
-    parser.add_argument("--jitter", type=float, default=0.0, help="seconds")
     parser.add_argument("--out", type=Path, help="a plot, .png or .svg")
     args = parser.parse_args()
     card = machine_card()
     print_card(card)
     look_ahead = load_pack(args.avatar).card.motion.look_ahead_s
-    script = Script(args.loss, args.jitter) if args.loss or args.jitter else None
+    script = script_of(args)
     options = ["--avatar", args.avatar, "--decoder", args.decoder, "--fps", str(args.fps)]
     with served(*options) as server:
         points = asyncio.run(soak(server, args.minutes * 60, args.fps, look_ahead, script))

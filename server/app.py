@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from server.config import ServerConfig
-from server.guard import Refused, check_request
+from server.guard import Refused, check_request, guarded, problem
 from server.metrics import CONTENT_TYPE, exposition
 from server.peer import BadRequest, Lobby
 from server.signalling import Offer, signalling
@@ -33,8 +33,6 @@ PAGE_HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 
-Handler = Callable[[Request], Awaitable[Response]]
-
 
 def make_app(engine: Engine, config: ServerConfig) -> Starlette:
     """The ASGI application. Its lifespan warms the engine up and closes everything in order."""
@@ -48,16 +46,6 @@ def make_app(engine: Engine, config: ServerConfig) -> Starlette:
         finally:
             await lobby.aclose()
             await engine.aclose()
-
-    def guarded(handler: Handler) -> Handler:
-        async def checked(request: Request) -> Response:
-            try:
-                check_request(request, config)
-                return await handler(request)
-            except Refused as refused:
-                return problem(refused.status, str(refused))
-
-        return checked
 
     async def offer(request: Request) -> Response:
         body = await limited_body(request)
@@ -120,10 +108,10 @@ def make_app(engine: Engine, config: ServerConfig) -> Starlette:
         await signalling(websocket, lobby)
 
     routes = [
-        Route("/offer", guarded(offer), methods=["POST"]),
-        Route("/stats", guarded(stats)),
-        Route("/metrics", guarded(metrics)),
-        Route("/config", guarded(page_config)),
+        Route("/offer", guarded(offer, config), methods=["POST"]),
+        Route("/stats", guarded(stats, config)),
+        Route("/metrics", guarded(metrics, config)),
+        Route("/config", guarded(page_config, config)),
         Route("/healthz", healthz),
         WebSocketRoute("/ws", socket),
         Mount("/", PageFiles(directory=PAGE, html=True)),
@@ -138,10 +126,6 @@ class PageFiles(StaticFiles):
         response = super().file_response(*args, **kwargs)
         response.headers.update(PAGE_HEADERS)
         return response
-
-
-def problem(status: int, message: str) -> JSONResponse:
-    return JSONResponse({"error": message}, status)
 
 
 async def limited_body(request: Request) -> bytes:

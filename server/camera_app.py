@@ -16,9 +16,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
-from server.app import PAGE, Handler, PageFiles, limited_body, problem
+from server.app import PAGE, PageFiles, limited_body
 from server.config import ServerConfig
-from server.guard import Refused, check_request
+from server.guard import guarded, problem
 from stream.camera_sink import CameraSink
 from stream.engine import Engine
 from stream.outlet import Outlet, jpeg
@@ -110,16 +110,6 @@ def make_camera_app(
 ) -> Starlette:
     """The ASGI application. thread: where preview pictures are encoded, until `closing`."""
 
-    def guarded(handler: Handler) -> Handler:
-        async def checked(request: Request) -> Response:
-            try:
-                check_request(request, config)
-                return await handler(request)
-            except Refused as refused:
-                return problem(refused.status, str(refused))
-
-        return checked
-
     async def state(request: Request) -> Response:
         return JSONResponse(controls.state())
 
@@ -154,10 +144,10 @@ def make_camera_app(
 
     return Starlette(
         routes=[
-            Route("/", guarded(page)),
-            Route("/state", guarded(state)),
-            Route("/change", guarded(change), methods=["POST"]),
-            Route("/preview.mjpg", guarded(preview)),
+            Route("/", guarded(page, config)),
+            Route("/state", guarded(state, config)),
+            Route("/change", guarded(change, config), methods=["POST"]),
+            Route("/preview.mjpg", guarded(preview, config)),
             Mount("/", PageFiles(directory=PAGE)),
         ]
     )

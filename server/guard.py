@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import hmac
+from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
-from starlette.requests import HTTPConnection
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import JSONResponse, Response
 
 from server.config import ServerConfig
+
+Handler = Callable[[Request], Awaitable[Response]]
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 
@@ -37,3 +41,20 @@ def check_request(request: HTTPConnection, config: ServerConfig) -> None:
         given = request.query_params.get("token") or bearer
         if not hmac.compare_digest(given.encode(), config.token.encode()):
             raise Refused(401, "the token is missing or wrong; open the page with ?token=…")
+
+
+def guarded(handler: Handler, config: ServerConfig) -> Handler:
+    """The handler behind `check_request`; a refusal, also one of the handler's, is an answer."""
+
+    async def checked(request: Request) -> Response:
+        try:
+            check_request(request, config)
+            return await handler(request)
+        except Refused as refused:
+            return problem(refused.status, str(refused))
+
+    return checked
+
+
+def problem(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"error": message}, status)

@@ -59,8 +59,9 @@ class Rate:
         return context
 
 
-class FaceVp8(Vp8Encoder):
-    """VP8. on_encoded gets the seconds that a frame took, on the thread that encodes."""
+class _Rated:
+    """An encoder whose bits are a `Rate`'s. on_encoded gets the seconds that a frame took, on the
+    thread that encodes."""
 
     def __init__(self, rate: Rate, on_encoded: Callable[[float], None]) -> None:
         super().__init__()
@@ -74,6 +75,10 @@ class FaceVp8(Vp8Encoder):
     @target_bitrate.setter
     def target_bitrate(self, bitrate: int) -> None:
         self._rate.want(bitrate)
+
+
+class FaceVp8(_Rated, Vp8Encoder):
+    """VP8."""
 
     def encode(self, frame: Frame, force_keyframe: bool = False) -> tuple[list[bytes], int]:
         begun = time.perf_counter()
@@ -102,21 +107,8 @@ class FaceVp8(Vp8Encoder):
         return context
 
 
-class FaceH264(H264Encoder):
-    """H.264 baseline. on_encoded gets the seconds that a frame took, on the thread that encodes."""
-
-    def __init__(self, rate: Rate, on_encoded: Callable[[float], None]) -> None:
-        super().__init__()
-        self._rate, self._on_encoded = rate, on_encoded
-
-    @property
-    def target_bitrate(self) -> int:
-        """What the sender sets when the receiver's estimate comes, bit/s."""
-        return self._rate.wanted
-
-    @target_bitrate.setter
-    def target_bitrate(self, bitrate: int) -> None:
-        self._rate.want(bitrate)
+class FaceH264(_Rated, H264Encoder):
+    """H.264 baseline."""
 
     def encode(self, frame: Frame, force_keyframe: bool = False) -> tuple[list[bytes], int]:
         begun = time.perf_counter()
