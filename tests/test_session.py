@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from realtime_models.arrays import Latent
+from realtime_models.arrays import Latent, Rgb
 from realtime_models.avatar import Avatar
 from realtime_models.avatar_pack import AvatarPack
 from realtime_models.motion import MotionModel
@@ -225,20 +225,28 @@ def anchors(pack: AvatarPack, count: int) -> list[Latent]:
     return [np.full(shape, number, np.float32) for number in range(count)]
 
 
+async def six_orders(
+    pack: AvatarPack, engine: Engine, decoder: BatchDecoder
+) -> list[asyncio.Task[tuple[Rgb, float]]]:
+    """Asked for one after the other, while the decoder is held in the first."""
+    decoder.hold.clear()
+    still = np.zeros(len(pack.card.axes), np.float32)
+    orders = []
+    for anchor in anchors(pack, 6):
+        orders.append(asyncio.create_task(engine.renderer.render(anchor, still)))
+        await asyncio.sleep(0)
+    while not decoder.batches:
+        await asyncio.sleep(0.001)
+    return orders
+
+
 @pytest.mark.parametrize("most", [1, 3])
 def test_who_waits_longest_is_served_first_and_together(tiny_pack: AvatarPack, most: int) -> None:
     async def scene() -> None:
         decoder = BatchDecoder()
         engine = make_engine(tiny_pack, decoder)
-        still = np.zeros(len(tiny_pack.card.axes), np.float32)
         engine.renderer.most = most
-        decoder.hold.clear()
-        orders = []
-        for anchor in anchors(tiny_pack, 6):
-            orders.append(asyncio.create_task(engine.renderer.render(anchor, still)))
-            await asyncio.sleep(0)
-        while not decoder.batches:
-            await asyncio.sleep(0.001)
+        orders = await six_orders(tiny_pack, engine, decoder)
         decoder.hold.set()
         pictures = [picture for picture, _ in await asyncio.gather(*orders)]
         assert [int(picture.flat[0]) for picture in pictures] == list(range(6)), "each its own"
@@ -257,15 +265,8 @@ def test_a_session_that_fails_or_leaves_does_not_harm_those_beside_it(
         decoder = BatchDecoder()
         decoder.poison = 3.0
         engine = make_engine(tiny_pack, decoder)
-        still = np.zeros(len(tiny_pack.card.axes), np.float32)
         engine.renderer.most = 8
-        decoder.hold.clear()
-        orders = []
-        for anchor in anchors(tiny_pack, 6):
-            orders.append(asyncio.create_task(engine.renderer.render(anchor, still)))
-            await asyncio.sleep(0)
-        while not decoder.batches:
-            await asyncio.sleep(0.001)
+        orders = await six_orders(tiny_pack, engine, decoder)
         orders[2].cancel()
         await asyncio.sleep(0)
         decoder.hold.set()
