@@ -26,9 +26,10 @@ from skimage.color import rgb2lab
 from skimage.metrics import structural_similarity
 
 from benchmarks.machine_card import machine_card, print_card
+from benchmarks.options import avatar_options
 from realtime_models.arrays import Control, Latent, Rgb
 from realtime_models.avatar import Avatar
-from realtime_models.avatar_pack import DEFAULT_PACK, AvatarPack, find_pack, load_pack
+from realtime_models.avatar_pack import AvatarPack, find_pack, load_pack
 from realtime_models.axes import FACE_AXES
 from realtime_models.decoders.auto import DECODERS, open_decoder
 from realtime_models.latents import sample_z, w_to_ws, z_to_w
@@ -109,14 +110,15 @@ def widen(x: Control, avatar: Avatar) -> Control:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[avatar_options()],
     )
     parser.add_argument("--assets", type=Path, required=True, help="MakeHuman's repositories")
     parser.add_argument("--model", type=Path, required=True, help="face_landmarker.task")
     parser.add_argument(
         "--speech", type=Path, nargs="+", required=True, help="sound files; 60 s of them are used"
     )
-    parser.add_argument("--avatar", default=DEFAULT_PACK)
     parser.add_argument("--decoder", default="auto", choices=DECODERS)
     parser.add_argument("--pictures", type=int, default=8, help="held out, per curated identity")
     parser.add_argument("--frames", type=int, default=150, help="frames of the clip for ACD")

@@ -28,9 +28,9 @@ from playwright.async_api import async_playwright
 
 from benchmarks.link import Link, Script, link_options, own_address, script_of
 from benchmarks.machine_card import machine_card, print_card
+from benchmarks.options import session_options
 from benchmarks.pipeline import write_wav
 from benchmarks.served import Served, served
-from server.commands.options import avatar_options, decoder_options
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SETTLE = 15.0  # seconds until the browser has heard a few sender reports
@@ -159,7 +159,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[avatar_options(), decoder_options(), link_options()],
+        parents=[session_options(), link_options()],
     )
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--deaf", action="store_true", help="do not play the returned voice")

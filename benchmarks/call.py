@@ -14,7 +14,7 @@ from websockets.asyncio.client import ClientConnection
 from benchmarks.caller import RATE, Caller
 from benchmarks.link import Link, Script, own_address
 from benchmarks.skew import OPUS_DELAY, VoiceFinder
-from benchmarks.stamp import read_stamp
+from benchmarks.stamp import read_stamp, whole_tick
 
 PACKET = 0.02  # seconds of sound in a packet
 CLOCK = 90_000  # Hz, of video
@@ -91,7 +91,9 @@ class Call:
         heard = moment + OPUS_DELAY + self.telemetry.get("voice_offset_s", 0.0)
         due = (heard + self.look_ahead) * self.fps - 1  # the tick that shows this moment
         stamped = [
-            (p, seen.tick) for p, _, seen in self.caller.frames[-40:] if seen.tick is not None
+            (p, whole_tick(seen.tick, due))
+            for p, _, seen in self.caller.frames[-40:]
+            if seen.tick is not None
         ]
         if not stamped:
             return
@@ -110,11 +112,12 @@ class Call:
         for _, at, seen in frames[self._taken :]:
             if seen.tick is None or not origin or offset is None:
                 continue
-            end = (seen.tick + 1) / self.fps - offset
+            tick = whole_tick(seen.tick, (at - origin) * self.fps)
+            end = (tick + 1) / self.fps - offset
             packet = int(np.ceil(end / PACKET - 1e-6)) - 1
             if 0 <= packet < len(self.caller.left):
                 age = at - self.caller.left[packet]
-                shown.append(Shown(seen.tick, at - origin, age, seen.mouth))
+                shown.append(Shown(tick, at - origin, age, seen.mouth))
         self._taken = len(self.caller.frames)
         return shown
 

@@ -18,11 +18,11 @@ from aiortc import RTCPeerConnection
 from benchmarks.call import Call
 from benchmarks.glass_to_glass import measure
 from benchmarks.machine_card import machine_card, print_card
+from benchmarks.options import session_options
 from benchmarks.plots import save_capacity
 from benchmarks.served import Served, served
 from benchmarks.voice import talk
 from realtime_models.avatar_pack import load_pack
-from server.commands.options import avatar_options, decoder_options
 
 OLDEST = 150.0  # ms, p95 age of a face that still feels live
 FEWEST = 0.98  # share of the ticks that must be shown
@@ -63,7 +63,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[avatar_options(), decoder_options()],
+        parents=[session_options()],
     )
     parser.add_argument("--seconds", type=float, default=12.0, help="of each number of sessions")
     parser.add_argument("--most", type=int, default=8, help="sessions at which to stop")

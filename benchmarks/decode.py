@@ -27,8 +27,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.machine_card import machine_card, print_card
+from benchmarks.options import avatar_options
 from realtime_models.avatar import Avatar
-from realtime_models.avatar_pack import DEFAULT_PACK, AvatarPack, generator_shapes, load_pack
+from realtime_models.avatar_pack import AvatarPack, generator_shapes, load_pack
 from realtime_models.decoders.auto import DECODERS, TORCH_CPU, open_decoder
 from realtime_models.decoders.base import Decoder
 from realtime_models.errors import BackendUnavailable
@@ -44,9 +45,10 @@ WARM_UP = 5
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[avatar_options()],
     )
-    parser.add_argument("--avatar", default=DEFAULT_PACK, help="name or folder of an avatar pack")
     parser.add_argument("--decoder", nargs="+", default=["auto"], choices=DECODERS)
     parser.add_argument(
         "--network", nargs="+", default=list(NETWORKS), metavar="pack | BASE@RESOLUTION"
@@ -111,7 +113,7 @@ def measure(
 ) -> list[dict[str, str | int | float]]:
     """A row per batch size. peaks: precision and device -> TFLOP/s, raised when better is seen."""
     begun = time.perf_counter()
-    decoder = opened(name, pack, sizes)
+    decoder = open_decoder(name, pack, [1, *sizes])
     ws = moving_face(pack, decoder, max(sizes) * WARM_UP)
     decoder.decode(ws[:1])
     open_s = time.perf_counter() - begun
@@ -143,16 +145,6 @@ def measure(
             }
         )
     return rows
-
-
-def opened(name: str, pack: AvatarPack, sizes: list[int]) -> Decoder:
-    """The decoder; OpenVINO, which compiles one picture at a time by default, with all sizes."""
-    decoder = open_decoder(name, pack)
-    if decoder.description.startswith("openvino") and max(sizes) > 1:
-        from realtime_models.decoders.openvino import OpenVinoDecoder
-
-        return OpenVinoDecoder(pack, name.partition("-")[2] or "auto", batch_sizes=[1, *sizes])
-    return decoder
 
 
 def moving_face(pack: AvatarPack, decoder: Decoder, ticks: int) -> NDArray[np.float32]:

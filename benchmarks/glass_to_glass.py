@@ -7,8 +7,9 @@ age: from the moment the last sample of a tick is handed to the caller's Opus en
     tick's frame, decoded, in the caller's hands. The caller gives a frame with its last packet (the
     marker bit), as browsers do; aiortc's own receiver, which waits for the next frame, is measured
     beside it.
-onset: from the first packet of a sentence after a second of silence leaving to the first frame
-    whose mouth has left its rest; the answer of the motion model is in it.
+onset: of a face that moves nothing but its lips, from the first packet of a sentence after a
+    second of silence leaving to the first frame whose mouth has left its rest; the answer of the
+    motion model is in it.
 skew: by how much the returned voice is later than the lips for a receiver that keeps both in sync
     by sender reports; the voice is found in what was sent by correlation.
 
@@ -20,7 +21,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import psutil
@@ -28,10 +29,10 @@ import psutil
 from benchmarks.call import Call, Shown, percentiles
 from benchmarks.link import Script
 from benchmarks.machine_card import machine_card, print_card
+from benchmarks.options import session_options
 from benchmarks.served import Served, served
 from benchmarks.voice import PAUSE, onsets, talk
 from realtime_models.avatar_pack import load_pack
-from server.commands.options import avatar_options, decoder_options
 
 SETTLE = 3.0  # seconds of talk before anything counts
 LEFT_REST = 4.0  # times the mouth's own noise at rest
@@ -39,12 +40,12 @@ LEFT_REST = 4.0  # times the mouth's own noise at rest
 
 async def measure(
     server: Served, seconds: float, fps: int, look_ahead: float, script: Script | None,
-    patient: bool, sessions: int = 1,
+    patient: bool, sessions: int = 1, life: float = 1.0,
 ) -> dict[str, Any]:  # fmt: skip
-    """Figures of `sessions` calls at once that talk for `seconds`."""
+    """Figures of `sessions` calls at once that talk for `seconds`; onsets only of a still face."""
     total = seconds + SETTLE
     calls = [
-        Call(talk(total, 48000, seed=i), fps, look_ahead, patient, script, life=0.0)
+        Call(talk(total, 48000, seed=i), fps, look_ahead, patient, script, life=life)
         for i in range(sessions)
     ]
     for call in calls:
@@ -58,7 +59,7 @@ async def measure(
         await call.close()
         shown = [s for s in call.take_shown() if SETTLE < s.at < total]
         ages += [s.age for s in shown]
-        waits += answers(shown, total)
+        waits += [] if life else answers(shown, total)
         skews += [skew for at, skew in call.skews if at > SETTLE]
         frames += len({s.tick for s in shown})
         expected += shown[-1].tick - shown[0].tick + 1 if shown else 0
@@ -106,8 +107,8 @@ def print_figures(name: str, figures: dict[str, Any]) -> None:
     print(
         f"{name:<34} age p50 {age['p50_ms']:6.1f}  p95 {age['p95_ms']:6.1f}  "
         f"p99 {age['p99_ms']:6.1f} ms  frames {figures['frames']}/{figures['of']}  "
-        f"onset p50 {onset['p50_ms']:.0f} ms  "
-        f"skew p50 {skew['p50_ms']:+.1f}, 95 % within {skew['p95_of_size_ms']:.1f} ms",
+        + (f"onset p50 {onset['p50_ms']:.0f} ms, n {onset['n']}  " if onset["n"] else "")
+        + f"skew p50 {skew['p50_ms']:+.1f}, 95 % within {skew['p95_of_size_ms']:.1f} ms",
         flush=True,
     )
 
@@ -122,20 +123,32 @@ def print_stages(figures: dict[str, Any]) -> None:
     )
 
 
-def scenes(fps: int, quick: bool) -> list[tuple[str, int, Script | None, bool]]:
-    """(name, fps, what the link does, whether the receiver is aiortc's own)."""
-    first: list[tuple[str, int, Script | None, bool]] = [(f"{fps} fps, loopback", fps, None, False)]
+class Scene(NamedTuple):
+    """script: what the link does. patient: the receiver is aiortc's own."""
+
+    name: str
+    fps: int
+    script: Script | None = None
+    patient: bool = False
+    life: float = 1.0
+
+
+def scenes(fps: int, quick: bool) -> list[Scene]:
+    first = [
+        Scene(f"{fps} fps, loopback", fps),
+        Scene(f"{fps} fps, a still face", fps, life=0.0),
+    ]
     if quick:
         return first
     other = 30 if fps == 25 else 25
     lossy = [
-        (f"{loss:.0%} loss, {jitter * 1000:.0f} ms jitter", fps, Script(loss, jitter), False)
+        Scene(f"{loss:.0%} loss, {jitter * 1000:.0f} ms jitter", fps, Script(loss, jitter))
         for loss, jitter in ((0.0, 0.03), (0.02, 0.0), (0.05, 0.0), (0.02, 0.03), (0.05, 0.03))
     ]
     return [
         *first,
-        (f"{fps} fps, aiortc's own receiver", fps, None, True),
-        (f"{other} fps, loopback", other, None, False),
+        Scene(f"{fps} fps, aiortc's own receiver", fps, patient=True),
+        Scene(f"{other} fps, loopback", other),
         *lossy,
     ]
 
@@ -144,7 +157,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[avatar_options(), decoder_options()],
+        parents=[session_options()],
     )
     parser.add_argument("--seconds", type=float, default=20.0, help="of each scene")
     parser.add_argument("--sessions", type=int, default=1)
@@ -156,14 +169,14 @@ def main() -> None:
     look_ahead = load_pack(args.avatar).card.motion.look_ahead_s
     print(f"\nlook-ahead of the motion model: {look_ahead * 1000:.0f} ms, not in the age\n")
     results = {}
-    for name, fps, script, patient in scenes(args.fps, args.quick):
+    for name, fps, script, patient, life in scenes(args.fps, args.quick):
         options = [
             "--avatar", args.avatar, "--decoder", args.decoder, "--fps", str(fps),
             "--max-sessions", str(args.sessions), "--audio-prefetch", str(args.audio_prefetch),
         ]  # fmt: skip
         with served(*options) as server:
             results[name] = asyncio.run(
-                measure(server, args.seconds, fps, look_ahead, script, patient, args.sessions)
+                measure(server, args.seconds, fps, look_ahead, script, patient, args.sessions, life)
             )
         print_figures(name, results[name])
         if len(results) == 1:

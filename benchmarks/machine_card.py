@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +22,7 @@ def machine_card() -> dict[str, str]:
         "units": " ".join(
             u for u in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if u in _flags()
         ),
+        "gpu": _said_by("nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"),
         "load": f"{os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "unknown",
         "system": platform.platform(),
         "python": platform.python_version(),
@@ -31,12 +33,16 @@ def machine_card() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             card[package] = "not installed"
     root = Path(__file__).resolve().parent
-    commit = subprocess.run(
-        ["git", "-C", str(root), "describe", "--always", "--dirty"],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    card["commit"] = commit.stdout.strip() or "unknown"
+    card["commit"] = _said_by("git", "-C", str(root), "describe", "--always", "--dirty")
     return card
+
+
+def _said_by(*command: str) -> str:
+    """What a program prints; "unknown" where it fails or is missing."""
+    if shutil.which(command[0]) is None:
+        return "unknown"
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return " ".join(done.stdout.split()) or "unknown"
 
 
 def print_card(card: dict[str, str]) -> None:

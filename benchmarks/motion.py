@@ -9,10 +9,10 @@ open: AUC of the aperture in open vowels over that in M, B, P. Half is chance.
 closed: share of M, B, P in which lips come together (15 % of the clip's range) within a frame.
 round: AUC of rounding minus spreading, OW UW W over IY EH S.
 
-Beside the pack's model: the loudness of the moment, its logarithm smoothed over 50 ms, and with
---models the little networks that `--train` makes there, all alike but for what they may hear of
-the future: 0, 40, 80 ms, everything. They learn for a short and equal time, to be compared with
-each other only.
+Beside the pack's model: the same as shown, with articulation and the gate; the loudness of the
+moment, its logarithm smoothed over 50 ms, and with --models the little networks that `--train`
+makes there, all alike but for what they may hear of the future: 0, 40, 80 ms, everything. They
+learn for a short and equal time, to be compared with each other only.
 """
 
 from __future__ import annotations
@@ -29,9 +29,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from benchmarks.machine_card import machine_card, print_card
+from benchmarks.options import avatar_options
 from benchmarks.voice import talk
 from realtime_models.arrays import Samples
-from realtime_models.avatar_pack import DEFAULT_PACK, AvatarPack, load_pack
+from realtime_models.avatar_pack import AvatarPack, load_pack
 from realtime_models.basis import Basis
 from realtime_models.motion import MotionModel
 from realtime_models.training.motion.augment import lose_packets, mix, to_dbfs
@@ -61,6 +62,7 @@ from stream.performance import Performance, Settings
 Float64 = NDArray[np.float64]
 
 FPS = 25
+HOP = 160  # samples, 10 ms
 AHEAD = {"0 ms": "0.0", "40 ms": "0.04", "80 ms": "0.08", "everything": "both"}
 SIZE = ("--batch", "12", "--rate", "4e-3", "--bf16")
 
@@ -113,19 +115,30 @@ def print_table(rows: dict[str, dict[str, float]]) -> None:
               f"{f['voices_open']:13.3f}{f['voices_closed']:8.3f}")  # fmt: skip
 
 
-def perform(pack: AvatarPack, sound: Samples) -> tuple[Float64, Float64]:
-    """Apertures as a session asks for them, gate and all, and seconds that each tick took."""
+def perform(
+    pack: AvatarPack, sound: Samples, tick: int = RATE // FPS, life: float = 0.0
+) -> tuple[Float64, Float64]:
+    """Controls over the pack's axes as a session asks for them, articulation, gate and all, and
+    the seconds that each tick took. tick: samples."""
     basis = Basis(pack.card.axes, pack.generator["basis"])
     model = MotionModel(pack.card.motion, pack.motion)
     performance = Performance(model, basis, pack.card.articulation, seed=0)
-    names = tuple(axis.name for axis in pack.card.axes)
-    tick, xs, seconds = RATE // FPS, [], []
+    xs, seconds = [], []
     for i in range(0, len(sound) - tick + 1, tick):
         begun = time.perf_counter()
-        xs.append(performance.step(sound[i : i + tick], i / RATE, Settings(life=0.0)))
+        xs.append(performance.step(sound[i : i + tick], i / RATE, Settings(life=life)))
         seconds.append(time.perf_counter() - begun)
-    x = np.stack(xs).astype(np.float64)
-    return shown_aperture(x, names, rendered_lips()), np.array(seconds)
+    return np.stack(xs).astype(np.float64), np.array(seconds)
+
+
+def as_shown(pack: AvatarPack) -> Judge:
+    """The pack with all that stands between the model and the face: articulation and gate."""
+    shift = round(pack.card.motion.look_ahead_s * 100)
+
+    def controls(samples: Samples) -> Float64:
+        return perform(pack, np.pad(samples, (0, shift * HOP)), HOP)[0][shift:]
+
+    return Judge(controls, tuple(axis.name for axis in pack.card.axes))
 
 
 def rest(pack: AvatarPack, speech: Samples, noise: Samples | None) -> dict[str, float]:
@@ -140,13 +153,18 @@ def rest(pack: AvatarPack, speech: Samples, noise: Samples | None) -> dict[str, 
             quiet[f"office_{below}_db_below_alone"] = quiet[f"office_{below}_db_below"]
     out = {}
     ends = len(speech) * FPS // RATE
-    talking = perform(pack, speech)[0]
+    names = tuple(axis.name for axis in pack.card.axes)
+
+    def apertures(sound: Samples) -> Float64:
+        return shown_aperture(perform(pack, sound)[0], names, rendered_lips())
+
+    talking = apertures(speech)
     span = float(np.ptp(np.quantile(talking, (0.01, 0.99))))
     for name, sound in quiet.items():
         if name.endswith("alone"):
-            after = perform(pack, sound)[0][FPS // 2 :]
+            after = apertures(sound)[FPS // 2 :]
         else:
-            after = perform(pack, np.concatenate([speech, sound]))[0][ends + FPS // 2 :]
+            after = apertures(np.concatenate([speech, sound]))[ends + FPS // 2 :]
         worst = (0.0, 1.0) if name.endswith("worst") else (0.01, 0.99)
         out[name] = float(np.ptp(np.quantile(after, worst))) / span
     return out
@@ -203,7 +221,7 @@ def robust(judged: Judge, clips: Sequence[LipClip], lj: list[Sound], noise: Samp
 def train(prepared: Path, models: Path, steps: int) -> None:
     """The little networks, where they do not lie yet."""
     for folder in AHEAD.values():
-        both = ["--bidirectional", "--look-ahead", "0", "--hidden", "44"]  # as many weights
+        both = ["--bidirectional", "--look-ahead", "0", "--hidden", "38"]  # as many weights
         hears = both if folder == "both" else ["--look-ahead", folder, "--hidden", "64"]
         if not (models / folder / "motion.safetensors").exists():
             command = [
@@ -235,9 +253,10 @@ def plot(path: Path, rows: dict[str, dict[str, float]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[avatar_options()],
     )
-    parser.add_argument("--avatar", default=DEFAULT_PACK)
     parser.add_argument("--data", type=Path, help="tracked lips, LJ Speech, office noise")
     parser.add_argument("--said", type=Path, help="what training.motion.synthesise made")
     parser.add_argument("--models", type=Path, help="folder of the little networks")
@@ -255,9 +274,9 @@ def main() -> None:
     model = MotionModel(pack.card.motion, pack.motion)
     figures: dict[str, object] = {}
 
-    _, seconds = perform(pack, talk(60.0, RATE))
+    _, seconds = perform(pack, talk(60.0, RATE), life=1.0)
     p50, p95, p99 = (float(np.quantile(seconds, q)) * 1000 for q in (0.5, 0.95, 0.99))
-    print(f"\na tick of {1000 // FPS} ms, model, gate, gestures: "
+    print(f"\na tick of {1000 // FPS} ms, model, gate, gestures, life: "
           f"p50 {p50:.2f} ms, p95 {p95:.2f} ms, p99 {p99:.2f} ms")  # fmt: skip
     figures["tick_ms"] = {"p50": p50, "p95": p95, "p99": p99}
 
@@ -267,7 +286,7 @@ def main() -> None:
         lj, voices = unseen_lj(args.data), unseen_voices(args.said)
         noise = office_noise(args.data)[int(NOISE_FOR_TRAINING_S * RATE) :]
         speech = np.concatenate([samples for samples, _ in lj[:3]])
-        figures |= accuracy(args, model, clips, lj, voices)
+        figures |= accuracy(args, pack, clips, lj, voices)
         judged = judge(model)
         figures["robust"] = changed = robust(judged, clips, lj, noise)
         print()
@@ -283,15 +302,20 @@ def main() -> None:
     print(json.dumps({"benchmark": "motion", **_rounded(figures), "card": card}))
 
 
-def accuracy(args: argparse.Namespace, model: MotionModel, clips: Sequence[LipClip],
-             lj: list[Sound], voices: dict[str, list[Sound]]) -> dict[str, object]:  # fmt: skip
+def accuracy(
+    args: argparse.Namespace, pack: AvatarPack, clips: Sequence[LipClip], lj: list[Sound],
+    voices: dict[str, list[Sound]],
+) -> dict[str, object]:  # fmt: skip
     """The table of all models; printed, plotted, returned."""
     mbp = sum(len(closures(np.zeros(9999), phones)) for _, phones in lj)
     print(f"\n{len(clips)} clips with tracked lips; LJ Speech {len(lj)} clips, {mbp} M B P; "
           f"voices {', '.join(f'{name} {len(s)}' for name, s in voices.items())}")  # fmt: skip
     judges = {
         "loudness": follows(loudness), "log loudness": follows(log_loudness),
-        f"pack, {1000 * model.config.look_ahead_s:.0f} ms": judge(model),
+        f"pack, {1000 * pack.card.motion.look_ahead_s:.0f} ms": judge(
+            MotionModel(pack.card.motion, pack.motion)
+        ),
+        "pack, as shown": as_shown(pack),
     }  # fmt: skip
     if args.train:
         train(args.train, args.models, args.steps)

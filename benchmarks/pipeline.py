@@ -8,6 +8,7 @@ the slowest stage alone: stages run in turn.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import tempfile
 import time
@@ -18,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.machine_card import machine_card, print_card
+from benchmarks.options import session_options
 from benchmarks.voice import talk
 from realtime_models.avatar import Avatar
 from realtime_models.avatar_pack import load_pack
 from realtime_models.decoders.auto import open_decoder
 from realtime_models.motion import MotionModel
-from server.commands.options import avatar_options, decoder_options
 from stream.media_file import OUTPUT_RATE, Blocks, VideoFile, read_voice
 from stream.offline import perform_file
 from stream.performance import Performance, Settings
@@ -70,7 +71,8 @@ def pipeline(avatar_name: str, decoder: str, fps: int, seconds: float) -> dict[s
         voice = Blocks(read_voice(speech, OUTPUT_RATE))
         controls = perform_file(performance, timeline, speech, Settings())
         frames = 0
-        with VideoFile(video, timeline, pack.card.generator.resolution) as file:
+        with contextlib.ExitStack() as closing:
+            file = closing.enter_context(VideoFile(video, timeline, pack.card.generator.resolution))
             while True:
                 with watch.stage("motion"):
                     x = next(controls, None)
@@ -83,6 +85,8 @@ def pipeline(avatar_name: str, decoder: str, fps: int, seconds: float) -> dict[s
                     count = (frames + 1) * OUTPUT_RATE // fps - begin
                     file.write(frames, rgb, voice.take(count))
                 frames += 1
+            with watch.stage("encode"):  # what the encoder still holds
+                closing.close()
         size = video.stat().st_size
     working = sum(watch.seconds.values()) - watch.seconds["open"]
     return {
@@ -100,7 +104,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[avatar_options(), decoder_options()],
+        parents=[session_options()],
     )
     parser.add_argument("--seconds", type=float, default=30.0)
     args = parser.parse_args()

@@ -18,10 +18,11 @@ from benchmarks.plots import save_capacity, save_scenes, save_stages
 from benchmarks.served import served
 from realtime_models.avatar_pack import load_pack
 
-SCENES: tuple[tuple[str, Script | None], ...] = (
-    ("loopback", None),
-    ("2 % loss", Script(loss=0.02)),
-    ("5 % loss, 30 ms jitter", Script(loss=0.05, jitter=0.03)),
+SCENES: tuple[tuple[str, Script | None, float], ...] = (  # and the strength of the face's life
+    ("loopback", None, 1.0),
+    ("loopback, a still face", None, 0.0),
+    ("2 % loss", Script(loss=0.02), 1.0),
+    ("5 % loss, 30 ms jitter", Script(loss=0.05, jitter=0.03), 1.0),
 )
 
 
@@ -34,7 +35,7 @@ def write_report(
     most: int,
     say: Callable[[str], None],
 ) -> Path:
-    """Measure for about seconds * (3 + most) and a minute; returns the page, beside it its plots
+    """Measure for about seconds * (4 + most) and a minute; returns the page, beside it its plots
     and figures.json. say gets a line before every step."""
     found: dict[str, Any] = {"card": machine_card(), "avatar": avatar, "fps": fps}
     look_ahead = load_pack(avatar).card.motion.look_ahead_s
@@ -43,11 +44,11 @@ def write_report(
     found["pipeline"] = pipeline(avatar, decoder, fps, seconds)
     found["scenes"] = {}
     options = ["--avatar", avatar, "--decoder", decoder, "--fps", str(fps)]
-    for name, script in SCENES:
+    for name, script, life in SCENES:
         say(f"a call: {name}")
         with served(*options) as server:
             found["scenes"][name] = asyncio.run(
-                measure(server, seconds, fps, look_ahead, script, patient=False)
+                measure(server, seconds, fps, look_ahead, script, patient=False, life=life)
             )
     say(f"calls at once: up to {most}")
     found["capacity"] = capacity(avatar, decoder, fps, seconds, most)
@@ -76,10 +77,10 @@ def as_markdown(found: dict[str, Any]) -> str:
         "## A call",
         "",
         "Age: from the last sample of a tick leaving the caller to that tick's frame, decoded, in "
-        "the caller's hands. Onset: from the first packet of a sentence leaving to the first frame "
-        "whose mouth moves. Skew: by how much the returned voice is later than the lips. The "
-        f"motion model's look-ahead, {found['look_ahead_ms']:.0f} ms, is in onset and skew, not in "
-        "the age.",
+        "the caller's hands. Onset, of a still face: from the first packet of a sentence leaving "
+        "to the first frame whose mouth moves. Skew: by how much the returned voice is later than "
+        f"the lips. The motion model's look-ahead, {found['look_ahead_ms']:.0f} ms, is in onset "
+        "and skew, not in the age.",
         "",
         "| link | age p50 | p95 | p99 | frames | onset p50 | skew p50 | 95 % of skews within |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
@@ -136,4 +137,4 @@ def as_markdown(found: dict[str, Any]) -> str:
 
 
 def _ms(value: float, sign: str = "") -> str:
-    return "not found" if math.isnan(value) else f"{value:{sign}} ms"
+    return "–" if math.isnan(value) else f"{value:{sign}} ms"

@@ -20,11 +20,11 @@ import psutil
 from benchmarks.call import Call
 from benchmarks.link import Script, link_options, script_of
 from benchmarks.machine_card import machine_card, print_card
+from benchmarks.options import session_options
 from benchmarks.plots import save_soak
 from benchmarks.served import Served, served
 from benchmarks.voice import talk
 from realtime_models.avatar_pack import load_pack
-from server.commands.options import avatar_options, decoder_options
 
 EVERY = 10.0  # seconds
 SETTLE = 30.0  # seconds until caches are full and rates found
@@ -110,7 +110,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        parents=[avatar_options(), decoder_options(), link_options()],
+        parents=[session_options(), link_options()],
     )
     parser.add_argument("--minutes", type=float, default=30.0)
     parser.add_argument("--out", type=Path, help="a plot, .png or .svg")

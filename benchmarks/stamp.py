@@ -45,6 +45,11 @@ def read_stamp(rgb: NDArray[np.uint8]) -> int | None:
     return int(sum(1 << bit for bit in range(BITS) if levels[bit] > 127))
 
 
+def whole_tick(stamp: int, about: float) -> int:
+    """The tick nearest to `about` that has this stamp: stamps begin anew after 44 minutes."""
+    return stamp + (1 << BITS) * round((about - stamp) / (1 << BITS))
+
+
 if __name__ == "__main__":
     vars(server.peer)["FaceTrack"] = StampedFace
     sys.exit(main())

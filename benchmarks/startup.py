@@ -20,8 +20,9 @@ import numpy as np
 
 from benchmarks.call import Call
 from benchmarks.machine_card import machine_card, print_card
+from benchmarks.options import avatar_options
 from benchmarks.served import served
-from realtime_models.avatar_pack import DEFAULT_PACK, load_pack
+from realtime_models.avatar_pack import load_pack
 
 FPS = 25
 SILENCE = np.zeros(48000, np.float32)
@@ -44,9 +45,10 @@ def start(avatar: str, look_ahead: float, cache: Path) -> tuple[float, float]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[avatar_options()],
     )
-    parser.add_argument("--avatar", default=DEFAULT_PACK)
     parser.add_argument("--runs", type=int, default=5)
     args = parser.parse_args()
     card = machine_card()

@@ -30,13 +30,13 @@ from numpy.typing import NDArray
 from scipy.signal import correlate
 
 from benchmarks.machine_card import machine_card, print_card
+from benchmarks.options import session_options
 from benchmarks.voice import talk
 from realtime_models.arrays import Samples
 from realtime_models.avatar import Avatar
 from realtime_models.avatar_pack import load_pack
 from realtime_models.decoders.auto import open_decoder
 from realtime_models.motion import MotionModel
-from server.commands.options import avatar_options, decoder_options
 from stream import pulse
 from stream.camera_sink import CameraSink
 from stream.composition import Composer
@@ -221,7 +221,7 @@ async def measure(
 
 def main() -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__.splitlines()[0], parents=[avatar_options(), decoder_options()]
+        description=__doc__.splitlines()[0], parents=[session_options()]
     )
     parser.add_argument("--minutes", type=float, default=1.0)
     parser.add_argument("--settle", type=float, default=20.0, help="seconds before it counts")

@@ -124,11 +124,11 @@ def pitch(window: Samples) -> float | None:
         return None
     first = int(RATE / THINNED / HIGHEST)
     lags = np.arange(first, int(RATE / THINNED / LOWEST) + 1)
-    full = np.correlate(thin, thin, "full")[len(thin) - 1 :]
+    alike = np.correlate(np.pad(thin[first:], (0, int(lags[-1]))), thin, "valid")  # [lags]
     # Energies of both ends, so that long lags are not held against a low voice.
     squares = np.cumsum(thin**2)
     left, right = squares[len(thin) - 1 - lags], squares[-1] - squares[lags - 1]
-    likeness = full[lags] / np.sqrt(left * right + 1e-12)
+    likeness = alike / np.sqrt(left * right + 1e-12)
     best = float(likeness.max())
     if best < PERIODIC:
         return None

@@ -26,7 +26,7 @@ from benchmarks.report import as_markdown
 from benchmarks.served import served
 from benchmarks.skew import VoiceFinder
 from benchmarks.soak import Point, compare
-from benchmarks.stamp import read_stamp, stamped
+from benchmarks.stamp import read_stamp, stamped, whole_tick
 from benchmarks.voice import onsets, talk
 from server.__main__ import main
 from server.video_encoder import FaceVp8, Rate
@@ -50,6 +50,12 @@ def returned(pcm: np.ndarray, pts: int) -> av.AudioFrame:
     packet = av.AudioFrame.from_ndarray(np.repeat(pcm, 2)[None], format="s16", layout="stereo")
     packet.sample_rate, packet.pts = 48000, pts
     return packet
+
+
+def test_ticks_go_on_where_stamps_begin_anew() -> None:
+    for tick in (0, 40_000, 65_535, 65_536, 90_001, 200_000):
+        for off in (-900, 0, 900):
+            assert whole_tick(tick % 65_536, tick + off) == tick
 
 
 def test_a_voice_is_found_in_itself_to_the_sample() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import logging
 import shutil
+from collections.abc import Sequence
 
 from realtime_models.avatar_pack import AvatarPack
 from realtime_models.decoders.base import Decoder
@@ -20,10 +21,11 @@ TORCH_CUDA = "pip install torch --index-url https://download.pytorch.org/whl/cu1
 TENSORRT = "pip install torch-tensorrt tensorrt --extra-index-url https://pypi.nvidia.com"
 
 
-def open_decoder(name: str, pack: AvatarPack) -> Decoder:
+def open_decoder(name: str, pack: AvatarPack, batch_sizes: Sequence[int] = (1,)) -> Decoder:
     """Build the named decoder; `openvino` without a precision chooses it for this CPU.
 
-    Raises BackendUnavailable with the line that installs it.
+    batch_sizes: what OpenVINO compiles ahead; the others need not be told. Raises
+    BackendUnavailable with the line that installs it.
     """
     if name == "auto":
         name, reason = _choose()
@@ -32,7 +34,7 @@ def open_decoder(name: str, pack: AvatarPack) -> Decoder:
         _require(name, "openvino", "pip install openvino")
         from realtime_models.decoders.openvino import OpenVinoDecoder
 
-        return OpenVinoDecoder(pack, name.partition("-")[2] or "auto")
+        return OpenVinoDecoder(pack, name.partition("-")[2] or "auto", batch_sizes=batch_sizes)
     if name == "cuda":
         _require(name, "torch", TORCH_CUDA)
         from realtime_models.decoders.cuda import CudaDecoder

@@ -108,5 +108,6 @@ def build_engine(pack: AvatarPack, precision: str, max_batch: int) -> bytes:
         arg_inputs=(ws,),
         require_full_compilation=True,
         immutable_weights=True,
+        disable_tf32=precision == "f32",
     )
     return engine

@@ -18,6 +18,7 @@ from safetensors.numpy import load_file, save_file
 from realtime_models.avatar_pack import FORMAT, AvatarPack, Card, Tensors, load_pack, sha256
 from realtime_models.axes import FACE_AXES, Axis
 from realtime_models.basis import global_pca
+from realtime_models.errors import AvatarPackError
 from realtime_models.generator_config import GeneratorConfig
 from realtime_models.motion import MotionConfig
 from realtime_models.stylegan2 import Generator
@@ -41,10 +42,13 @@ PROVENANCE = (
     "Kathleen (CC0), wake words of many speakers (Picovoice, Apache-2.0), sentences of voices of "
     "flite, festival and espeak-ng, and vowels made of numbers."
 )
+LICENCE = "Apache-2.0"
 CONSENT = "The faces are computer graphics and show no real person."
 RETRAIN = (
     "python -m realtime_models.training.heads.render --assets MAKEHUMAN --out RENDERS",
     "python -m realtime_models.training.generator.train --data RENDERS --out GENERATOR",
+    "python -m realtime_models.training.motion.calibrate --data SPEECH --renders RENDERS "
+    "--out realtime_models/training/motion/rendered_lips.json",
     "python -m realtime_models.training.motion.synthesise --data SPEECH --out SAID",
     "python -m realtime_models.training.motion.annotate --data SPEECH --said SAID "
     "--natural NATURAL --out ANNOTATED",
@@ -69,16 +73,21 @@ def main(argv: list[str] | None = None) -> None:
     if not args.base and not (args.generator and args.motion):
         parser.error("got only one part, expected --generator and --motion, or --base PACK")
     args.out.mkdir(parents=True, exist_ok=True)
-    base = load_pack(str(args.base)) if args.base else None
+    try:
+        base = load_pack(str(args.base)) if args.base else None
+    except AvatarPackError as error:
+        parser.error(str(error))
     generator, int8, axes, identities, psi = _generator_part(args.generator, args.out, base)
     motion, articulation = _motion_part(args.motion, args.out, base)
+    # Whose faces they are is said by whoever made them.
+    about = base.card if base and not args.generator else None
     card = Card(
         format=FORMAT,
         name=args.out.name,
-        licence="Apache-2.0",
-        provenance=PROVENANCE,
-        consent=CONSENT,
-        retrain=RETRAIN,
+        licence=about.licence if about else LICENCE,
+        provenance=about.provenance if about else PROVENANCE,
+        consent=about.consent if about else CONSENT,
+        retrain=about.retrain if about else RETRAIN,
         generator=generator,
         int8=int8,
         truncation_psi=psi,

@@ -17,7 +17,7 @@ from safetensors.numpy import load_file, save_file
 from realtime_models.arrays import Latent
 from realtime_models.avatar import Avatar
 from realtime_models.avatar_pack import find_pack, load_pack, sha256
-from realtime_models.decoders.auto import open_decoder
+from realtime_models.decoders.eager import EagerDecoder
 from realtime_models.errors import AvatarPackError
 from realtime_models.training.face_tracker import FaceTracker
 
@@ -56,7 +56,7 @@ def main(argv: list[str] | None = None) -> None:
         tracker = FaceTracker(args.model)
     except (AvatarPackError, FileNotFoundError) as error:
         parser.error(str(error))
-    avatar = Avatar(pack, open_decoder("auto", pack))
+    avatar = Avatar(pack, EagerDecoder(pack))  # the same everywhere
     latents = []
     for name in pack.card.identities:
         step, aperture, latent = sealed(avatar, tracker, avatar.anchor(name))

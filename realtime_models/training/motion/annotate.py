@@ -113,9 +113,10 @@ def natural(folder: Path) -> Iterator[Utterance]:
     for path in sorted(folder.glob("*/*.txt")):
         sound = path.with_suffix(".wav" if path.with_suffix(".wav").exists() else ".flac")
         words = re.findall(r"[A-Za-z']+", path.read_text())
-        spoken = [_split(pronounce(word)) for word in words]
-        name = f"natural/{path.parent.name}/{path.stem}"
-        yield Utterance(name, read_sound(sound), [word for word in spoken if word], [])
+        spoken = [phones for word in words if (phones := _split(pronounce(word)))]
+        if spoken:
+            name = f"natural/{path.parent.name}/{path.stem}"
+            yield Utterance(name, read_sound(sound), spoken, [])
 
 
 def _features(samples: Samples) -> Mel:

@@ -103,13 +103,13 @@ def opus(samples: Samples, bits_per_second: int) -> Samples:
     # The decoder gives the pre-skip back or not, by version: align by correlation within 20 ms.
     reach = 320
     padded = np.pad(heard, (reach, reach + len(samples)))
-    middle = slice(len(samples) // 4, len(samples) // 4 + RATE // 2)
+    middle = slice(len(samples) // 4, min(len(samples), len(samples) // 4 + RATE // 2))
     lags = range(0, 2 * reach, 4)
     scores = [
         float(np.dot(padded[middle.start + lag : middle.stop + lag], samples[middle]))
         for lag in lags
     ]
-    best = lags[int(np.argmax(scores))]
+    best = lags[int(np.argmax(scores))] if max(scores) > 0.0 else reach  # 0 in silence
     return padded[best : best + len(samples)].astype(np.float32)
 
 

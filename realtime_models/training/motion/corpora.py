@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -53,9 +54,13 @@ class Scene:
 
 
 def read_annotations(path: Path) -> dict[str, list[Phone]]:
-    """What `annotate` wrote: utterance -> phones."""
+    """What `annotate` wrote: utterance -> phones, where the phones fit into the sound."""
     table = json.loads(path.read_text())
-    return {name: [Phone(**p) for p in entry["phones"]] for name, entry in table.items()}
+    return {
+        name: [Phone(**p) for p in entry["phones"]]
+        for name, entry in table.items()
+        if math.isfinite(entry["fit"])
+    }
 
 
 def unseen(name: str) -> bool:
@@ -120,7 +125,9 @@ def phone_scenes(
     shapes = shape_table()
     recorded = natural(natural_folder) if natural_folder else ()
     for utterance in itertools.chain(lj_speech(data), ocean(data), said(said_folder), recorded):
-        phones = utterance.phones or annotations[utterance.name]
+        phones = utterance.phones or annotations.get(utterance.name)
+        if not phones:
+            continue
         hops = len(utterance.samples) // 160
         wanted = smooth(curves(phones, hops, table))
         wanted[:, 0] = close_lips(wanted[:, 0], phones)

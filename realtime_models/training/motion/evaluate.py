@@ -233,7 +233,12 @@ def main() -> None:
     lj = unseen_lj(args.data)
     figures["LJ unseen clips"] = spoken(judged, lj)
     figures["speechocean unseen speakers"] = spoken(
-        judged, [(u.samples, annotations[u.name]) for u in ocean(args.data) if unseen(u.name)]
+        judged,
+        [
+            (u.samples, annotations[u.name])
+            for u in ocean(args.data)
+            if unseen(u.name) and u.name in annotations
+        ],
     )
     for voice, sounds in unseen_voices(args.said).items():
         figures[f"unseen voice {voice}"] = spoken(judged, sounds)

@@ -209,6 +209,7 @@ def save_pack(
 
 def train(args: argparse.Namespace) -> None:
     torch.set_num_threads(args.threads)
+    torch.manual_seed(args.seed)
     prepared = read_prepared(args.prepared / "train.npz")
     config = MotionConfig(
         axes=prepared.axes, hidden=args.hidden, layers=args.layers, look_ahead_s=args.look_ahead
@@ -290,7 +291,9 @@ def _keep(
         "steps": steps,
         "seconds": seconds,
     }
-    torch.save(state, path)
+    part = path.with_suffix(".part")
+    torch.save(state, part)
+    part.replace(path)
 
 
 def main() -> None:
