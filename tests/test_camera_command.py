@@ -61,6 +61,7 @@ class Camera:
 def camera(tiny_folder: Path, clip: Path) -> Iterator[Camera]:
     command = ["camera", "--avatar", str(tiny_folder), "--mic", str(clip), "--device", "none"]
     options = ["--port", "0", "--size", "320x180", "--fps", "10", "--background", "#00b140"]
+    options += ["--expression", "mouthSmile:0.5"]
     process = subprocess.Popen(
         [sys.executable, "-m", "server", *command, *options],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
@@ -79,6 +80,7 @@ def test_the_page_tells_how_it_goes(camera: Camera) -> None:
     state = camera.wait_for(lambda state: state["fps"] > 0 and state["level"] > 0.001)
     assert state["identity"] == "Ada" and state["identities"] == ["Ada", "Bo"]
     assert state["notice"] == "" and 0 < state["age_ms"]
+    assert state["expression"] == {"mouthSmile": 0.5} and state["life"] == 1.0
 
 
 def test_the_page_changes_what_it_names_and_nothing_else(camera: Camera) -> None:
@@ -165,6 +167,7 @@ def test_bad_options_are_one_sentence(
     assert "cannot be read as a picture" in told("--background", str(tmp_path / "none.png"))
     assert "'Zoe' is neither one of" in told("--identity", "Zoe")
     assert "--fps is 0" in told("--fps", "0")
+    assert "'smug', expected a name out of" in told("--expression", "smug")
     (tmp_path / "empty.wav").write_bytes(b"")
     assert "cannot be read as audio or video" in told("--mic", str(tmp_path / "empty.wav"))
 

@@ -22,6 +22,7 @@ from server.commands.options import (
     decoder_options,
     face_options,
     life_options,
+    settings_of,
     timeline_of,
 )
 from server.config import ServerConfig
@@ -107,6 +108,7 @@ async def _run(args: argparse.Namespace) -> None:
     if file is not None:
         check_voice_file(file)
     pack = load_pack(args.avatar)
+    settings = settings_of(args, pack.card.axes)
     avatar = Avatar(pack, open_decoder(args.decoder, pack))
     identity = args.identity or pack.card.identities[0]
     try:
@@ -159,7 +161,7 @@ async def _run(args: argparse.Namespace) -> None:
             return wanted_delay(sink.meter.age(50), look_ahead, timeline)
 
         session = Session(engine, voice.chunks(), sink, anchor, seed=0)
-        session.settings.life = 0.0 if args.still else 1.0
+        session.settings = settings
 
         def notice() -> str:
             if microphone is not None and microphone.lost:
