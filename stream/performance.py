@@ -44,6 +44,13 @@ class Performance:
         self._gestures = gestures_initial_state(seed)
         self.gate = VoiceGate()
 
+    def after_gap(self) -> Performance:
+        """The same face hears a voice that begins afresh: what was said is over, the mood and the
+        head's place are not, so that nothing jumps."""
+        anew = Performance(self._model, self._basis, self._articulation, self._seed)
+        anew._expression, anew._gestures = dict(self._expression), self._gestures
+        return anew
+
     @property
     def look_ahead_s(self) -> float:
         """Seconds that a step's result lies behind the newest sample it heard."""

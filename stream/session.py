@@ -37,7 +37,7 @@ class Session:
         anchor: Latent,
         seed: int,
     ) -> None:
-        self._engine, self._source, self._sink, self._seed = engine, source, sink, seed
+        self._engine, self._source, self._sink = engine, source, sink
         self._performance = engine.new_performance(seed)
         self._latest: Latest[Motion] = Latest()
         self.anchor = anchor
@@ -73,7 +73,7 @@ class Session:
         engine, expected, loop = self._engine, 0, asyncio.get_running_loop()
         async for chunk in self._source:
             if chunk.tick != expected:  # a long gap: what was said before it is over
-                self._performance = engine.new_performance(self._seed)
+                self._performance = self._performance.after_gap()
             expected = chunk.tick + 1
             time_s = engine.timeline.seconds(chunk.tick)
             x = await engine.on_motion_thread(

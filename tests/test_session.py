@@ -18,6 +18,7 @@ from realtime_models.avatar_pack import AvatarPack
 from realtime_models.motion import MotionModel
 from stream.engine import Engine, EngineFull
 from stream.messages import AudioChunk, Frame
+from stream.performance import Settings
 from stream.session import Session
 from stream.timeline import Timeline
 from tests.aio import run
@@ -171,6 +172,27 @@ def test_a_jump_of_the_tick_begins_afresh(tiny_pack: AvatarPack) -> None:
         await session.run()
         assert session._performance is not before and session.ticks_heard == 10
         await engine.aclose()
+
+    run(scene())
+
+
+def test_a_pause_in_the_voice_does_not_change_the_mood(tiny_pack: AvatarPack) -> None:
+    """The expression used to fall to neutral for a moment whenever the tick jumped."""
+
+    async def scene() -> None:
+        async def with_gap() -> AsyncIterator[AudioChunk]:
+            for tick in (*range(100), *range(150, 153)):
+                await asyncio.sleep(0.002)
+                yield AudioChunk(tick, asyncio.get_running_loop().time(), np.zeros(640, np.float32))
+
+        engine, sink = make_engine(tiny_pack, LatentDecoder()), Collect()
+        session = Session(engine, with_gap(), sink, face(tiny_pack, "Ada"), seed=0)
+        session.settings = Settings({"mouthSmile": 0.6, "headYaw": 10.0}, life=0.0)
+        await session.run()
+        await engine.aclose()
+        before = [frame.rgb.tobytes() for frame in sink.frames if frame.tick < 150]
+        after = [frame.rgb.tobytes() for frame in sink.frames if frame.tick >= 150]
+        assert after and set(after) == {before[-1]} and before[0] != before[-1]
 
     run(scene())
 
