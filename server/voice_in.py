@@ -116,9 +116,8 @@ class VoiceIn:
         tick = self._position * fps // SAMPLE_RATE + int(since * fps + 1e-6)
         begin = max(first(tick), self._cutter.end)
         self._silent = True
-        return list(
-            self._cutter.push(np.zeros(max(0, first(tick + 1) - begin), np.float32), begin, now)
-        )
+        silence = np.zeros(max(0, first(tick + 1) - begin), np.float32)
+        return self._cutter.push(silence, begin, now)
 
     def _voice(self, packet: av.AudioFrame, born: float) -> list[AudioChunk]:
         assert packet.pts is not None
@@ -134,7 +133,7 @@ class VoiceIn:
             # with a packet from waiting for the next one, 20 ms later.
             self._position += packet.samples * SAMPLE_RATE // rate - len(samples)
         self.offset = self._position / SAMPLE_RATE - packet.pts / rate
-        chunks = list(self._cutter.push(samples, self._position, born))
+        chunks = self._cutter.push(samples, self._position, born)
         self._position += len(samples)
         self._expected = packet.pts + packet.samples
         return chunks

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from realtime_models.arrays import Samples
@@ -27,8 +25,8 @@ class TickCutter:
         self.end = 0
         """Position after the newest sample, counted at 16 kHz."""
 
-    def push(self, samples: Samples, position: int, born: float) -> Iterator[AudioChunk]:
-        """Take samples that begin at `position` (counted at 16 kHz); yield the full ticks."""
+    def push(self, samples: Samples, position: int, born: float) -> list[AudioChunk]:
+        """Take samples that begin at `position` (counted at 16 kHz); returns the full ticks."""
         gap = position - self.end
         if gap < 0:
             samples = samples[-gap:]
@@ -45,13 +43,16 @@ class TickCutter:
         if len(samples):
             self._parts.append(samples)
             self.end += len(samples)
-        yield from self._cut(born)
+        return self._cut(born)
 
-    def _cut(self, born: float) -> Iterator[AudioChunk]:
-        first = self._timeline.first_sample
+    def _cut(self, born: float) -> list[AudioChunk]:
+        first, begin, chunks = self._timeline.first_sample, self._tick, []
+        if self.end < first(begin + 1):
+            return []
+        heard = np.concatenate(self._parts)  # once, however many ticks are in it
         while self.end >= first(self._tick + 1):
-            heard = np.concatenate(self._parts)
-            length = first(self._tick + 1) - first(self._tick)
-            self._parts = [heard[length:]] if len(heard) > length else []
-            yield AudioChunk(self._tick, born, heard[:length])
+            cut = slice(first(self._tick) - first(begin), first(self._tick + 1) - first(begin))
+            chunks.append(AudioChunk(self._tick, born, heard[cut]))
             self._tick += 1
+        self._parts = [heard[cut.stop :]]
+        return chunks

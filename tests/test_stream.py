@@ -68,6 +68,13 @@ def test_repeated_samples_are_heard_once() -> None:
     assert [chunk.tick for chunk in cut([(0, 640), (0, 640), (320, 640)])] == [0]
 
 
+def test_many_ticks_at_once_are_cut_from_one_copy() -> None:
+    """Every tick once copied all that followed it: a minute at once took seconds."""
+    chunks = cut([(0, 100), (100, 60 * SAMPLE_RATE)])
+    assert len(chunks) == 60 * 25
+    assert len({id(chunk.samples.base) for chunk in chunks}) == 1
+
+
 def test_the_newest_value_wins_and_the_rest_are_counted() -> None:
     async def scene() -> None:
         slot: Latest[int] = Latest()
