@@ -2,7 +2,7 @@
 
 PortAudio calls back from its own thread; everything else here blocks, so a session calls it from
 one thread of its own. PortAudio reads the list of devices once: a microphone that was plugged in
-later is seen after `refresh` only, which ends all open streams.
+later is seen after `refresh` only, before which all streams must be closed.
 """
 
 from __future__ import annotations
@@ -166,7 +166,8 @@ def _host_settings(sd: Any) -> dict[str, Any]:
 
 
 def refresh() -> None:
-    """Read the list of devices again. Every open stream ends."""
+    """Read the list of devices again. No stream may be open: PortAudio frees it, and closing it
+    later would be a crash."""
     sd = _portaudio()
     sd._terminate()  # PortAudio has no other way; sounddevice makes none public
     sd._initialize()

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 from typing import Any
 
@@ -115,6 +115,7 @@ class VoiceOut:
         self._stream: Stream | None = None
         self._called = 0.0  # when PortAudio asked last
         self._latency = 0.0  # seconds until what it asks for is heard, smoothed
+        self._opening = asyncio.Lock()
         self.lost = False
 
     async def open(self) -> None:
@@ -136,6 +137,17 @@ class VoiceOut:
             stream, self._stream = self._stream, None
             await asyncio.get_running_loop().run_in_executor(self._thread, stream.close)
 
+    @contextlib.asynccontextmanager
+    async def aside(self) -> AsyncIterator[None]:
+        """Closed meanwhile, whoever else would open it; cancelled, it stays closed."""
+        async with self._opening:
+            was_open = self._stream is not None
+            await self.close()
+            yield
+            if was_open:
+                with contextlib.suppress(DeviceError):  # `run` tries again
+                    await self.open()
+
     async def run(self, delay: Callable[[], float | None]) -> None:
         """Follow the delay and watch the device, for ever.
 
@@ -153,6 +165,7 @@ class VoiceOut:
             if not self.lost:
                 self.lost = True
                 logger.warning("%s went away; nobody hears the voice", self._name)
-            await self.close()
-            with contextlib.suppress(DeviceError):  # the next try comes
-                await self.open()
+            async with self._opening:
+                await self.close()
+                with contextlib.suppress(DeviceError):  # the next try comes
+                    await self.open()

@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from concurrent.futures import Executor
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from pathlib import Path
 
 import av
@@ -24,7 +24,7 @@ from stream.timeline import SAMPLE_RATE, Timeline
 logger = logging.getLogger(__name__)
 
 HELD_BLOCKS = 50  # half a second that may wait for a slow motion model; older sound is lost
-LATE = HELD_BLOCKS * BLOCK / VOICE_RATE  # a file waits instead
+LATE = HELD_BLOCKS * BLOCK / VOICE_RATE  # a file waits instead; no more silence at a time
 PATIENCE = 0.2  # seconds without sound until silence is filled in
 LOST_AFTER = 3.0  # seconds without sound until the microphone is opened again
 
@@ -55,10 +55,16 @@ class Microphone:
     """A microphone by name, or the system's default. Silence takes its place while it is gone.
 
     thread: where PortAudio's blocking calls run; one worker, shared with other sound streams.
+    aside: inside it the other streams are closed, because the list of devices is read again.
     """
 
-    def __init__(self, name: str | None, thread: Executor) -> None:
-        self._name, self._thread = name, thread
+    def __init__(
+        self,
+        name: str | None,
+        thread: Executor,
+        aside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    ) -> None:
+        self._name, self._thread, self._aside = name, thread, aside
         self._blocks: deque[tuple[Samples, float]] = deque(maxlen=HELD_BLOCKS)
         self._arrived = asyncio.Event()
         self._stream: Stream | None = None
@@ -98,7 +104,8 @@ class Microphone:
                         await self._arrived.wait()
                 except TimeoutError:
                     now = loop.time()
-                    yield np.zeros(round((now - filled) * VOICE_RATE), np.float32), now
+                    silence = min(now - filled, LATE)  # more after the machine slept
+                    yield np.zeros(round(silence * VOICE_RATE), np.float32), now
                     filled = now
                     if now - heard > LOST_AFTER and (opening is None or opening.done()):
                         heard = now  # the next try is due as much later
@@ -126,7 +133,8 @@ class Microphone:
             await self.open()
         except DeviceError:
             # It may have been plugged in since PortAudio read the list.
-            await asyncio.get_running_loop().run_in_executor(self._thread, refresh)
+            async with self._aside():
+                await asyncio.get_running_loop().run_in_executor(self._thread, refresh)
             try:
                 await self.open()
             except DeviceError:

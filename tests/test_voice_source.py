@@ -9,13 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import stream.voice_out
 import stream.voice_source
 from realtime_models.arrays import Samples
 from stream.device_error import DeviceError
 from stream.messages import AudioChunk
-from stream.sound_devices import BLOCK, VOICE_RATE, OnSound, Stream
+from stream.sound_devices import BLOCK, VOICE_RATE, OnSound, Stream, WantSound
 from stream.timeline import Timeline
-from stream.voice_source import Microphone, Voice, file_sounds
+from stream.voice_out import VoiceLine, VoiceOut
+from stream.voice_source import LATE, Microphone, Voice, file_sounds
 from tests.aio import Inline, run_virtual
 from tests.test_commands import write_sound
 from tests.voice import speech
@@ -69,7 +71,8 @@ class FakePort:
 
     def __init__(self) -> None:
         self.there, self.working, self.opened, self.refreshed = True, True, 0, 0
-        self.rates: list[int] = []
+        self.playing = 0
+        self.refreshed_while_playing = 0
 
     def open(self, name: str | None, on_sound: OnSound) -> Stream:
         if not self.there:
@@ -89,8 +92,19 @@ class FakePort:
             if self.working:
                 on_sound(np.full(BLOCK, 0.5, np.float32))
 
+    def play(self, name: str, want_sound: WantSound) -> Stream:
+        self.playing += 1
+        port = self
+
+        class Opened:
+            def close(self, ignore_errors: bool) -> None:
+                port.playing -= 1
+
+        return Stream(Opened())
+
     def refresh(self) -> None:
         self.refreshed += 1
+        self.refreshed_while_playing += self.playing
 
 
 @pytest.fixture
@@ -98,6 +112,7 @@ def port(monkeypatch: pytest.MonkeyPatch) -> FakePort:
     fake = FakePort()
     monkeypatch.setattr(stream.voice_source, "open_microphone", fake.open)
     monkeypatch.setattr(stream.voice_source, "refresh", fake.refresh)
+    monkeypatch.setattr(stream.voice_out, "open_voice_out", fake.play)
     return fake
 
 
@@ -138,3 +153,46 @@ def test_while_the_microphone_is_gone_the_face_goes_on_in_silence(port: FakePort
     assert not level[(times > 2.5) & (times < 19.9)].any()
     assert (level[times > 24.5] > 0.4).all(), "heard again within seconds"
     assert port.refreshed >= 2 and 4.9 < lost_at[0] < 5.6 and lost_at[-1] < 24.0
+
+
+def test_the_voice_out_is_closed_while_the_list_of_devices_is_read(port: FakePort) -> None:
+    """PortAudio freed its stream, and closing that one later was a crash."""
+
+    async def scene() -> None:
+        out = VoiceOut("cable", VoiceLine(0.1), Inline())
+        await out.open()
+        microphone = Microphone(None, Inline(), out.aside)
+        await microphone.open()
+        port.working = port.there = False
+        async with contextlib.aclosing(microphone.sounds()) as sounds:
+            async for _ in sounds:
+                if port.refreshed == 2:
+                    break
+        assert port.playing == 1, "open again"
+        await out.close()
+        async with out.aside():
+            pass
+        assert port.playing == 0, "closed for good"
+        await microphone.close()
+
+    run_virtual(scene())
+    assert port.refreshed == 2 and port.refreshed_while_playing == 0
+
+
+def test_after_a_sleep_of_the_machine_silence_is_not_made_up_for(port: FakePort) -> None:
+    """An hour asleep was once an hour of silence to hear."""
+
+    async def scene() -> list[float]:
+        port.working = False
+        microphone, lengths = Microphone(None, Inline()), []
+        await microphone.open()
+        async with contextlib.aclosing(microphone.sounds()) as sounds:
+            for pause in (0.0, 3600.0, 0.0):
+                await asyncio.sleep(pause)
+                samples, _ = await anext(sounds)
+                lengths.append(len(samples) / VOICE_RATE)
+        await microphone.close()
+        return lengths
+
+    first, after, then = run_virtual(scene())
+    assert after <= LATE and 0 < first < 0.3 and 0 < then < 0.3

@@ -131,11 +131,14 @@ async def _run(args: argparse.Namespace) -> None:
         if args.create_virtual_mic:
             voice_name = stack.enter_context(pulse.virtual_microphone())
             microphone_name = pulse.SOURCE
+        line = VoiceLine(FIRST_DELAY)
+        voice_out = None if voice_name is None else VoiceOut(voice_name, line, sound)
         microphone = None
         if file is not None:
             sounds = file_sounds(file)
         else:
-            microphone = Microphone(args.mic, sound)
+            aside = voice_out.aside if voice_out else contextlib.nullcontext
+            microphone = Microphone(args.mic, sound, aside)
             await microphone.open()
             stack.push_async_callback(microphone.close)
             sounds = microphone.sounds()
@@ -146,11 +149,8 @@ async def _run(args: argparse.Namespace) -> None:
         # On Linux it is a camera to others from its first picture on, so before it is announced.
         await loop.run_in_executor(pictures, outlet.show, Frame(-1, loop.time(), rest))
         sink = CameraSink(outlet.show, timeline.fps, pictures)
-        line = VoiceLine(FIRST_DELAY)
         voice = Voice(sounds, timeline, line.put)
-        voice_out = None
-        if voice_name is not None:
-            voice_out = VoiceOut(voice_name, line, sound)
+        if voice_out is not None:
             await voice_out.open()
             stack.push_async_callback(voice_out.close)
 
