@@ -741,7 +741,8 @@ async function talk() {
     useMic(await askMic(page.micsField.hidden ? undefined : page.mics.value, signal));
     void listMics(mic);
     showPhase('connecting');
-    config ?? await begin();
+    await begin();
+    signal.throwIfAborted();
     await keepCalling(signal);
   } catch (error) {
     if (error !== STOPPED) {
@@ -769,10 +770,18 @@ function hangUp() {
   showPhase('idle');
 }
 
-/** Reads the configuration and builds the controls from it, once. */
-async function begin() {
-  config = await loadConfig();
-  buildControls();
+let begun = null;
+
+/** Reads the configuration and builds the controls from it, once; after a failure, anew. */
+function begin() {
+  begun ??= loadConfig().then((loaded) => {
+    config = loaded;
+    buildControls();
+  }).catch((error) => {
+    begun = null;
+    throw error;
+  });
+  return begun;
 }
 
 async function beginOrSay() {

@@ -376,6 +376,26 @@ def test_another_identity_and_an_expression_change_the_picture(live: Any) -> Non
     assert np.abs(settled() - other).mean() > 3 * noise + 1.0
 
 
+def test_talk_and_stop_before_the_configuration_is_there(browser: Any, server: Server) -> None:
+    """Talk once asked for it again, and every control was there twice; Stop was not heard."""
+    held: list[Any] = []
+    with opened(browser, "about:blank") as page:
+        page.route("**/config", lambda route: held.append(route))
+        page.goto(server.address)
+        page.click("#talk")
+        page.wait_for_selector("body[data-phase=connecting]")
+        page.click("#talk")
+        page.evaluate("new Promise((done) => { setTimeout(done, 100); })")
+        assert len(held) == 1
+        held[0].continue_()
+        page.wait_for_selector("body[data-ready][data-phase=idle]")
+        assert page.evaluate("mics.map((track) => track.readyState)") == ["ended"]
+        page.click("#talk")
+        wait_live(page)
+        assert page.locator("#faces input[value=Nora]").count() == 1
+        assert page.get_by_role("slider", name="Smile", exact=True).count() == 1
+
+
 # ---- what can go wrong --------------------------------------------------------------------------
 
 
