@@ -1,6 +1,8 @@
 // The demo page of latentcam: a microphone goes up, a face comes down, figures say how it goes.
 // From top to bottom: words, page, server, microphone, call, figures, controls, talking.
 
+import { $, EXPRESSIONS, addFace, addSlider, element, randomFace, showFace } from './controls.js';
+
 const RECONNECT_PAUSES = [1, 2, 4, 8, 15, 15, 15]; // seconds; about a minute, then the mic is freed
 const STEADY_AFTER = 10_000; // ms of life after which a lost connection counts as a fresh one
 const ANSWER_LIMIT = 15_000; // ms
@@ -8,20 +10,11 @@ const CONNECT_LIMIT = 15_000; // ms; ICE itself takes half a minute to give up
 const GATHER_LIMIT = 2_000; // ms; one dead STUN server must not hold the call back
 const QUIET_LIMIT = 6_000; // ms without telemetry (due twice a second): the server is gone
 const SILENT_HINT_AFTER = 6_000; // ms of digital silence from the microphone
-const MAX_NEW_FACES = 4; // older ones leave the list
 const MIC = {
   echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1,
 };
 
 const MOODS = ['happy', 'sad', 'angry', 'surprised', 'afraid', 'disgusted'];
-
-const SLIDERS = [
-  { label: 'Smile', axes: ['mouthSmile'] },
-  { label: 'Brows up', axes: ['browInnerUp', 'browOuterUp'] },
-  { label: 'Frown', axes: ['browDown'] },
-  { label: 'Eyes wide', axes: ['eyeWide'] },
-  { label: 'Squint', axes: ['eyeSquint'] },
-];
 
 const FIGURES = [
   ['fps', 'Frames per second', 'Pictures that this browser decoded in the last second.'],
@@ -84,7 +77,6 @@ class Trouble extends Error {
 
 // ---- page -----------------------------------------------------------------------------------
 
-const $ = (id) => document.getElementById(id);
 const page = {
   face: $('face'), voice: $('voice'), talk: $('talk'), pill: $('pill'), status: $('status'),
   trouble: $('trouble'), troubleTitle: $('trouble-title'), troubleHint: $('trouble-hint'),
@@ -123,12 +115,6 @@ function showTrouble(trouble) {
 
 function hideTrouble() {
   page.trouble.hidden = true;
-}
-
-function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
 }
 
 // ---- server ---------------------------------------------------------------------------------
@@ -487,50 +473,24 @@ function showFigures(now, before, telemetry, lookAhead) {
 
 const settings = { identity: '', expression: {}, life: 1 };
 
-function addFace(identity, label, isNew) {
-  const radio = element('input', { type: 'radio', name: 'face', value: identity });
-  radio.addEventListener('change', () => chooseFace(identity));
-  const name = element('span', { textContent: label });
-  const chip = element('label', { className: 'chip' }, radio, name);
-  if (isNew) chip.dataset.isNew = '';
-  page.newFace.before(chip);
-  return radio;
-}
-
 function chooseFace(identity) {
   settings.identity = identity;
   call?.send({ type: 'identity', identity });
 }
 
 function newFace() {
-  const seed = String(1 + Math.floor(Math.random() * 999_999)); // short enough to note down
-  const made = page.faces.querySelectorAll('[data-is-new]');
-  if (made.length >= MAX_NEW_FACES) made[0].remove();
-  const radio = addFace(seed, `No. ${seed}`, true);
-  radio.checked = true;
-  radio.scrollIntoView({ block: 'nearest' });
+  const seed = randomFace();
+  showFace(seed).scrollIntoView({ block: 'nearest' });
   chooseFace(seed);
   if (phaseIs('live')) say(`A new face, number ${seed}.`);
 }
 
 const phaseIs = (phase) => document.body.dataset.phase === phase;
 
-function addSlider(label, most, start, onInput) {
-  const range = element('input', { type: 'range', min: 0, max: most, step: 1, value: start });
-  const output = element('output', { ariaHidden: 'true' }); // the slider says its value itself
-  const show = () => {
-    output.textContent = `${range.value} %`;
-    range.setAttribute('aria-valuetext', `${range.value} percent`);
-    range.style.setProperty('--share', range.value / most);
-  };
-  const apply = () => { show(); onInput(range.value / 100); };
-  range.addEventListener('input', apply);
-  page.neutral.addEventListener('click', () => { range.value = start; apply(); });
-  // The output stays outside: it is labelable, and a label names only its first such child.
-  page.sliders.append(element(
-    'div', {}, element('label', {}, element('span', { textContent: label }), range), output,
-  ));
-  show();
+function addSetting(label, most, start, apply) {
+  const put = addSlider(label, most, apply);
+  put(start);
+  page.neutral.addEventListener('click', () => { put(start); apply(start); });
 }
 
 function buildMoods(highs) {
@@ -556,21 +516,21 @@ function buildMoods(highs) {
     page.moods.querySelector('input').checked = true;
     chosen = '';
   });
-  addSlider('Strength', 100, 70, (share) => { strength = share; apply(); });
+  addSetting('Strength', 1, 0.7, (share) => { strength = share; apply(); });
 }
 
 function buildSliders(axes) {
   const highs = new Map(axes.map((axis) => [axis.name, axis.high]));
   buildMoods(highs);
-  for (const { label, axes: names } of SLIDERS) {
+  for (const { label, axes: names } of EXPRESSIONS) {
     const present = names.filter((name) => highs.has(name));
     if (present.length === 0) continue;
-    addSlider(label, 100, 0, (share) => {
+    addSetting(label, 1, 0, (share) => {
       for (const name of present) settings.expression[name] = share * highs.get(name);
       sendSoon();
     });
   }
-  addSlider('Liveliness', 200, 100, (strength) => { settings.life = strength; sendSoon(); });
+  addSetting('Liveliness', 2, 1, (strength) => { settings.life = strength; sendSoon(); });
 }
 
 let sending = 0;
@@ -584,12 +544,9 @@ function sendSettings() {
 }
 
 function buildControls() {
-  for (const name of config.identities) addFace(name, name, false);
-  const first = page.faces.querySelector('input');
-  if (first) {
-    first.checked = true;
-    settings.identity = first.value;
-  }
+  for (const name of config.identities) addFace(name);
+  [settings.identity] = config.identities;
+  showFace(settings.identity);
   buildSliders(config.axes);
   document.body.dataset.ready = '';
 }
@@ -796,6 +753,7 @@ async function beginOrSay() {
 }
 
 page.talk.addEventListener('click', () => (talking ? stop() : talk()));
+page.faces.addEventListener('change', (event) => chooseFace(event.target.value));
 page.newFace.addEventListener('click', newFace);
 page.mics.addEventListener('change', changeMic);
 page.hear.addEventListener('change', switchVoice);

@@ -1,0 +1,65 @@
+// What the demo page and the control page of `latentcam camera` share: sliders and faces.
+
+const MAX_NEW_FACES = 4; // older ones leave the list
+
+export const EXPRESSIONS = [
+  { label: 'Smile', axes: ['mouthSmile'] },
+  { label: 'Brows up', axes: ['browInnerUp', 'browOuterUp'] },
+  { label: 'Frown', axes: ['browDown'] },
+  { label: 'Eyes wide', axes: ['eyeWide'] },
+  { label: 'Squint', axes: ['eyeSquint'] },
+];
+
+export const $ = (id) => document.getElementById(id);
+
+export function element(tag, properties = {}, ...children) {
+  const made = Object.assign(document.createElement(tag), properties);
+  made.append(...children);
+  return made;
+}
+
+/** A slider from 0 to `most`, where 1 is 100 %. Returns what moves it without calling onInput. */
+export function addSlider(label, most, onInput) {
+  const range = element('input', { type: 'range', min: 0, max: 100 * most, step: 1, value: 0 });
+  const output = element('output', { ariaHidden: 'true' }); // the slider says its value itself
+  const show = () => {
+    output.textContent = `${range.value} %`;
+    range.setAttribute('aria-valuetext', `${range.value} percent`);
+    range.style.setProperty('--share', range.value / range.max);
+  };
+  range.addEventListener('input', () => { show(); onInput(range.value / 100); });
+  // The output stays outside: it is labelable, and a label names only its first such child.
+  $('sliders').append(element(
+    'div', {}, element('label', {}, element('span', { textContent: label }), range), output,
+  ));
+  show();
+  return (value) => {
+    if (range.value === String(Math.round(100 * value))) return;
+    range.value = Math.round(100 * value);
+    show();
+  };
+}
+
+const faces = () => [...$('faces').querySelectorAll('input')];
+const isNumber = (identity) => /^\d+$/.test(identity);
+
+/** Puts a face into the list: one of the pack's by its name, a made one by its number. */
+export function addFace(identity) {
+  const numbered = faces().filter((radio) => isNumber(radio.value));
+  if (isNumber(identity) && numbered.length >= MAX_NEW_FACES) numbered[0].parentElement.remove();
+  const radio = element('input', { type: 'radio', name: 'face', value: identity });
+  const name = element('span', { textContent: isNumber(identity) ? `No. ${identity}` : identity });
+  $('new-face').before(element('label', { className: 'chip' }, radio, name));
+  return radio;
+}
+
+/** Shows which face is chosen; one that is not in the list is added. */
+export function showFace(identity) {
+  const radio = faces().find((one) => one.value === identity) ?? addFace(identity);
+  radio.checked = true;
+  return radio;
+}
+
+export function randomFace() {
+  return String(1 + Math.floor(Math.random() * 999_999)); // short enough to note down
+}
