@@ -148,11 +148,11 @@ def microphone(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 class Server:
-    """`latentcam serve` in a process of its own. address: what it printed when it was ready."""
+    """`latentcam` in a process of its own. address: what it printed when it was ready."""
 
-    def __init__(self, *options: str) -> None:
+    def __init__(self, *command: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "server", "serve", *options],
+            [sys.executable, "-m", "server", *command],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,
@@ -164,7 +164,9 @@ class Server:
             line = self.process.stdout.readline()
         finally:
             late.cancel()
-        found = re.fullmatch(r"latentcam: (http://127\.0\.0\.1:(\d+)(?:/\S*)?)", line.strip())
+        found = re.fullmatch(
+            r"latentcam: (?:.*, controls at )?(http://127\.0\.0\.1:(\d+)(?:/\S*)?)", line.strip()
+        )
         if not found:
             self.close()
             pytest.fail(f"the server printed {line!r}, expected its address")
@@ -183,7 +185,15 @@ class Server:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Server]:
-    started = Server("--port", "0")
+    started = Server("serve", "--port", "0")
+    yield started
+    started.close()
+
+
+@pytest.fixture(scope="module")
+def camera(microphone: Path) -> Iterator[Server]:
+    command = ("camera", "--mic", str(microphone), "--device", "none", "--fps", "5")
+    started = Server(*command, "--port", "0")
     yield started
     started.close()
 
@@ -396,6 +406,89 @@ def test_talk_and_stop_before_the_configuration_is_there(browser: Any, server: S
         assert page.get_by_role("slider", name="Smile", exact=True).count() == 1
 
 
+# ---- the control page of `latentcam camera` ----------------------------------------------------
+
+
+@pytest.fixture
+def control(browser: Any, camera: Server) -> Iterator[Any]:
+    with opened(browser, "about:blank") as page:
+        page.goto(camera.address, wait_until="commit")  # its picture never ends loading
+        page.wait_for_selector("body[data-ready]")
+        yield page
+
+
+def shown_text(page: Any, selector: str, pattern: str) -> None:
+    """Waits until the element's text is as the pattern says."""
+    playwright.expect(page.locator(selector)).to_have_text(re.compile(f"^{pattern}$"))
+
+
+def test_only_what_matters_is_read_aloud(control: Any) -> None:
+    """The figures once stood in the status, and a screen reader read them twice a second."""
+    shown_text(control, "#going", r"no camera: \d+\.\d pictures a second, \d+ ms old")
+    assert control.inner_text("#status") == ""
+    live = "output:not([aria-hidden=true]), [role=status], [role=alert], [aria-live]"
+    assert control.locator(live).evaluate_all("(all) => all.map((one) => one.id)") == ["status"]
+    smile = control.get_by_role("slider", name="Smile", exact=True)
+    assert smile.get_attribute("aria-valuetext") == "0 percent"
+
+    control.route("**/change", lambda route: route.fulfill(status=400, json={"error": "Not now."}))
+    control.get_by_role("button", name="Back to neutral").click()
+    shown_text(control, "#status", "Not now.")
+    with control.expect_response("**/state"):
+        pass
+    assert control.inner_text("#status") == "Not now."
+    control.unroute("**/change")
+    control.get_by_role("button", name="Back to neutral").click()
+    shown_text(control, "#status", "")
+
+
+def test_keys_mute_at_once_and_no_stale_answer_takes_it_back(control: Any) -> None:
+    """Under Caps Lock the key did nothing, and an answer from before it switched back."""
+    looks: list[Any] = []
+    changes: list[Any] = []
+    control.route("**/state", lambda route: looks.append((route, route.fetch())))
+    control.route("**/change", lambda route: changes.append(route))
+    with control.expect_request("**/state"):
+        pass
+    while not looks:
+        control.wait_for_timeout(20)
+    control.keyboard.press("M")  # as with Shift or Caps Lock
+    assert control.is_checked("#muted")
+    while not changes:
+        control.wait_for_timeout(20)
+    with control.expect_response("**/change"):
+        changes[0].continue_()
+    with control.expect_response("**/state"):
+        looks[0][0].fulfill(response=looks[0][1])  # it says that nothing is muted
+    control.wait_for_timeout(100)
+    assert control.is_checked("#muted")
+    control.unroute_all()
+    for key in "mFf":
+        with control.expect_response("**/change") as answer:
+            control.keyboard.press(key)
+        told = answer.value.json()
+        assert (told["muted"], told["frozen"]) == (False, key == "F")
+        assert control.is_checked("#frozen") is (key == "F")
+
+
+def test_an_expression_set_otherwise_is_kept(control: Any) -> None:
+    """A slider once sent the axes of this page only, and the others fell back to nothing."""
+    asked = {"expression": {"jawOpen": 0.25, "mouthSmile": 0.5}, "life": 0.0, "identity": "42"}
+    control.request.post(control.url + "change", data=asked)
+    smile = control.get_by_role("slider", name="Smile", exact=True)
+    playwright.expect(smile).to_have_value("50")
+    playwright.expect(control.get_by_role("radio", name="No. 42")).to_be_checked()
+    for press, expected in (
+        (lambda: smile.press("End"), {"jawOpen": 0.25, "mouthSmile": 1.0}),
+        (control.get_by_role("button", name="Back to neutral").click, {}),
+    ):
+        with control.expect_response("**/change") as answer:
+            press()
+        assert answer.value.json()["expression"] == expected
+    assert control.request.get(control.url + "state").json()["life"] == 1.0
+    assert smile.input_value() == "0"
+
+
 # ---- what can go wrong --------------------------------------------------------------------------
 
 
@@ -422,7 +515,7 @@ def test_address_that_gets_no_microphone(chromium: Any, server: Server) -> None:
 
 def test_token_full_server_and_a_server_that_dies_and_comes_back(browser: Any) -> None:
     options = ("--token", "s3cret", "--max-sessions", "1")
-    first = Server("--port", "0", *options)
+    first = Server("serve", "--port", "0", *options)
     second = None
     try:
         with opened(browser, f"http://127.0.0.1:{first.port}/") as stranger:
@@ -438,7 +531,7 @@ def test_token_full_server_and_a_server_that_dies_and_comes_back(browser: Any) -
             page.wait_for_selector("body[data-phase=reconnecting]")
             assert "Connection lost" in page.inner_text("#status")
             assert page.inner_text("#talk") == "Stop"
-            second = Server("--port", first.port, *options)
+            second = Server("serve", "--port", first.port, *options)
             wait_live(page)
             assert page.evaluate("mics.length") == 1  # nobody was asked twice
             second.close(signal.SIGKILL)
