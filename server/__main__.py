@@ -22,6 +22,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run a command. A user's mistake is one sentence on stderr and exit status 2."""
     args = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING)
+    logging.getLogger("aioice").setLevel(logging.WARNING)  # its INFO tells peers' addresses
     try:
         return args.run(args) or 0
     except (

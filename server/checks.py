@@ -35,6 +35,7 @@ PACKAGES = ("latentcam", "numpy", "openvino", "av", "aiortc", "sounddevice", "py
 LISTEN = 3.0  # seconds for a microphone to give its first sound
 RENDERS = 40
 ICE_DEADLINE = 10.0  # seconds
+GPU_DEADLINE = 10.0  # seconds
 VIRTUAL_OUTPUTS = ("blackhole", "cable input", "vb-audio", "voicemeeter")
 SOUND_SETUP = {
     "linux": "sudo apt install pulseaudio-utils libportaudio2 libasound2-plugins",
@@ -144,7 +145,13 @@ def gpu() -> Finding:
     """Not needed; what is there, and what it would take to use it."""
     if shutil.which("nvidia-smi") is None:
         return Finding("GPU", "no NVIDIA driver; none is needed", "ok")
-    listed = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30)
+    try:
+        listed = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=GPU_DEADLINE
+        )
+    except subprocess.TimeoutExpired:
+        mend = "nvidia-smi, and start the machine again if that hangs"
+        return Finding("GPU", "its driver does not answer; none is needed", "warn", mend)
     found = " ".join(listed.stdout.split("\n")[0].split("(")[0].split()) or "a driver without a GPU"
     for module, install in (
         ("torch", TORCH_CUDA), ("torch_tensorrt", TENSORRT), ("tensorrt", TENSORRT)

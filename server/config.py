@@ -34,8 +34,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     audio_prefetch: int = 2
 
     def __post_init__(self) -> None:
-        if not 0 <= self.port <= 65535:
-            raise ConfigError(f"--port is {self.port}, expected 0 to 65535")
+        check_port(self.port)
         if not 0 <= self.audio_prefetch <= 8:
             raise ConfigError(f"--audio-prefetch is {self.audio_prefetch}, expected 0 to 8")
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -58,6 +57,12 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
             return ipaddress.ip_address(self.host).is_loopback
         except ValueError:
             return False
+
+
+def check_port(port: int) -> None:
+    """Raises ConfigError if there is no such port."""
+    if not 0 <= port <= 65535:
+        raise ConfigError(f"--port is {port}, expected 0 to 65535")
 
 
 def parse_ice_server(text: str) -> IceServer:

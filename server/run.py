@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 import uvicorn
 from starlette.applications import Starlette
@@ -45,24 +46,28 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def run_server(engine: Engine, config: ServerConfig) -> None:
-    """Serve until interrupted. Raises ConfigError when the address cannot be used."""
+    """Serve until interrupted. Raises ConfigError when address or certificate cannot be used."""
     with listen(config.host, config.port) as listener:
         host = f"[{config.host}]" if ":" in config.host else config.host
         scheme = "https" if config.tls_cert else "http"
-        query = f"/?token={config.token}" if config.token else ""
+        query = f"/?{urlencode({'token': config.token})}" if config.token else ""
         address = f"{scheme}://{host}:{listener.getsockname()[1]}{query}"
-        server = _Server(
-            uvicorn.Config(
-                make_app(engine, config),
-                ssl_certfile=config.tls_cert,
-                ssl_keyfile=config.tls_key,
-                ws_max_size=LARGEST_BODY,
-                timeout_graceful_shutdown=SHUTDOWN_DEADLINE,
-                log_level="warning",
-            ),
-            address,
+        settings = uvicorn.Config(
+            make_app(engine, config),
+            ssl_certfile=config.tls_cert,
+            ssl_keyfile=config.tls_key,
+            ws_max_size=LARGEST_BODY,
+            timeout_graceful_shutdown=SHUTDOWN_DEADLINE,
+            log_level="warning",
         )
-        server.run(sockets=[listener])
+        try:
+            settings.load()
+        except OSError as error:  # ssl.SSLError is one
+            raise ConfigError(
+                f"{config.tls_cert} with {config.tls_key} cannot be used for HTTPS: "
+                f"{error.strerror or error}, expected a certificate and its key as PEM files"
+            ) from None
+        _Server(settings, address).run(sockets=[listener])
 
 
 class _Page(uvicorn.Server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
@@ -167,6 +168,7 @@ def test_bad_options_are_one_sentence(
     assert "cannot be read as a picture" in told("--background", str(tmp_path / "none.png"))
     assert "'Zoe' is neither one of" in told("--identity", "Zoe")
     assert "--fps is 0" in told("--fps", "0")
+    assert "--port is 70000, expected 0 to 65535" in told("--port", "70000")
     assert "'smug', expected a name out of" in told("--expression", "smug")
     (tmp_path / "empty.wav").write_bytes(b"")
     assert "cannot be read as audio or video" in told("--mic", str(tmp_path / "empty.wav"))
@@ -185,10 +187,10 @@ def test_without_a_virtual_camera_it_says_how_to_get_one(
     assert "/dev/null is no virtual camera" in tell(capsys, *base, "--device", "/dev/null")
 
 
-def test_a_second_ctrl_c_ends_it_too(tiny_folder: Path, clip: Path) -> None:
-    """The page's server once waited for ever for a lifespan that the second had cancelled."""
+@contextlib.contextmanager
+def running(pack: Path, mic: Path) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "server", "camera", "--avatar", str(tiny_folder), "--mic", str(clip),
+        [sys.executable, "-m", "server", "camera", "--avatar", str(pack), "--mic", str(mic),
          "--device", "none", "--port", "0"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},
@@ -196,6 +198,23 @@ def test_a_second_ctrl_c_ends_it_too(tiny_folder: Path, clip: Path) -> None:
     with process:
         assert process.stdout is not None
         assert "controls at" in process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def test_the_file_that_speaks_is_deleted(tiny_folder: Path, clip: Path, tmp_path: Path) -> None:
+    mic = tmp_path / "clip.wav"
+    mic.write_bytes(clip.read_bytes())
+    with running(tiny_folder, mic) as process:
+        mic.unlink()
+        _, told = process.communicate(timeout=20)
+        assert process.returncode == 2
+        assert told.startswith(f"latentcam: {mic} cannot be read") and told.count("\n") == 1
+
+
+def test_a_second_ctrl_c_ends_it_too(tiny_folder: Path, clip: Path) -> None:
+    """The page's server once waited for ever for a lifespan that the second had cancelled."""
+    with running(tiny_folder, clip) as process:
         process.send_signal(signal.SIGINT)
         time.sleep(0.05)
         process.send_signal(signal.SIGINT)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import logging
 import os
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import av
@@ -185,11 +187,36 @@ def test_bad_options(
         bad = tell(capsys, *render, out, *pack, "--expression", f"mouthSmile:{strength}")
         assert "expected mouthSmile:STRENGTH, from 0 to 1" in bad
     assert "expected a name in .csv or .json" in tell(capsys, *motion, out, *pack)
+    for command, target in ((render, out), (motion, str(tmp_path / "c.csv"))):
+        bad = tell(capsys, *command, target, *pack, "--seed", "-1")
+        assert "--seed is -1, expected 0 or more" in bad
+    assert "--port is 70000, expected 0 to 65535" in tell(capsys, "doctor", "--port", "70000")
+    assert "--fps is 0, expected 1 to 60" in tell(capsys, "doctor", "--fps", "0")
     assert "needs --token" in tell(capsys, "serve", "--host", "0.0.0.0", *pack)
     assert "expected 0 to 65535" in tell(capsys, "serve", "--port", "70000", *pack)
     assert "expected at least 1" in tell(capsys, "serve", "--max-sessions", "0", *pack)
     assert "expected stun:HOST" in tell(capsys, "serve", "--ice-server", "x", *pack)
     assert list(tmp_path.glob("*.mp4")) == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a folder that takes no files")
+def test_curves_that_cannot_be_written(
+    clip: Path, tiny_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "c.csv"
+    folder.mkdir()
+    base = ("motion", str(clip), "--avatar", str(tiny_folder), "--out")
+    assert "cannot be written: " in tell(capsys, *base, "/proc/curves.csv")
+    assert "a folder, expected a file's name" in tell(capsys, *base, str(folder))
+
+
+def test_verbose_does_not_tell_addresses(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """aioice says at INFO with whom it talks."""
+    monkeypatch.setattr(logging.getLogger("aioice"), "level", logging.NOTSET)
+    tell(capsys, "--verbose", "doctor", "--fps", "0")
+    assert not logging.getLogger("aioice.ice").isEnabledFor(logging.INFO)
 
 
 def test_a_taken_port(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -237,9 +264,23 @@ def test_interrupted_rendering_leaves_no_half_file(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")
 def test_serve_says_where_and_ends_on_interrupt(tiny_folder: Path) -> None:
-    process = start("serve", "--port", "0", "--avatar", str(tiny_folder))
+    token = "a+b&c #é"
+    process = start("serve", "--port", "0", "--avatar", str(tiny_folder), "--token", token)
     assert process.stdout is not None
-    assert process.stdout.readline().startswith("latentcam: http://127.0.0.1:")
+    address = process.stdout.readline().removeprefix("latentcam: ").strip()
+    assert address.startswith("http://127.0.0.1:")
+    with urllib.request.urlopen(address.replace("/?", "/config?"), timeout=10) as answer:
+        assert json.load(answer)["avatar"] == "tiny", "the printed address carries the token"
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode in (0, 130) and "Traceback" not in stderr
+
+
+def test_certificates_that_cannot_be_used(tiny_folder: Path, tmp_path: Path) -> None:
+    for name in ("cert.pem", "key.pem"):
+        (tmp_path / name).write_text("nothing")
+    files = ("--tls-cert", str(tmp_path / "cert.pem"), "--tls-key", str(tmp_path / "key.pem"))
+    process = start("serve", "--port", "0", "--avatar", str(tiny_folder), *files)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 2 and told.count("\n") == 1
+    assert told.startswith("latentcam: ") and "cannot be used for HTTPS" in told

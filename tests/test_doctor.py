@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import sys
 from pathlib import Path
@@ -105,6 +106,17 @@ def test_certificates_that_do_not_fit(tmp_path: Path) -> None:
     (tmp_path / "cert.pem").write_text("nothing")
     finding = checks.https(str(tmp_path / "cert.pem"), str(tmp_path / "none.pem"))
     assert finding.verdict == "fail" and finding.mend is not None and "openssl" in finding.mend
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script in the tool's place")
+def test_a_graphics_driver_that_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\nexec sleep 30\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(server.checks, "GPU_DEADLINE", 0.2)
+    finding = checks.gpu()
+    assert finding.verdict == "warn" and "does not answer" in finding.found
 
 
 def test_too_slow_a_machine_is_told_a_rate_that_fits(tiny_folder: Path) -> None:

@@ -32,6 +32,7 @@ from stream.camera_sink import CameraSink
 from stream.composition import Composer
 from stream.device_error import DeviceError
 from stream.engine import Engine
+from stream.media_file import MediaError
 from stream.messages import Frame
 from stream.outlet import Outlet
 from stream.session import Session
@@ -82,7 +83,7 @@ def run(args: argparse.Namespace) -> None:
         return
     try:
         asyncio.run(_run(args))
-    except* DeviceError as group:
+    except* (DeviceError, MediaError) as group:
         raise _first(group) from None
 
 
@@ -103,6 +104,7 @@ def _composer(args: argparse.Namespace) -> Composer:
 async def _run(args: argparse.Namespace) -> None:
     if args.create_virtual_mic and args.voice_out:
         raise UsageError("--create-virtual-mic makes its own output, got --voice-out as well")
+    config = ServerConfig(host=HOST, port=args.port)
     timeline, composer = timeline_of(args), _composer(args)
     file = Path(args.mic) if args.mic and Path(args.mic).is_file() else None
     if file is not None:
@@ -178,7 +180,6 @@ async def _run(args: argparse.Namespace) -> None:
             engine, session, sink, voice, identity, device, notice, voice_delay
         )
         closing = asyncio.Event()
-        config = ServerConfig(host=HOST, port=args.port)
         app = make_camera_app(controls, outlet, config, timeline.fps, preview, closing)
         address = f"http://{HOST}:{listener.getsockname()[1]}"
         async with asyncio.TaskGroup() as tasks:

@@ -11,8 +11,8 @@ import msgspec
 from rich.console import Console
 
 from server.checks import Finding, all_checks
-from server.commands.options import Help, avatar_options
-from server.config import parse_ice_server
+from server.commands.options import Help, avatar_options, timeline_of
+from server.config import check_port, parse_ice_server
 
 if TYPE_CHECKING:
     from server.commands.options import Commands
@@ -43,11 +43,14 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the findings; 1 if one of them fails."""
+    """Print the findings; 1 if one of them fails. Raises what `main` tells the user."""
     servers = [parse_ice_server(text) for text in args.ice_server]
     tls = (args.tls_cert, args.tls_key)
     ports = args.port or [8080, 8090]
-    findings = asyncio.run(all_checks(args.avatar, args.fps, ports, servers, tls))
+    for port in ports:
+        check_port(port)
+    fps = timeline_of(args).fps
+    findings = asyncio.run(all_checks(args.avatar, fps, ports, servers, tls))
     well = all(finding.verdict != "fail" for finding in findings)
     if args.json:
         print(json.dumps({"ok": well, "checks": msgspec.to_builtins(findings)}, indent=2))

@@ -89,6 +89,14 @@ def speech_options() -> argparse.ArgumentParser:
     return parser
 
 
+def seed_of(args: argparse.Namespace) -> int:
+    """The number of `--seed`. Raises UsageError if it is none that a random generator takes."""
+    seed: int = args.seed
+    if seed < 0:
+        raise UsageError(f"--seed is {seed}, expected 0 or more")
+    return seed
+
+
 def timeline_of(args: argparse.Namespace) -> Timeline:
     """The timeline of `--fps`. Raises UsageError if it is out of range."""
     try:

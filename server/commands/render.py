@@ -16,6 +16,7 @@ from server.commands.options import (
     decoder_options,
     face_options,
     life_options,
+    seed_of,
     settings_of,
     speech_options,
     timeline_of,
@@ -42,7 +43,7 @@ def add(commands: Commands) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Render the file. Raises what `main` tells the user."""
-    timeline = timeline_of(args)
+    timeline, seed = timeline_of(args), seed_of(args)
     pack = load_pack(args.avatar)
     identity = args.identity or pack.card.identities[0]
     avatar = Avatar(pack, open_decoder(args.decoder, pack))
@@ -51,7 +52,7 @@ def run(args: argparse.Namespace) -> None:
     except ValueError as error:
         raise UsageError(str(error)) from None
     voice = Blocks(read_voice(args.speech, OUTPUT_RATE))
-    controls = perform(args.speech, pack, timeline, args.seed, settings_of(args, pack.card.axes))
+    controls = perform(args.speech, pack, timeline, seed, settings_of(args, pack.card.axes))
     with VideoFile(args.out, timeline, pack.card.generator.resolution) as video:
         for tick, x in enumerate(controls):
             begin = tick * OUTPUT_RATE // timeline.fps
