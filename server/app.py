@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -28,7 +30,8 @@ LARGEST_BODY = 64 * 1024  # bytes; an SDP is a few thousand
 
 PAGE_HEADERS = {
     "Cache-Control": "no-cache",  # a new version of the server brings its own page
-    "Content-Security-Policy": "default-src 'self'; connect-src 'self'; img-src 'self' data:",
+    "Content-Security-Policy": "default-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "frame-ancestors 'none'",  # no other page may lay itself over the buttons
     "Referrer-Policy": "no-referrer",  # the address may hold the token
     "X-Content-Type-Options": "nosniff",
 }
@@ -116,7 +119,15 @@ def make_app(engine: Engine, config: ServerConfig) -> Starlette:
         WebSocketRoute("/ws", socket),
         Mount("/", PageFiles(directory=PAGE, html=True)),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    allowed = Middleware(
+        CORSMiddleware,
+        allow_origins=config.origins,
+        allow_methods=["GET", "POST"],
+        allow_headers=["Authorization", "Content-Type"],
+    )
+    return Starlette(
+        routes=routes, lifespan=lifespan, middleware=[allowed] if config.origins else []
+    )
 
 
 class PageFiles(StaticFiles):

@@ -30,11 +30,14 @@ def check_request(request: HTTPConnection, config: ServerConfig) -> None:
     The Host check stops DNS rebinding, the Origin check stops other web pages; both come with
     every request of a browser.
     """
-    host = request.headers.get("host", "")
-    if config.loopback and urlsplit(f"//{host}").hostname not in LOOPBACK_NAMES:
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    try:
+        name, came_from = urlsplit(f"//{host}").hostname, urlsplit(origin or "").netloc
+    except ValueError as error:
+        raise Refused(400, f"the host {host!r} or the origin {origin!r} is none: {error}") from None
+    if config.loopback and name not in LOOPBACK_NAMES:
         raise Refused(403, f"this server answers to localhost only, got the host {host!r}")
-    origin = request.headers.get("origin")
-    if origin is not None and origin not in config.origins and urlsplit(origin).netloc != host:
+    if origin is not None and origin not in config.origins and came_from != host:
         raise Refused(403, f"pages of {origin!r} may not connect; --origin allows them")
     if config.token is not None:
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ")

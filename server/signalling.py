@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Coroutine
+from contextlib import suppress
 
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -44,7 +45,7 @@ ControlMessage = SetIdentity | SetExpression | SetLife | PlayedSkew
 async def signalling(socket: WebSocket, lobby: Lobby) -> None:
     """Serve one accepted socket until either side ends. The session ends with the socket."""
     try:
-        text = await asyncio.wait_for(socket.receive_text(), OFFER_DEADLINE)
+        text = await asyncio.wait_for(_receive(socket), OFFER_DEADLINE)
         offer = msgspec.json.decode(text, type=Offer)
         peer, answer = await lobby.admit(offer.sdp, offer.identity)
     except (TimeoutError, WebSocketDisconnect):
@@ -83,9 +84,8 @@ async def _until_first(*loops: Coroutine[None, None, None]) -> None:
 
 async def _listen(socket: WebSocket, peer: Peer) -> None:
     while True:
-        text = await socket.receive_text()
         try:
-            message = msgspec.json.decode(text, type=ControlMessage)
+            message = msgspec.json.decode(await _receive(socket), type=ControlMessage)
             apply_control(peer, message)
         except (BadRequest, msgspec.DecodeError) as error:
             await socket.send_json({"type": "error", "code": "bad_request", "message": str(error)})
@@ -111,8 +111,20 @@ async def _report(socket: WebSocket, peer: Peer, lobby: Lobby) -> None:
         await asyncio.sleep(TELEMETRY_EVERY)
 
 
+async def _receive(socket: WebSocket) -> str:
+    """The next text. Raises WebSocketDisconnect, or BadRequest for anything else."""
+    message = await socket.receive()
+    if message["type"] == "websocket.disconnect":
+        raise WebSocketDisconnect(message["code"])
+    text: str | None = message.get("text")
+    if text is None:
+        raise BadRequest("got a binary message, expected JSON as text")
+    return text
+
+
 async def _fail(socket: WebSocket, code: str, message: str) -> None:
-    await socket.send_json({"type": "error", "code": code, "message": message})
+    with suppress(WebSocketDisconnect):  # the page has gone and need not be told
+        await socket.send_json({"type": "error", "code": code, "message": message})
     await _close(socket)
 
 

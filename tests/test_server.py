@@ -16,6 +16,8 @@ from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from aiortc.codecs.vpx import vp8_depayload
 from aiortc.rtp import RtpPacket
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.types import Message
+from starlette.websockets import WebSocket
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
@@ -24,7 +26,9 @@ from realtime_models.avatar_pack import AvatarPack
 from realtime_models.decoders.openvino import OpenVinoDecoder
 from realtime_models.motion import MotionModel
 from server.config import ConfigError, IceServer, ServerConfig, parse_ice_server
+from server.peer import Lobby
 from server.reorder import Reorder, hear_at_once
+from server.signalling import signalling
 from server.tracks import OPUS_DELAY, VoiceTrack, voice_delay
 from server.video_encoder import FaceVp8, Rate
 from server.voice_in import SILENT_AFTER, Packets, VoiceIn
@@ -309,11 +313,92 @@ def test_strangers_are_kept_out(tiny_pack: AvatarPack) -> None:
                 assert response.status_code == 403
             own = {"Origin": f"http://127.0.0.1:{port}"}
             assert (await http.get("/stats", headers={**bearer, **own})).status_code == 200
+            for headers in ({"Origin": "http://["}, {"Host": "["}):
+                response = await http.get("/stats", headers={**bearer, **headers})
+                assert response.status_code == 400 and "is none" in response.json()["error"]
+            page = await http.get("/")
+            assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
             for address in ("/ws", "/ws?token=wrong"):
                 with pytest.raises(InvalidStatus):
                     await connect(f"ws://127.0.0.1:{port}{address}")
 
     run(scene(), timeout=60)
+
+
+def test_pages_of_an_allowed_origin_may_ask(tiny_pack: AvatarPack) -> None:
+    """They passed the guard, and their browsers kept the answer from them all the same."""
+    friend, stranger = "https://friend.example", "https://evil.example"
+    wish = {
+        "Access-Control-Request-Method": "POST",
+        "Access-Control-Request-Headers": "content-type,authorization",
+    }
+
+    async def scene() -> None:
+        async with (
+            serving(make_engine(tiny_pack), origins=(friend,)) as port,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http,
+        ):
+            answer = await http.options("/offer", headers={"Origin": friend, **wish})
+            assert answer.status_code == 200
+            assert answer.headers["access-control-allow-origin"] == friend
+            answer = await http.get("/stats", headers={"Origin": friend})
+            assert answer.status_code == 200
+            assert answer.headers["access-control-allow-origin"] == friend
+            answer = await http.options("/offer", headers={"Origin": stranger, **wish})
+            assert answer.status_code == 400
+            answer = await http.get("/stats", headers={"Origin": stranger})
+            assert answer.status_code == 403
+            assert "access-control-allow-origin" not in answer.headers
+
+    run(scene(), timeout=60)
+
+
+def test_a_binary_message_is_refused_and_the_session_goes_on(tiny_pack: AvatarPack) -> None:
+    """It was a traceback."""
+
+    async def scene() -> None:
+        async with serving(make_engine(tiny_pack)) as port:
+            async with connect(f"ws://127.0.0.1:{port}/ws") as socket:
+                await socket.send(b"{}")
+                answer = json.loads(await socket.recv())
+                assert answer["code"] == "bad_request" and "binary" in answer["message"]
+            caller = Caller(SILENCE)
+            talking = await caller.call(port)
+            await talking.send(b"{}")
+            while (said := json.loads(await talking.recv()))["type"] != "error":
+                pass
+            assert "got a binary message" in said["message"]
+            await talking.send(json.dumps({"type": "life", "strength": 9}))
+            while (said := json.loads(await talking.recv()))["type"] != "error":
+                pass
+            assert "life is 9.0" in said["message"], "the session goes on"
+            await talking.close()
+            await caller.aclose()
+
+    run(scene(), timeout=60)
+
+
+def test_a_page_that_has_gone_need_not_be_told(tiny_pack: AvatarPack) -> None:
+    """Refusing its offer was a traceback when it had closed meanwhile."""
+    told = []
+
+    async def receive() -> Message:
+        return {"type": "websocket.receive", "text": "{"} if told else {"type": "websocket.connect"}
+
+    async def send(message: Message) -> None:
+        told.append(message["type"])
+        if message["type"] == "websocket.send":
+            raise OSError("the connection is closed")
+
+    async def scene() -> None:
+        engine = make_engine(tiny_pack)
+        socket = WebSocket({"type": "websocket", "headers": []}, receive, send)
+        await socket.accept()
+        await signalling(socket, Lobby(engine, ServerConfig()))
+        await engine.aclose()
+
+    run(scene())
+    assert told == ["websocket.accept", "websocket.send"]
 
 
 def test_other_hosts_need_a_token() -> None:
