@@ -50,17 +50,18 @@ def virtual_microphone() -> Iterator[str]:
 
     What an earlier run left behind is used and taken away at the end. Raises DeviceError.
     """
-    if SINK not in list_names("sinks"):
-        run_pactl(
-            "load-module", "module-null-sink", f"sink_name={SINK}", "rate=48000", "channels=1",
-            "channel_map=mono", "sink_properties=device.description=latentcam-voice",
-        )  # fmt: skip
-    if SOURCE not in list_names("sources"):
-        run_pactl(
-            "load-module", "module-remap-source", f"master={SINK}.monitor",
-            f"source_name={SOURCE}", "source_properties=device.description=latentcam",
-        )  # fmt: skip
+    sinks, sources = list_names("sinks"), list_names("sources")
     try:
+        if SINK not in sinks:
+            run_pactl(
+                "load-module", "module-null-sink", f"sink_name={SINK}", "rate=48000", "channels=1",
+                "channel_map=mono", "sink_properties=device.description=latentcam-voice",
+            )  # fmt: skip
+        if SOURCE not in sources:
+            run_pactl(
+                "load-module", "module-remap-source", f"master={SINK}.monitor",
+                f"source_name={SOURCE}", "source_properties=device.description=latentcam",
+            )  # fmt: skip
         yield SINK
     finally:
         with contextlib.suppress(DeviceError):  # the server may have gone first

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from pathlib import Path
@@ -25,6 +25,7 @@ logger = logging.getLogger(__name__)
 
 HELD_BLOCKS = 50  # half a second that may wait for a slow motion model; older sound is lost
 LATE = HELD_BLOCKS * BLOCK / VOICE_RATE  # a file waits instead; no more silence at a time
+PIECE = 50 * BLOCK  # of a file, decoded at a time
 PATIENCE = 0.2  # seconds without sound until silence is filled in
 LOST_AFTER = 3.0  # seconds without sound until the microphone is opened again
 
@@ -34,21 +35,31 @@ Sounds = AsyncGenerator[tuple[Samples, float], None]
 OnVoice = Callable[[Samples, float], None]
 
 
-async def file_sounds(path: Path) -> Sounds:
-    """The voice of a file at the speed of speech, again and again. Raises MediaError."""
+async def file_sounds(path: Path, thread: Executor) -> Sounds:
+    """The voice of a file at the speed of speech, again and again. Raises MediaError.
+
+    thread: where the file is read and decoded.
+    """
     loop = asyncio.get_running_loop()
-    voice = Blocks(read_voice(path, VOICE_RATE))
-    due = loop.time()
+    pieces, due = _again_and_again(path), loop.time()
     while True:
-        samples = voice.take(BLOCK)
-        if voice.length is not None:  # the rest of it, then from the beginning
-            samples = samples[: voice.length - voice.taken]
-            voice = Blocks(read_voice(path, VOICE_RATE))
-            if not len(samples):
-                continue
-        due = max(due + len(samples) / VOICE_RATE, loop.time() - LATE)
-        await asyncio.sleep(due - loop.time())
-        yield samples, due
+        piece = await loop.run_in_executor(thread, next, pieces)
+        for samples in np.split(piece, range(BLOCK, len(piece), BLOCK)):
+            due = max(due + len(samples) / VOICE_RATE, loop.time() - LATE)
+            await asyncio.sleep(due - loop.time())
+            yield samples, due
+
+
+def _again_and_again(path: Path) -> Iterator[Samples]:
+    """float32 [n] at VOICE_RATE, n from 1 to PIECE, without end. Raises MediaError."""
+    while True:
+        voice = Blocks(read_voice(path, VOICE_RATE))
+        while voice.length is None:
+            piece = voice.take(PIECE)
+            if voice.length is not None:  # what follows in it is no sound of the file
+                piece = piece[: voice.length - voice.taken]
+            if len(piece):
+                yield piece
 
 
 class Microphone:

@@ -212,6 +212,16 @@ def test_the_file_that_speaks_is_deleted(tiny_folder: Path, clip: Path, tmp_path
         assert told.startswith(f"latentcam: {mic} cannot be read") and told.count("\n") == 1
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGTERM and SIGHUP")
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGHUP"])
+def test_to_be_ended_is_to_be_interrupted(tiny_folder: Path, clip: Path, number: str) -> None:
+    """It gives its devices back; a virtual microphone once stayed behind."""
+    with running(tiny_folder, clip) as process:
+        process.send_signal(getattr(signal, number))
+        _, told = process.communicate(timeout=20)
+        assert process.returncode == 130 and told == "latentcam: interrupted\n"
+
+
 def test_a_second_ctrl_c_ends_it_too(tiny_folder: Path, clip: Path) -> None:
     """The page's server once waited for ever for a lifespan that the second had cancelled."""
     with running(tiny_folder, clip) as process:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from stream import pulse
+from stream.device_error import DeviceError
 from tests.test_commands import ROOT
 
 MISSING = [tool for tool in ("pulseaudio", "pactl", "pacat", "parec") if not shutil.which(tool)]
@@ -60,6 +61,17 @@ def test_a_virtual_microphone_comes_and_goes(server: dict[str, str]) -> None:
     assert pulse.list_names("sources") == ["speakers.monitor"]
 
 
+def test_a_virtual_microphone_that_half_fails_leaves_nothing(
+    server: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sink once stayed behind when its source could not be made."""
+    monkeypatch.setattr(pulse, "SOURCE", "two words")
+    with pytest.raises(DeviceError, match="pactl load-module failed"):
+        with pulse.virtual_microphone():
+            pass
+    assert pulse.list_names("sinks") == ["speakers"]
+
+
 def test_what_an_ended_program_left_behind_is_used_and_taken_away(server: dict[str, str]) -> None:
     left = pulse.virtual_microphone()
     left.__enter__()
@@ -85,6 +97,23 @@ def test_the_command_names_and_refuses_devices(server: dict[str, str], tiny_fold
     assert "no microphone is called 'Yeti'; there is 'speakers.monitor'" in refused.stderr
     refused = latentcam(*base, "--voice-out", "CABLE")
     assert refused.returncode == 2 and "no output is called 'CABLE'" in refused.stderr
+
+
+def test_ended_by_another_program_it_takes_its_microphone_away(
+    server: dict[str, str], tiny_folder: Path
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "server", "camera", "--avatar", str(tiny_folder), "--device", "none",
+         "--port", "0", "--create-virtual-mic"],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=server, cwd=ROOT,
+    )  # fmt: skip
+    with process:
+        assert process.stdout is not None and process.stderr is not None
+        assert "the voice in latentcam_mic" in process.stdout.readline()
+        assert pulse.SINK in pulse.list_names("sinks")
+        process.terminate()
+        assert process.wait(20) == 130 and process.stderr.read() == "latentcam: interrupted\n"
+    assert pulse.list_names("sinks") == ["speakers"]
 
 
 def test_the_voice_meets_the_lips(server: dict[str, str], tiny_folder: Path) -> None:

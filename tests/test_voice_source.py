@@ -31,7 +31,7 @@ def clip(tmp_path: Path) -> Path:
 def test_a_file_is_spoken_at_its_speed_and_again(clip: Path) -> None:
     async def scene() -> list[tuple[float, AudioChunk]]:
         loop, chunks = asyncio.get_running_loop(), []
-        voice = Voice(file_sounds(clip), Timeline(25))
+        voice = Voice(file_sounds(clip, Inline()), Timeline(25))
         async with contextlib.aclosing(voice.chunks()) as ticks:
             async for chunk in ticks:
                 chunks.append((loop.time(), chunk))
@@ -56,7 +56,7 @@ def test_muted_is_silence_for_the_face_and_for_others(clip: Path) -> None:
     others: list[Samples] = []
 
     async def scene() -> list[AudioChunk]:
-        voice = Voice(file_sounds(clip), Timeline(25), lambda s, born: others.append(s))
+        voice = Voice(file_sounds(clip, Inline()), Timeline(25), lambda s, born: others.append(s))
         voice.muted = True
         async with contextlib.aclosing(voice.chunks()) as ticks:
             return [await anext(ticks) for _ in range(10)]

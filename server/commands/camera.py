@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import signal
+import sys
 import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from realtime_models.avatar import Avatar
@@ -75,7 +78,7 @@ def add(commands: Commands) -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    """Be a camera until interrupted. Raises what `main` tells the user."""
+    """Be a camera until interrupted or ended. Raises what `main` tells the user."""
     if args.list_devices:
         for device in list_sound_devices():
             kinds = [k for k, is_it in (("mic", device.input), ("out", device.output)) if is_it]
@@ -85,6 +88,19 @@ def run(args: argparse.Namespace) -> None:
         asyncio.run(_run(args))
     except* (DeviceError, MediaError) as group:
         raise _first(group) from None
+    except* asyncio.CancelledError:
+        raise KeyboardInterrupt from None
+
+
+def _end_as_on_ctrl_c() -> None:
+    """Let SIGTERM, and a terminal that is closed, give the devices back as Ctrl-C does."""
+    if sys.platform == "win32":
+        return  # it has neither
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup
+            loop.add_signal_handler(number, task.cancel)
 
 
 def _first(group: BaseException) -> BaseException:
@@ -102,6 +118,7 @@ def _composer(args: argparse.Namespace) -> Composer:
 
 
 async def _run(args: argparse.Namespace) -> None:
+    _end_as_on_ctrl_c()
     if args.create_virtual_mic and args.voice_out:
         raise UsageError("--create-virtual-mic makes its own output, got --voice-out as well")
     config = ServerConfig(host=HOST, port=args.port)
@@ -137,7 +154,7 @@ async def _run(args: argparse.Namespace) -> None:
         voice_out = None if voice_name is None else VoiceOut(voice_name, line, sound)
         microphone = None
         if file is not None:
-            sounds = file_sounds(file)
+            sounds = file_sounds(file, sound)
         else:
             aside = voice_out.aside if voice_out else contextlib.nullcontext
             microphone = Microphone(args.mic, sound, aside)
@@ -191,4 +208,5 @@ async def _run(args: argparse.Namespace) -> None:
             said = f", the voice in {microphone_name}" if voice_out else ""
             print(f"latentcam: {device}{said}, controls at {address}", flush=True)
             if args.preview:
-                webbrowser.open(address)
+                # Some browsers return when they are closed: in nobody's way, and not waited for.
+                Thread(target=webbrowser.open, args=(address,), daemon=True).start()
