@@ -13,7 +13,7 @@ from realtime_models.life import life
 from realtime_models.motion import MotionModel
 from stream.latest import Latest
 from stream.messages import AudioChunk
-from stream.meter import BOUNDS, Histogram, Meter
+from stream.meter import BOUNDS, Histogram, Meter, percentile
 from stream.performance import Performance, Settings
 from stream.ticks import TickCutter
 from stream.timeline import SAMPLE_RATE, Timeline
@@ -185,6 +185,13 @@ def test_the_meter_tells_of_the_newest_frames_and_of_all() -> None:
         meter.frame(born=frame / 25, now=frame / 25 + (0.02 if frame < 40 else 0.08))
     assert meter.age(50) == pytest.approx(0.02) and meter.age(50, 20) == pytest.approx(0.08)
     assert meter.frames == 60 and meter.fps == pytest.approx(25, rel=0.05)
+
+
+@pytest.mark.parametrize("count", [1, 2, 40, 41])
+def test_percentiles_are_numpy_s(count: int) -> None:
+    values = np.random.default_rng(count).random(count).tolist()
+    for p in (0, 5, 50, 95, 100):
+        assert percentile(values, p) == pytest.approx(np.percentile(values, p))
 
 
 def test_a_histogram_counts_into_its_buckets() -> None:
