@@ -10,7 +10,6 @@ from realtime_models.arrays import Latent
 from stream.engine import Engine
 from stream.latest import Latest
 from stream.messages import AudioChunk, Frame, Motion
-from stream.meter import Meter
 from stream.performance import Settings
 
 
@@ -43,7 +42,6 @@ class Session:
         self.anchor = anchor
         """The face's latent at rest; setting it shows another face from the next frame on."""
         self.settings = Settings()
-        self.meter = Meter()
         self.ticks_heard = 0
         self._moved = 0.0  # when the newest motion was put into the slot
 
@@ -93,5 +91,4 @@ class Session:
             now = loop.time()
             engine.stages.observe("wait", now - took - moved)
             engine.stages.observe("decode", took)
-            self.meter.frame(motion.born, now)
             self._sink.send(Frame(motion.tick, motion.born, rgb))

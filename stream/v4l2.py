@@ -154,10 +154,6 @@ def choose_loopback(path: str | None, mending: bool = True) -> str:
     )
 
 
-def _named(programs: list[str]) -> str:
-    return " and ".join(programs) or "a program"
-
-
 def _why_none() -> str:
     if driver_version() is None:
         return f"there is no virtual camera: {LOAD} (if the module is not found: {INSTALL})"

@@ -80,7 +80,7 @@ def test_a_slow_decoder_hears_all_shows_the_newest_and_counts(tiny_pack: AvatarP
         assert session.ticks_heard == 40
         assert ticks == sorted(set(ticks)) and ticks[-1] == 39, "the newest is always shown"
         assert len(ticks) < 40 and session.skipped == 40 - len(ticks)
-        assert session.meter.frames == len(ticks) and sink.closed == 1
+        assert sink.closed == 1
         await engine.aclose()
 
     run(scene())
@@ -92,7 +92,7 @@ def test_without_load_every_tick_is_shown(tiny_pack: AvatarPack) -> None:
         session = Session(engine, voice(20, pause=0.02), sink, face(tiny_pack, "Ada"), seed=0)
         await session.run()
         assert [frame.tick for frame in sink.frames] == list(range(20))
-        assert session.skipped == 0 and 0 < session.meter.age(50) < 0.5
+        assert session.skipped == 0
         await engine.aclose()
 
     run(scene())
