@@ -19,6 +19,7 @@ from starlette.routing import Mount, Route
 from server.app import PAGE, PageFiles, limited_body
 from server.config import ServerConfig
 from server.guard import guarded, problem
+from server.peer import BadRequest, check_axes, check_life, find_face
 from stream.camera_sink import CameraSink
 from stream.engine import Engine
 from stream.outlet import Outlet, jpeg
@@ -59,13 +60,11 @@ class CameraControls:
         self._notice, self._voice_delay = notice, voice_delay
 
     def apply(self, change: Change) -> None:
-        """Raises ValueError; then nothing is changed."""
-        anchor = None if change.identity is None else self._engine.avatar.anchor(change.identity)
-        if change.life is not None and not 0.0 <= change.life <= 2.0:
-            raise ValueError(f"life is {change.life}, expected 0 to 2")
-        known = {axis.name for axis in self._engine.avatar.card.axes}
-        if unknown := sorted(set(change.expression or ()) - known):
-            raise ValueError(f"got the axes {unknown}, expected names out of {sorted(known)}")
+        """Raises BadRequest; then nothing is changed."""
+        anchor = None if change.identity is None else find_face(self._engine, change.identity)
+        if change.life is not None:
+            check_life(change.life)
+        check_axes(self._engine, change.expression or ())
         session, settings = self._session, self._session.settings
         if anchor is not None and change.identity is not None:
             session.anchor, self._identity = anchor, change.identity
@@ -116,7 +115,7 @@ def make_camera_app(
     async def change(request: Request) -> Response:
         try:
             controls.apply(msgspec.json.decode(await limited_body(request), type=Change))
-        except (ValueError, msgspec.DecodeError) as error:  # DecodeError: not JSON or not a Change
+        except (BadRequest, msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem(400, str(error))
         return JSONResponse(controls.state())
 

@@ -39,6 +39,7 @@ class LobbyCollector(Collector):
             ("frames", "Frames that left"),
             ("skipped", "Ticks without a frame of their own, because a newer one came first"),
             ("lost_packets", "Packets of voice that never came"),
+            ("dropped_packets", "Packets of voice that waited too long to be heard"),
         ):
             yield CounterMetricFamily(f"latentcam_{name}", what, totals[name])
         stages = HistogramMetricFamily(

@@ -7,6 +7,7 @@ import logging
 import secrets
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 import av
@@ -190,14 +191,12 @@ class Peer:
 
     def set_expression(self, values: dict[str, float]) -> None:
         """Replace all offsets, by axis name. Raises BadRequest for an unknown axis."""
-        known = {axis.name for axis in self._engine.avatar.card.axes}
-        if unknown := sorted(set(values) - known):
-            raise BadRequest(f"got the axes {unknown}, expected names out of {sorted(known)}")
+        check_axes(self._engine, values)
         self.session.settings.expression = values
 
     def set_life(self, strength: float) -> None:
-        if not 0.0 <= strength <= 2.0:
-            raise BadRequest(f"life is {strength}, expected 0 to 2")
+        """Raises BadRequest if it is out of range."""
+        check_life(strength)
         self.session.settings.life = strength
 
     def played_early(self, seconds: float) -> None:
@@ -216,6 +215,7 @@ class Peer:
             "frames": self._left.frames,
             "skipped": self.session.skipped + self._face.skipped,
             "lost_packets": self._reorder.lost,
+            "dropped_packets": self._packets.dropped,
         }
 
     def stats(self) -> dict[str, Any]:
@@ -227,6 +227,7 @@ class Peer:
             "age_ms": {f"p{p}": round(self._left.age(p) * 1000, 1) for p in (50, 95)},
             "skipped": session.skipped + self._face.skipped,
             "lost_packets": self._reorder.lost,
+            "dropped_packets": self._packets.dropped,
             "voice_offset_s": round(self._voice_in.offset, 5),
             "level": round(session.level, 4),
             "speaking": session.speaking,
@@ -241,6 +242,19 @@ def find_face(engine: Engine, identity: str) -> Latent:
         return engine.avatar.anchor(identity)
     except ValueError as error:
         raise BadRequest(str(error)) from None
+
+
+def check_axes(engine: Engine, names: Iterable[str]) -> None:
+    """Raises BadRequest for an axis that the avatar does not have."""
+    known = {axis.name for axis in engine.avatar.card.axes}
+    if unknown := sorted(set(names) - known):
+        raise BadRequest(f"got the axes {unknown}, expected names out of {sorted(known)}")
+
+
+def check_life(strength: float) -> None:
+    """Raises BadRequest if it is out of range."""
+    if not 0.0 <= strength <= 2.0:
+        raise BadRequest(f"life is {strength}, expected 0 to 2")
 
 
 class Lobby:

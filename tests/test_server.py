@@ -182,6 +182,9 @@ def test_metrics_are_what_prometheus_reads(tiny_pack: AvatarPack) -> None:
             live = await figures()
             assert live["latentcam_sessions"] == live["latentcam_places"] == 1
             assert live["latentcam_refused_total"] == 1
+            assert live["latentcam_dropped_packets_total"] == 0
+            (talking,) = (await http.get("/stats")).json()["sessions"]
+            assert talking["dropped_packets"] == 0
             frames = live["latentcam_frames_total"]
             assert frames >= 30
             for stage in ("motion", "wait", "decode", "encode", "age"):
