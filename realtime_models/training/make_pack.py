@@ -8,6 +8,7 @@ One of the two may be left out: `--base PACK` gives it, unchanged.
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
@@ -66,7 +67,10 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--generator", type=Path, help="checkpoint.pt")
-    parser.add_argument("--motion", type=Path, help="folder of motion.safetensors")
+    parser.add_argument(
+        "--motion", type=Path, nargs="+", default=[],
+        help="folders of motion.safetensors; of several that continue one another, the mean",
+    )  # fmt: skip
     parser.add_argument("--base", type=Path, help="a pack that gives the part not given")
     parser.add_argument("--out", type=Path, required=True, help="folder of the pack; may be --base")
     args = parser.parse_args(argv)
@@ -121,15 +125,21 @@ def _generator_part(
 
 
 def _motion_part(
-    folder: Path | None, out: Path, base: AvatarPack | None
+    folders: Sequence[Path], out: Path, base: AvatarPack | None
 ) -> tuple[MotionConfig, float]:
-    """Write motion.safetensors; what the card says of it: sizes, articulation."""
-    if folder is None:
+    """Write motion.safetensors; what the card says of it: sizes, articulation.
+
+    The mean of the weights of trainings that went on from one another tells more of voices unheard
+    than any of them (Wortsman et al. 2022, "Model soups").
+    """
+    if not folders:
         assert base is not None
         _save(base.motion, out / MOTION_FILE)
         return base.card.motion, base.card.articulation
-    _save(load_file(folder / MOTION_FILE), out / MOTION_FILE)
-    trained = msgspec.json.decode((folder / "motion.json").read_bytes())
+    parts = [load_file(folder / MOTION_FILE) for folder in folders]
+    mean = {key: np.mean([part[key] for part in parts], axis=0) for key in parts[0]}
+    _save(mean, out / MOTION_FILE)
+    trained = msgspec.json.decode((folders[-1] / "motion.json").read_bytes())
     return MotionConfig.from_json(trained["config"]), ARTICULATION
 
 

@@ -34,7 +34,7 @@ from realtime_models.training.generator.data import Heads, axis_scale, load_head
 
 CHECKPOINT_EVERY = 240.0  # seconds
 REPORT_EVERY = 60.0  # seconds
-ADVERSARIAL_WEIGHT = 0.012
+ADVERSARIAL_WEIGHT = 0.009
 MATCHING_WEIGHT = 0.05
 
 
