@@ -44,6 +44,7 @@ from realtime_models.training.motion.network import MotionNetwork
 from realtime_models.training.motion.phones import Phone
 from realtime_models.training.motion.retarget import AXES, rendered_lips, shown_aperture
 from realtime_models.training.motion.sound import RATE
+from realtime_models.training.motion.synthesise import HELD_OUT
 
 ROUNDED = {"OW1", "OW2", "UW", "W"}
 SPREAD = {"IY", "EH", "S"}
@@ -191,8 +192,8 @@ def unseen_voices(folder: Path, most: int = 40) -> dict[str, list[Sound]]:
     voices: dict[str, list[Sound]] = {}
     for u in said(folder):
         if unseen(u.name):
-            voice = u.name.split("/")[1]
-            key = "slt" if "slt" in voice else voice.split("+")[0].replace("espeak-en-us", "en m7")
+            voice, _, variant = u.name.split("/")[1].partition("+")
+            key = "slt" if "slt" in voice else voice if voice in HELD_OUT else f"espeak {variant}"
             voices.setdefault(key, []).append((u.samples, u.phones))
     return {voice: sounds[:most] for voice, sounds in voices.items()}
 
