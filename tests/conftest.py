@@ -11,10 +11,12 @@ from tests.tiny import write_pack
 
 @pytest.fixture(scope="session", autouse=True)
 def interruptible() -> None:
-    """A shell starts what runs in its background deaf to SIGINT, and so would the commands be that
-    tests start and interrupt."""
+    """A shell starts what runs in its background deaf to SIGINT, nohup to SIGHUP, and so would the
+    commands be that tests start and end."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")
