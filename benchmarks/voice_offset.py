@@ -39,10 +39,9 @@ from realtime_models.decoders.auto import open_decoder
 from realtime_models.motion import MotionModel
 from stream import pulse
 from stream.camera_sink import CameraSink
-from stream.composition import Composer
+from stream.composition import I420, Composer
 from stream.engine import Engine
 from stream.messages import Frame
-from stream.outlet import Outlet
 from stream.session import Session
 from stream.sound_devices import VOICE_RATE
 from stream.timeline import Timeline
@@ -171,15 +170,16 @@ async def measure(
     heard: list[Samples] = []
     pictures: list[tuple[int, float]] = []
     async with AsyncExitStack() as stack:
-        sound, camera = (
-            stack.enter_context(ThreadPoolExecutor(1, name)) for name in ("sound", "camera")
+        sound, composing, showing = (
+            stack.enter_context(ThreadPoolExecutor(1, name))
+            for name in ("sound", "compose", "camera")
         )
         stack.push_async_callback(engine.aclose)
         await engine.warm_up()
         ear = Microphone(source, sound)
         await ear.open()
         stack.push_async_callback(ear.close)
-        line, outlet = VoiceLine(0.15), Outlet(Composer(1280, 720), None)
+        line, composer = VoiceLine(0.15), Composer(1280, 720)
         mouth = VoiceOut(sink, line, sound)
         await mouth.open()
         stack.push_async_callback(mouth.close)
@@ -188,12 +188,12 @@ async def measure(
             heard.append(samples)
             line.put(samples, born)
 
-        def show(frame: Frame | None) -> None:
-            outlet.show(frame)
+        def show(picture: I420, frame: Frame | None) -> None:
             if frame is not None:
                 pictures.append((frame.tick, time.monotonic()))
 
-        frames = CameraSink(show, fps, camera)
+        grey = np.full((1080, 1280), 128, np.uint8)
+        frames = CameraSink(composer, show, fps, composing, showing, grey)
         voice = Voice(ear.sounds(), timeline, on_sound)
         session = Session(engine, voice.chunks(), frames, face.anchor(pack.card.identities[0]), 0)
 

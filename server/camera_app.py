@@ -22,7 +22,7 @@ from server.guard import guarded, problem
 from server.peer import BadRequest, check_axes, check_life, find_face
 from stream.camera_sink import CameraSink
 from stream.engine import Engine
-from stream.outlet import Outlet, jpeg
+from stream.jpeg import jpeg
 from stream.session import Session
 from stream.voice_source import Voice
 
@@ -101,7 +101,7 @@ class CameraControls:
 
 def make_camera_app(
     controls: CameraControls,
-    outlet: Outlet,
+    sink: CameraSink,
     config: ServerConfig,
     fps: int,
     thread: Executor,
@@ -122,8 +122,8 @@ def make_camera_app(
     async def pictures() -> AsyncIterator[bytes]:
         loop, last = asyncio.get_running_loop(), None
         while not closing.is_set():
-            if outlet.picture is not last:
-                last = outlet.picture
+            if sink.picture is not last:
+                last = sink.picture
                 data = await loop.run_in_executor(thread, jpeg, last)
                 yield b"--%s\r\nContent-Type: image/jpeg\r\n" % BOUNDARY
                 yield b"Content-Length: %d\r\n\r\n%s\r\n" % (len(data), data)

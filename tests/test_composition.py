@@ -10,8 +10,8 @@ import pytest
 from numpy.typing import NDArray
 
 from stream.composition import Composer, extended, person_matte
+from stream.jpeg import jpeg
 from stream.media_file import MediaError
-from stream.outlet import jpeg
 
 SIZE = 128
 SKIN, COAT = (190, 140, 110), (60, 40, 90)

@@ -32,12 +32,11 @@ from server.config import ServerConfig
 from server.run import listen, serve_page
 from stream import pulse
 from stream.camera_sink import CameraSink
-from stream.composition import Composer
+from stream.composition import I420, Composer
 from stream.device_error import DeviceError
 from stream.engine import Engine
 from stream.media_file import MediaError
 from stream.messages import Frame
-from stream.outlet import Outlet
 from stream.session import Session
 from stream.sound_devices import list_sound_devices
 from stream.virtual_camera import open_virtual_camera
@@ -136,9 +135,9 @@ async def _run(args: argparse.Namespace) -> None:
         raise UsageError(str(error)) from None
     engine = Engine(avatar, MotionModel(pack.card.motion, pack.motion), timeline, max_sessions=1)
     async with contextlib.AsyncExitStack() as stack:
-        sound, pictures, preview = (
+        sound, composing, showing, preview = (
             stack.enter_context(ThreadPoolExecutor(1, name))
-            for name in ("sound", "camera", "preview")
+            for name in ("sound", "compose", "camera", "preview")
         )
         listener = stack.enter_context(listen(HOST, args.port))
         stack.push_async_callback(engine.aclose)
@@ -162,12 +161,17 @@ async def _run(args: argparse.Namespace) -> None:
             stack.push_async_callback(microphone.close)
             sounds = microphone.sounds()
         await engine.warm_up()
-        outlet = Outlet(composer, camera)
         loop = asyncio.get_running_loop()
         rest, _ = await engine.renderer.render(anchor, avatar.basis.control({}))
+        first = await loop.run_in_executor(composing, composer, rest)
+
+        def show(picture: I420, frame: Frame | None = None) -> None:
+            if camera is not None:
+                camera.send(picture)
+
         # On Linux it is a camera to others from its first picture on, so before it is announced.
-        await loop.run_in_executor(pictures, outlet.show, Frame(-1, loop.time(), rest))
-        sink = CameraSink(outlet.show, timeline.fps, pictures)
+        await loop.run_in_executor(showing, show, first)
+        sink = CameraSink(composer, show, timeline.fps, composing, showing, first)
         voice = Voice(sounds, timeline, line.put)
         if voice_out is not None:
             await voice_out.open()
@@ -197,7 +201,7 @@ async def _run(args: argparse.Namespace) -> None:
             engine, session, sink, voice, identity, device, notice, voice_delay
         )
         closing = asyncio.Event()
-        app = make_camera_app(controls, outlet, config, timeline.fps, preview, closing)
+        app = make_camera_app(controls, sink, config, timeline.fps, preview, closing)
         address = f"http://{HOST}:{listener.getsockname()[1]}"
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(session.run(), name="session")
