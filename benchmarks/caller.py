@@ -124,6 +124,11 @@ class Clock:
         return float(np.median(self._offsets)) + pts / self._rate
 
 
+def rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """uint8 [H, W, 3]."""
+    return np.asarray(frame.to_ndarray(format="rgb24", threads=1), np.uint8)
+
+
 class Caller:
     """One peer.
 
@@ -137,7 +142,7 @@ class Caller:
     def __init__(
         self,
         sound: NDArray[np.float32],
-        look: Callable[[NDArray[np.uint8]], Any] = lambda picture: picture,
+        look: Callable[[av.VideoFrame], Any] = rgb,
         patient: bool = True,
         speak: bool = True,
         on_voice: Callable[[av.AudioFrame], None] = lambda packet: None,
@@ -190,7 +195,7 @@ class Caller:
                 now = loop.time()
                 if isinstance(frame, av.VideoFrame):
                     assert frame.pts is not None
-                    self.frames.append((frame.pts, now, self._look(_rgb(frame))))
+                    self.frames.append((frame.pts, now, self._look(frame)))
                 else:
                     assert isinstance(frame, av.AudioFrame)
                     samples = frame.to_ndarray().astype(np.float32) / 32768
@@ -237,7 +242,3 @@ class Caller:
     async def aclose(self) -> None:
         await self.pc.close()
         await asyncio.gather(*self._readers)
-
-
-def _rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    return np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)

@@ -113,7 +113,7 @@ def measure(
 ) -> list[dict[str, str | int | float]]:
     """A row per batch size. peaks: precision and device -> TFLOP/s, raised when better is seen."""
     begun = time.perf_counter()
-    decoder = open_decoder(name, pack, [1, *sizes])
+    decoder = open_decoder(name, pack)
     ws = moving_face(pack, decoder, max(sizes) * WARM_UP)
     decoder.decode(ws[:1])
     open_s = time.perf_counter() - begun

@@ -34,11 +34,11 @@ def stamped(rgb: NDArray[np.uint8], tick: int) -> NDArray[np.uint8]:
     return copy
 
 
-def read_stamp(rgb: NDArray[np.uint8]) -> int | None:
-    """The tick modulo 2**16; None where the picture is too broken to tell."""
-    side = rgb.shape[1] // BITS
+def read_stamp(grey: NDArray[np.uint8]) -> int | None:
+    """From uint8 [H, W], the tick modulo 2**16; None where the picture is too broken to tell."""
+    side = grey.shape[1] // BITS
     edge = side // 4
-    squares = rgb[edge : side - edge, : side * BITS].mean(axis=(0, 2)).reshape(BITS, side)
+    squares = grey[edge : side - edge, : side * BITS].mean(axis=0).reshape(BITS, side)
     levels = squares[:, edge : side - edge].mean(axis=1)
     if np.any((levels > 80) & (levels < 175)):
         return None

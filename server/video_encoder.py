@@ -84,7 +84,8 @@ class FaceVp8(_Rated, Vp8Encoder):
         begun = time.perf_counter()
         assert isinstance(frame, av.VideoFrame) and frame.pts is not None
         assert frame.time_base is not None
-        picture = frame.reformat(format="yuv420p")
+        # One thread: to start more takes longer than the work, most of all on a busy machine.
+        picture = frame.reformat(format="yuv420p", threads=1)
         picture.pict_type = PictureType.I if force_keyframe else PictureType.NONE
         if self.codec is None or self._rate.restart():
             self.codec = self._open(picture)

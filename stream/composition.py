@@ -172,7 +172,9 @@ def _scaled(
 ) -> NDArray[np.uint8]:
     source = "gray" if picture.ndim == 2 else "rgb24"
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=source)
-    return _bytes(scaler.reformat(frame, width, height, form, interpolation=interpolation))
+    return _bytes(
+        scaler.reformat(frame, width, height, form, interpolation=interpolation, threads=1)
+    )
 
 
 def _bytes(frame: av.VideoFrame) -> NDArray[np.uint8]:

@@ -51,7 +51,7 @@ class Engine:
         for _ in range(WARM_UP_TICKS):
             x = await self.on_motion_thread(performance.step, silence, 0.0, settings)
             await self.renderer.render(anchor, x)
-        await self.renderer.find_batch(anchor, x, self.max_sessions)
+        await self.renderer.warm_up(anchor, x, self.max_sessions)
         self.ready = True
 
     def new_performance(self, seed: int) -> Performance:

@@ -14,7 +14,9 @@ JPEG_QUALITY = "4"  # FFmpeg's scale, 2 (best) to 31
 def jpeg(picture: I420) -> bytes:
     """The picture as a JPEG file, which counts levels from 0 to 255."""
     source = av.VideoFrame.from_ndarray(picture, format="yuv420p")
-    frame = source.reformat(format="yuvj420p", src_color_range="MPEG", dst_color_range="JPEG")
+    frame = source.reformat(
+        format="yuvj420p", src_color_range="MPEG", dst_color_range="JPEG", threads=1
+    )
     frame.pts = 0
     encoder = av.CodecContext.create("mjpeg", "w")
     encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuvj420p"

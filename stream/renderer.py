@@ -1,5 +1,5 @@
-"""Pictures for every session from one decoder: in the order they were asked for, in one call where
-that is faster."""
+"""Pictures for every session from one decoder: in the order they were asked for, side by side or in
+one call where that is faster."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ R = TypeVar("R")
 
 @dataclass(slots=True, eq=False, repr=False)
 class _Order:
-    """Written by the render thread only, once. Without a repr of its arrays, 0.7 ms: `deque.remove`
+    """Written by one render thread only, once. Without a repr of its arrays, 0.7 ms: `deque.remove`
     makes one for the message of its error."""
 
     anchor: Latent
@@ -40,12 +40,14 @@ class _Order:
 
 
 class Renderer:
-    """Owns the render thread. A session asks for one picture at a time, so that whoever asks first
-    is served first and nobody is served twice before another once."""
+    """Owns the render threads, one for each of the decoder's lanes. A session asks for one picture
+    at a time, so that whoever asks first is served first and nobody is served twice before another
+    once."""
 
     def __init__(self, avatar: Avatar) -> None:
         self._avatar = avatar
-        self._thread = ThreadPoolExecutor(1, "render")
+        self._lanes = deque(avatar.decoder.lanes)  # those not in use; deques may be shared
+        self._threads = ThreadPoolExecutor(max(1, len(self._lanes)), "render")
         self._orders: deque[_Order] = deque()
         self.most = 1
         """Pictures decoded in one call."""
@@ -62,7 +64,7 @@ class Renderer:
         return order.picture, order.took
 
     def _carry_out(self, order: _Order) -> None:
-        """On the thread. Takes those who wait longest along; one's failure is not the others'."""
+        """On a thread. Takes those who wait longest along; one's failure is not the others'."""
         if order.picture is not None:
             return
         self._forget(order)
@@ -81,15 +83,27 @@ class Renderer:
             served.took, served.picture = took, picture
 
     def _decode(self, orders: list[_Order]) -> list[Rgb]:
-        move = self._avatar.basis.move
-        return list(self._avatar.decoder.decode(np.stack([move(o.anchor, o.x) for o in orders])))
+        move, decoder = self._avatar.basis.move, self._avatar.decoder
+        ws = np.stack([move(o.anchor, o.x) for o in orders])
+        if not decoder.lanes:
+            return list(decoder.decode(ws))
+        lane = self._lanes.popleft()
+        try:  # who finds nobody else at work has the whole decoder
+            alone = len(self._lanes) == len(decoder.lanes) - 1
+            return list(decoder.decode(ws) if alone else lane(ws))
+        finally:
+            self._lanes.append(lane)
 
     def _forget(self, order: _Order) -> None:
         with suppress(ValueError):
             self._orders.remove(order)
 
-    async def find_batch(self, anchor: Latent, x: Control, sessions: int) -> None:
-        """Measure whether decoding several pictures in one call pays, for up to `sessions`."""
+    async def warm_up(self, anchor: Latent, x: Control, sessions: int) -> None:
+        """Use every lane once; where there are none, measure whether decoding several pictures in
+        one call pays, for up to `sessions`."""
+        if lanes := self._avatar.decoder.lanes:
+            await asyncio.gather(*(self.render(anchor, x) for _ in lanes))
+            return
         alone = await self._run(partial(self._seconds, anchor, x, 1))
         best = alone
         for size in BATCHES:
@@ -110,8 +124,8 @@ class Renderer:
         return min(found)
 
     async def _run(self, function: Callable[[], R]) -> R:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, function)
 
     async def aclose(self) -> None:
         """Wait for what is being decoded. May be called twice."""
-        await asyncio.get_running_loop().run_in_executor(None, self._thread.shutdown)
+        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)

@@ -10,6 +10,7 @@ import pytest
 from realtime_models.arrays import Rgb
 from realtime_models.avatar import Avatar
 from realtime_models.avatar_pack import AvatarPack
+from realtime_models.decoders.base import Decode
 from realtime_models.training.face_tracker import CHIN, FOREHEAD, TrackedFace
 from realtime_models.training.seal import CLOSED, main, sealed
 
@@ -30,6 +31,7 @@ class Lips:
     """A decoder whose picture holds how far the jaw of a latent is open."""
 
     description = "lips"
+    lanes: tuple[Decode, ...] = ()
 
     def __init__(self, jaw: np.ndarray, least: float, blind: bool = False) -> None:
         self.jaw, self.least, self.blind = jaw, least, blind

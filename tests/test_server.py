@@ -23,6 +23,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from realtime_models.avatar import Avatar
 from realtime_models.avatar_pack import AvatarPack
+from realtime_models.decoders.base import Decode
 from realtime_models.decoders.openvino import OpenVinoDecoder
 from realtime_models.motion import MotionModel
 from server.config import ConfigError, IceServer, ServerConfig, parse_ice_server
@@ -228,6 +229,7 @@ def test_a_failed_session_tells_its_page(
 ) -> None:
     class Broken:
         description = "broken"
+        lanes: tuple[Decode, ...] = ()
 
         def decode(self, ws: np.ndarray) -> np.ndarray:
             self.calls = getattr(self, "calls", 0) + 1

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from realtime_models.arrays import Latent, Rgb
 from realtime_models.avatar import Avatar
 from realtime_models.avatar_pack import AvatarPack
+from realtime_models.decoders.base import Decode
 from realtime_models.motion import MotionModel
 from stream.engine import Engine, EngineFull
 from stream.messages import AudioChunk, Frame
@@ -29,6 +30,7 @@ class FakeDecoder:
     """Writes the number of the call into the pixels; as slow or broken as asked for."""
 
     description = "fake"
+    lanes: tuple[Decode, ...] = ()
 
     def __init__(self, seconds: float = 0.0, fail_at: int | None = None) -> None:
         self.calls, self._seconds, self._fail_at = 0, seconds, fail_at
@@ -298,6 +300,31 @@ def test_a_session_that_fails_or_leaves_does_not_harm_those_beside_it(
         for number in (0, 1, 4, 5):
             picture, took = results[number]  # type: ignore[misc]
             assert picture.flat[0] == number and took >= 0
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_a_decoder_with_two_lanes_decodes_two_at_a_time(tiny_pack: AvatarPack) -> None:
+    together = threading.Barrier(2, timeout=10)
+
+    class Lanes(FakeDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lanes = (self.paint, self.paint)
+
+        def paint(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+            together.wait()
+            return np.stack([np.full((4, 4, 3), w.flat[0], np.uint8) for w in ws])
+
+        decode = paint
+
+    async def scene() -> None:
+        engine = make_engine(tiny_pack, Lanes())
+        still = np.zeros(len(tiny_pack.card.axes), np.float32)
+        rendered = [engine.renderer.render(anchor, still) for anchor in anchors(tiny_pack, 6)]
+        pictures = [picture for picture, _ in await asyncio.gather(*rendered)]
+        assert [int(picture.flat[0]) for picture in pictures] == list(range(6)), "each its own"
         await engine.aclose()
 
     run(scene())

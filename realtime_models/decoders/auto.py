@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import logging
 import shutil
-from collections.abc import Sequence
 
 from realtime_models.avatar_pack import AvatarPack
 from realtime_models.decoders.base import Decoder
@@ -21,11 +20,11 @@ TORCH_CUDA = "pip install torch --index-url https://download.pytorch.org/whl/cu1
 TENSORRT = "pip install torch-tensorrt tensorrt --extra-index-url https://pypi.nvidia.com"
 
 
-def open_decoder(name: str, pack: AvatarPack, batch_sizes: Sequence[int] = (1,)) -> Decoder:
+def open_decoder(name: str, pack: AvatarPack, lanes: int = 0) -> Decoder:
     """Build the named decoder; `openvino` without a precision chooses it for this CPU.
 
-    batch_sizes: what OpenVINO compiles ahead; the others need not be told. Raises
-    BackendUnavailable with the line that installs it.
+    lanes: how many to make, which only OpenVINO does. Raises BackendUnavailable with the line that
+    installs it.
     """
     if name == "auto":
         name, reason = _choose()
@@ -34,7 +33,7 @@ def open_decoder(name: str, pack: AvatarPack, batch_sizes: Sequence[int] = (1,))
         _require(name, "openvino", "pip install openvino")
         from realtime_models.decoders.openvino import OpenVinoDecoder
 
-        return OpenVinoDecoder(pack, name.partition("-")[2] or "auto", batch_sizes=batch_sizes)
+        return OpenVinoDecoder(pack, name.partition("-")[2] or "auto", lanes=lanes)
     if name == "cuda":
         _require(name, "torch", TORCH_CUDA)
         from realtime_models.decoders.cuda import CudaDecoder

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+Decode = Callable[[NDArray[np.float32]], NDArray[np.uint8]]
+"""`Decoder.decode`."""
 
 
 class Decoder(Protocol):
@@ -19,6 +22,12 @@ class Decoder(Protocol):
     @property
     def description(self) -> str:
         """Backend, device and precision, for logs and reports."""
+        ...
+
+    @property
+    def lanes(self) -> Sequence[Decode]:
+        """What may be called instead of `decode`, each from one thread at a time but all of them
+        side by side, where that is faster than one after the other; else none."""
         ...
 
     def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:

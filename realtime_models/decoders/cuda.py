@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from realtime_models.avatar_pack import AvatarPack
 from realtime_models.decoders.auto import TORCH_CUDA
-from realtime_models.decoders.base import batches, check_batch_sizes, joined
+from realtime_models.decoders.base import Decode, batches, check_batch_sizes, joined
 from realtime_models.decoders.pictures import PictureNetwork
 from realtime_models.errors import BackendUnavailable
 from realtime_models.generator_config import GeneratorConfig
@@ -33,6 +33,7 @@ class CudaDecoder:
     ) -> None:
         self._sizes = check_batch_sizes(batch_sizes)
         require_gpu()
+        self.lanes: tuple[Decode, ...] = ()
         self.description = f"cuda ({precision}, {torch.cuda.get_device_name()})"
         network = PictureNetwork(pack, precision).cuda()
         for tensor in network.parameters():

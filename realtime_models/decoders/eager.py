@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from realtime_models.avatar_pack import AvatarPack
+from realtime_models.decoders.base import Decode
 from realtime_models.decoders.pictures import PictureNetwork
 
 
@@ -14,6 +15,7 @@ class EagerDecoder:
     """The synthesis network as it was trained."""
 
     description = "eager (torch float32, CPU)"
+    lanes: tuple[Decode, ...] = ()
 
     def __init__(self, pack: AvatarPack) -> None:
         self._network = PictureNetwork(pack)

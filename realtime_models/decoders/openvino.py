@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import openvino as ov
@@ -12,7 +12,7 @@ from openvino import Node
 from openvino import opset13 as op
 
 from realtime_models.avatar_pack import AvatarPack
-from realtime_models.decoders.base import batches, check_batch_sizes, joined
+from realtime_models.decoders.base import Decode, joined
 from realtime_models.decoders.cache import cache_folder
 from realtime_models.errors import BackendUnavailable
 from realtime_models.generator_config import SynthesisLayer
@@ -26,10 +26,10 @@ class OpenVinoDecoder:
 
     precision: "f32"; "bf16"; "int8", which computes the pack's `Card.int8` in int8 and the rest
     in bfloat16 where the CPU has units for it, else in float32; or "auto": int8 on an x86, where
-    the pack allows it. threads: 0 leaves it to OpenVINO. batch_sizes: those compiled ahead; more
-    than one at a time is hardly faster on a CPU (`benchmarks.decode`). OpenVINO keeps what
-    it compiled in the user's cache folder, under a key of the whole model, its options, its own
-    version and the device; what it cannot read it compiles again.
+    the pack allows it. threads: 0 leaves it to OpenVINO. lanes: as many as share the cores; there
+    no core waits for another after every layer. OpenVINO keeps what it compiled in the user's cache
+    folder, under a key of the whole model, its options, its own version and the device; what it
+    cannot read it compiles again.
     """
 
     def __init__(
@@ -37,9 +37,8 @@ class OpenVinoDecoder:
         pack: AvatarPack,
         precision: str = "auto",
         threads: int = 0,
-        batch_sizes: Sequence[int] = (1,),
+        lanes: int = 0,
     ) -> None:
-        self._sizes = check_batch_sizes(batch_sizes)
         core = ov.Core()
         capable = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         widest = "bf16" if capable else "f32"
@@ -62,19 +61,22 @@ class OpenVinoDecoder:
             options["INFERENCE_NUM_THREADS"] = threads
         if folder := cache_folder("openvino"):
             options["CACHE_DIR"] = str(folder)
-        self._requests = {
-            size: core.compile_model(
-                build_model(pack, size, int8), "CPU", options
-            ).create_infer_request()
-            for size in self._sizes
-        }
+        model = build_model(pack, int8)
+        alone = core.compile_model(model, "CPU", options)
+        self._request = alone.create_infer_request()
+        self.lanes: tuple[Decode, ...] = ()
+        if lanes > 1:
+            shared = core.compile_model(model, "CPU", {**options, "NUM_STREAMS": lanes})
+            requests = [shared.create_infer_request() for _ in range(lanes)]
+            self.lanes = tuple(partial(_infer, request) for request in requests)
 
     def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
-        return joined([self._run(size, part) for size, part in batches(ws, self._sizes)])
+        return _infer(self._request, ws)
 
-    def _run(self, size: int, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
-        pictures: NDArray[np.uint8] = self._requests[size].infer({0: np.ascontiguousarray(ws)})[0]
-        return pictures.copy()  # the request writes its output buffer again
+
+def _infer(request: ov.InferRequest, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+    # Copied: the request writes its output buffer again.
+    return joined([request.infer({0: w[None]})[0].copy() for w in np.ascontiguousarray(ws)])
 
 
 def x86() -> bool:
@@ -82,13 +84,13 @@ def x86() -> bool:
     return platform.machine().lower() in ("x86_64", "amd64")
 
 
-def build_model(pack: AvatarPack, size: int = 1, int8: bool = False) -> ov.Model:
-    """ws float32 [size, num_ws, w_dim] -> pictures uint8 [size, H, W, 3].
+def build_model(pack: AvatarPack, int8: bool = False) -> ov.Model:
+    """ws float32 [1, num_ws, w_dim] -> pictures uint8 [1, H, W, 3].
 
     int8: compute the pack's `Card.int8` with 8 bits.
     """
     config, tensors = pack.card.generator, pack.generator
-    ws = op.parameter([size, config.num_ws, config.w_dim], np.float32, name="ws")
+    ws = op.parameter([1, config.num_ws, config.w_dim], np.float32, name="ws")
     x: Node = op.constant(np.ascontiguousarray(tensors["synthesis.const"]))
     picture: Node | None = None
     for layer in config.layers:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from realtime_models.avatar_pack import AvatarPack
 from realtime_models.decoders import cache
-from realtime_models.decoders.base import batches, joined
+from realtime_models.decoders.base import Decode, batches, joined
 from realtime_models.decoders.cuda import HostBuffers, require_gpu
 from realtime_models.decoders.exported import engine_key, export_pictures
 
@@ -40,6 +40,7 @@ class TensorRtDecoder:
         require_gpu()
         self._sizes = tuple(range(max_batch, 0, -1))
         name = torch.cuda.get_device_name()
+        self.lanes: tuple[Decode, ...] = ()
         self.description = f"tensorrt {tensorrt.__version__} ({precision}, {name})"
         self._runtime = tensorrt.Runtime(tensorrt.Logger(tensorrt.Logger.WARNING))
         engine = self._load_or_build(pack, precision, max_batch)

@@ -12,10 +12,11 @@ Box = tuple[float, float, float, float]
 
 MOUTH: Box = (0.53, 0.81, 0.30, 0.70)
 EYES: Box = (0.36, 0.58, 0.26, 0.74)
+HAIR: Box = (0.02, 0.42, 0.16, 0.84)
 WHOLE: Box = (0.0, 1.0, 0.0, 1.0)
 
-JUDGE_WEIGHTS = (1.0, 1.0, 1.5)
-"""Of the discriminators of mouth, eyes and whole picture: hair is sharp last."""
+JUDGE_WEIGHTS = (1.0, 1.0, 2.0, 1.0)
+"""Of the discriminators of mouth, eyes, hair and whole picture: hair is sharp last."""
 
 
 def crop(images: Tensor, box: Box) -> Tensor:
@@ -49,13 +50,18 @@ def reconstruction(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
 class PatchDiscriminator(nn.Module):
     """A small spectrally normalised patch discriminator (Miyato et al. 2018, Isola et al. 2017)."""
 
-    def __init__(self, box: Box, widths: tuple[int, ...] = (48, 64, 96, 128)) -> None:
+    def __init__(
+        self,
+        box: Box,
+        widths: tuple[int, ...] = (48, 64, 96, 128),
+        strides: tuple[int, ...] = (2, 2, 2, 2),
+    ) -> None:
         super().__init__()
         self.box = box
         channels = 3
         self.layers = nn.ModuleList()
-        for width in widths:
-            self.layers.append(spectral_norm(nn.Conv2d(channels, width, 4, 2, 1)))
+        for width, stride in zip(widths, strides, strict=True):
+            self.layers.append(spectral_norm(nn.Conv2d(channels, width, 4, stride, 1)))
             channels = width
         self.head = nn.Conv2d(channels, 1, 3, 1, 1)
 
@@ -70,8 +76,11 @@ class PatchDiscriminator(nn.Module):
 
 
 def discriminators() -> nn.ModuleList:
-    """One for the mouth, one for the eyes, one for the whole picture."""
-    return nn.ModuleList(PatchDiscriminator(box) for box in (MOUTH, EYES, WHOLE))
+    """For the mouth, the eyes, the hair, whose patches are small as curls are, and the whole."""
+    hair = PatchDiscriminator(HAIR, (48, 64, 96), (2, 2, 1))
+    return nn.ModuleList(
+        (PatchDiscriminator(MOUTH), PatchDiscriminator(EYES), hair, PatchDiscriminator(WHOLE))
+    )
 
 
 def look_elsewhere(judges: nn.ModuleList) -> None:
