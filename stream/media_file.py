@@ -90,6 +90,10 @@ class Blocks:
         return joined[:count]
 
 
+SYNTHETIC = "Synthetic face, made by latentcam"
+"""What a video says of itself, in its comment."""
+
+
 class VideoFile:
     """H.264 and AAC in an MP4. Appears under its name only when it is whole."""
 
@@ -104,6 +108,7 @@ class VideoFile:
             self._container = av.open(str(self._partial), "w", options={"movflags": "+faststart"})
         except (OSError, av.FFmpegError) as error:
             raise MediaError(f"{path} cannot be written: {error.strerror}") from None
+        self._container.metadata["comment"] = SYNTHETIC
         self._video: VideoStream = self._container.add_stream("libx264", rate=timeline.fps)
         self._video.width = self._video.height = size
         self._video.pix_fmt = "yuv420p"

@@ -77,7 +77,9 @@ def test_render(clip: Path, tiny_folder: Path, tmp_path: Path, fps: int) -> None
     assert onset == pytest.approx(0.5, abs=0.02), "the voice stands where it stood"
     with av.open(str(out)) as container:
         names = {stream.codec_context.name for stream in container.streams}
+        comment = container.metadata["comment"]
     assert names == {"h264", "aac"}
+    assert "Synthetic" in comment
     assert [p.name for p in tmp_path.iterdir() if "partial" in p.name] == []
 
 

@@ -80,8 +80,10 @@ def sending(camera: VirtualCamera, colours: list[tuple[int, int, int]]) -> Itera
 
 
 @contextlib.contextmanager
-def reading(device: str, width: int, height: int) -> Iterator[Iterator[NDArray[np.uint8]]]:
-    """What ffmpeg reads, picture by picture; none follow when it ends."""
+def reading(
+    device: str, width: int, height: int, most: float = 60.0
+) -> Iterator[Iterator[NDArray[np.uint8]]]:
+    """What ffmpeg reads, picture by picture; none follow when it ends, after `most` seconds."""
     command = [
         "ffmpeg", "-v", "error", "-f", "v4l2", "-i", device, "-fps_mode", "passthrough",
         "-sws_flags", "accurate_rnd+full_chroma_int", "-pix_fmt", "rgb24", "-f", "rawvideo", "-",
@@ -95,7 +97,7 @@ def reading(device: str, width: int, height: int) -> Iterator[Iterator[NDArray[n
             while len(data := out.read(size)) == size:
                 yield np.frombuffer(data, np.uint8).reshape(height, width, 3)
 
-        timer = threading.Timer(60, reader.kill)  # a reader blocks for ever without a writer
+        timer = threading.Timer(most, reader.kill)  # a reader blocks for ever without a writer
         timer.start()
         try:
             yield pictures()
@@ -230,17 +232,21 @@ def test_the_command_s_pictures_come_at_their_rate(tiny_folder: Path, clip: Path
 
 
 def test_the_command_s_colours_are_right_the_mouth_moves_and_it_starts_again(clip: Path) -> None:
-    """With the default pack, whose backdrop is replaced by a colour."""
+    """With the default pack, whose backdrop is replaced by a colour. In a virtual machine a face
+    may take ten seconds; the camera shows the last one meanwhile."""
     for _ in range(2):
         options = ("--fps", "5", "--background", "#00b140", "--still")
-        with command(clip, *options) as (device, _), reading(device, 320, 180) as pictures:
-            shown = first(pictures, 30)
-        assert len(shown) == 30
-        corners = np.stack([one[4:12, x : x + 8] for one in shown for x in (4, 308)])
-        np.testing.assert_allclose(corners.reshape(-1, 3), [(0, 0xB1, 0x40)] * 3840, atol=4)
-        mouths = np.stack([one[115:150, 140:180] for one in shown]).astype(np.int16)
-        moved = np.abs(np.diff(mouths, axis=0)).max(axis=(1, 2, 3))
-        assert (moved > 8).sum() >= 5, "the mouth moves with the voice"
+        with command(clip, *options) as (device, _), reading(device, 320, 180, 400) as pictures:
+            faces = [next(pictures)]
+            for shown in pictures:
+                mouths = [one[115:150, 140:180].astype(np.int16) for one in (shown, faces[-1])]
+                if np.abs(mouths[0] - mouths[1]).max() > 8:
+                    faces.append(shown)
+                    if len(faces) == 6:
+                        break
+        assert len(faces) == 6, "the mouth moves with the voice"
+        corners = np.stack([one[4:12, x : x + 8] for one in faces for x in (4, 308)])
+        np.testing.assert_allclose(corners.reshape(-1, 3), [(0, 0xB1, 0x40)] * 768, atol=4)
 
 
 PAGE = """<!doctype html><script type="module">

@@ -10,76 +10,35 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_models.arrays import Rgb
 from realtime_models.axes import FACE_AXES
+from realtime_models.training.face_tracker import FaceTracker
 
 MOUTH = tuple(axis.name for axis in FACE_AXES[:12])
 AT = {axis.name: i for i, axis in enumerate(FACE_AXES)}
 JAW_TABLE = (0.0, 0.2, 0.35, 0.5, 0.7, 0.85, 1.0)  # the seal of the lips ends at 0.2
 
-# MediaPipe's face mesh: https://github.com/google-ai-edge/mediapipe, canonical_face_model.
-INNER_UP, INNER_LOW, CORNER_A, CORNER_B = 13, 14, 61, 291
-OUTER_UP, OUTER_LOW, FOREHEAD, CHIN = 0, 17, 10, 152
-
 log = logging.getLogger(__name__)
 
 
-class LipTracker:
-    """Geometry of lips in pictures, by MediaPipe's face_landmarker.task."""
-
-    def __init__(self, model: Path) -> None:
-        from mediapipe import Image, ImageFormat
-        from mediapipe.tasks.python import (
-            BaseOptions,
-            vision,
-        )
-
-        options = vision.FaceLandmarkerOptions(
-            base_options=BaseOptions(model_asset_path=str(model)), num_faces=1
-        )
-        self._landmarker = vision.FaceLandmarker.create_from_options(options)
-        self._image: Callable[[Rgb], Any] = partial(Image, ImageFormat.SRGB)
-
-    def geometry(self, picture: Rgb) -> NDArray[np.float64] | None:
-        """float64 [4], columns as in `lips.py`; or None where no face is found."""
-        found = self._landmarker.detect(self._image(np.ascontiguousarray(picture)))
-        if not found.face_landmarks:
-            return None
-        h, w = picture.shape[:2]
-        points = np.array([(p.x * w, p.y * h, p.z * w) for p in found.face_landmarks[0]])
-
-        def between(a: int, b: int) -> float:
-            return float(np.linalg.norm(points[a, :2] - points[b, :2]))
-
-        face = between(FOREHEAD, CHIN)
-        return np.array([
-            between(INNER_UP, INNER_LOW) / face, between(CORNER_A, CORNER_B) / face,
-            between(OUTER_UP, OUTER_LOW) / face, face,
-        ])  # fmt: skip
-
-
 def track_renders(
-    folder: Path, tracker: LipTracker, most: int
+    folder: Path, tracker: FaceTracker, most: int
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """x [n, 24] and geometry [n, 4] of renders that look at us, with a mouth to learn from."""
+    """x [n, 24], and aperture and width [n, 2], over face height, of renders that look at us."""
     xs, measured = [], []
     for path in sorted(folder.glob("shard_*.npz")):
         with np.load(path) as shard:
             x, images = shard["x"].astype(np.float64), shard["images"]
         frontal = np.abs(x[:, AT["headYaw"]]) + np.abs(x[:, AT["headPitch"]]) < 12
         for i in np.flatnonzero(frontal):
-            geometry = tracker.geometry(images[i].repeat(2, 0).repeat(2, 1))
-            if geometry is not None:
+            if face := tracker.track(images[i]):
                 xs.append(x[i])
-                measured.append(geometry)
+                measured.append((face.aperture, face.width))
         if len(xs) >= most:
             break
     return np.array(xs), np.array(measured)
@@ -141,7 +100,7 @@ def main() -> None:
     parser.add_argument("--most", type=int, default=1500, help="renders to track")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    tracker = LipTracker(args.data / "models" / "face_landmarker.task")
+    tracker = FaceTracker(args.data / "models" / "face_landmarker.task")
     x, geometry = track_renders(args.renders, tracker, args.most)
     np.savez(args.out.with_suffix(".npz"), x=x, geometry=geometry)
     args.out.write_text(json.dumps(fit(x, geometry), indent=1) + "\n")
