@@ -1,4 +1,4 @@
-"""What all sessions share: weights, decoder, and the two threads that compute."""
+"""What all sessions share: weights, decoder, and the threads that compute."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ class EngineFull(RuntimeError):
 
 
 class Engine:
-    """Threads compute, the loop carries: numerics run in one thread for motion and one for
-    rendering; sessions and slots are touched on the event loop only, so there are no locks."""
+    """Threads compute, the loop carries: numerics run in one thread for motion and in the
+    renderer's; sessions and slots are touched on the event loop only, so there are no locks."""
 
     def __init__(
         self, avatar: Avatar, motion: MotionModel, timeline: Timeline, max_sessions: int

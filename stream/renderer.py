@@ -102,7 +102,8 @@ class Renderer:
         """Use every lane once; where there are none, measure whether decoding several pictures in
         one call pays, for up to `sessions`."""
         if lanes := self._avatar.decoder.lanes:
-            await asyncio.gather(*(self.render(anchor, x) for _ in lanes))
+            ws = self._avatar.basis.move(anchor, x)[None]
+            await asyncio.gather(*(self._run(partial(lane, ws)) for lane in lanes))
             return
         alone = await self._run(partial(self._seconds, anchor, x, 1))
         best = alone
