@@ -21,7 +21,7 @@ from realtime_models.decoders.eager import EagerDecoder
 from realtime_models.errors import AvatarPackError
 from realtime_models.training.face_tracker import FaceTracker
 
-CLOSED = 0.004  # tracked aperture, as a share of the face's height
+CLOSED = 0.0036  # tracked aperture, as a share of the face's height
 STEPS = np.arange(0.0, 0.31, 0.025)  # of jawOpen
 
 
