@@ -51,6 +51,8 @@ class Renderer:
         self._orders: deque[_Order] = deque()
         self.most = 1
         """Pictures decoded in one call."""
+        self.crowded = False
+        """Several sessions share the decoder: each keeps to a lane."""
 
     async def render(self, anchor: Latent, x: Control) -> tuple[Rgb, float]:
         """The picture of the face at `anchor` moved by x, and the seconds that decoding took."""
@@ -88,8 +90,8 @@ class Renderer:
         if not decoder.lanes:
             return list(decoder.decode(ws))
         lane = self._lanes.popleft()
-        try:  # who finds nobody else at work has the whole decoder
-            alone = len(self._lanes) == len(decoder.lanes) - 1
+        try:  # who has no company has the whole decoder
+            alone = not self.crowded and len(self._lanes) == len(decoder.lanes) - 1
             return list(decoder.decode(ws) if alone else lane(ws))
         finally:
             self._lanes.append(lane)

@@ -7,6 +7,7 @@ import hashlib
 import threading
 import time
 from collections.abc import AsyncIterator
+from functools import partial
 
 import numpy as np
 import pytest
@@ -328,6 +329,33 @@ def test_a_decoder_with_two_lanes_decodes_two_at_a_time(tiny_pack: AvatarPack) -
         await engine.aclose()
 
     run(scene())
+
+
+def test_one_session_has_the_whole_decoder_and_two_a_lane_each(tiny_pack: AvatarPack) -> None:
+    used: list[str] = []
+
+    class Lanes(FakeDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lanes = (partial(self.paint, "lane"), partial(self.paint, "lane"))
+
+        def paint(self, name: str, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+            used.append(name)
+            return np.zeros((len(ws), 4, 4, 3), np.uint8)
+
+        def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+            return self.paint("whole", ws)
+
+    async def scene() -> None:
+        engine = make_engine(tiny_pack, Lanes(), places=2)
+        (anchor,), still = anchors(tiny_pack, 1), np.zeros(len(tiny_pack.card.axes), np.float32)
+        for change in (engine.admit, engine.admit, engine.release):
+            change()
+            await engine.renderer.render(anchor, still)
+        await engine.aclose()
+
+    run(scene())
+    assert used == ["whole", "lane", "whole"]
 
 
 def test_a_batch_is_used_only_where_it_is_faster(tiny_pack: AvatarPack) -> None:
