@@ -13,6 +13,7 @@ import av
 import numpy as np
 from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
 from aiortc.clock import datetime_from_ntp
+from aiortc.codecs.opus import OpusEncoder
 from aiortc.jitterbuffer import JitterBuffer, JitterFrame
 from aiortc.mediastreams import MediaStreamError
 from aiortc.rtp import AnyRtcpPacket, RtcpSrPacket, RtpPacket
@@ -28,7 +29,11 @@ PATIENCE = 2  # packets of voice behind a lost one
 
 
 class VoiceSender(MediaStreamTrack):
-    """Packets of 20 ms, paced from the origin; after the end silence, or again from the start."""
+    """Packets of 20 ms, paced from the origin; after the end silence, or again from the start.
+
+    Encoded here: of frames that it encodes itself, aiortc computes the level sample by sample in
+    Python, which takes longer than all else that a caller does.
+    """
 
     kind = "audio"
 
@@ -36,12 +41,13 @@ class VoiceSender(MediaStreamTrack):
         super().__init__()
         self._pcm = (sound * 32767).astype(np.int16)
         self._packets = len(sound) // PACKET if again else 0
+        self._encoder = OpusEncoder()
         self._sent, self.origin = 0, 0.0
         self.left: list[float] = []
         """When each packet was handed to the encoder; later than due on a busy machine."""
         self.may_speak = asyncio.Event()
 
-    async def recv(self) -> av.AudioFrame:
+    async def recv(self) -> av.Packet:
         await self.may_speak.wait()
         loop = asyncio.get_running_loop()
         self.origin = self.origin or loop.time()
@@ -55,7 +61,10 @@ class VoiceSender(MediaStreamTrack):
         frame.time_base = Fraction(1, RATE)
         self._sent += 1
         self.left.append(loop.time())
-        return frame
+        [payload], timestamp = self._encoder.encode(frame)
+        packet = av.Packet(payload)
+        packet.pts, packet.time_base = timestamp, frame.time_base
+        return packet
 
 
 class AtTheMarker(JitterBuffer):

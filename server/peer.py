@@ -19,12 +19,13 @@ from aiortc import (
     RTCSessionDescription,
 )
 from aiortc.rtcrtptransceiver import RTCRtpTransceiver
+from aiortc.rtp import RtpPacket
 
 from realtime_models.arrays import Latent
 from server.config import ServerConfig
 from server.reorder import hear_at_once
 from server.tracks import FaceTrack, VoiceTrack, voice_delay
-from server.video_encoder import Rate, encode_face
+from server.video_encoder import Rate, encode_face, negotiated
 from server.voice_in import Packets, VoiceIn, drain
 from stream.engine import Engine, EngineFull
 from stream.meter import Meter
@@ -58,7 +59,7 @@ class Peer:
         self._face = FaceTrack(engine.timeline)
         self._voice = VoiceTrack(self._wanted_delay)
         self._connected, self._gone = asyncio.Event(), asyncio.Event()
-        self._packets = Packets(MOST_PACKETS)
+        self._packets: Packets[av.AudioFrame] = Packets(MOST_PACKETS)
         self._voice_in = VoiceIn(self._packets, engine.timeline)
         self._session: Session | None = None
         self._microphone: MediaStreamTrack | None = None
@@ -102,8 +103,9 @@ class Peer:
         audio.direction = "sendrecv"
         video.sender.replaceTrack(self._face)
         video.direction = "sendonly"
-        self._reorder = hear_at_once(audio.receiver, self._prefetch)
+        self._reorder = hear_at_once(audio.receiver, self._prefetch, self._send_back)
         await self._pc.setLocalDescription(await self._pc.createAnswer())
+        self._codec = negotiated(audio)
         engine = self._engine
         size = engine.avatar.card.generator.resolution
         encode_face(video, Rate(size * size, engine.timeline.fps), self._on_encoded)
@@ -129,7 +131,10 @@ class Peer:
 
     def _hear(self, packet: av.AudioFrame, born: float) -> None:
         self._packets.put(packet, born)
-        self._voice.put(packet, born)
+
+    def _send_back(self, packet: RtpPacket) -> None:
+        if packet.payload and packet.payload_type == self._codec.payloadType:
+            self._voice.put(packet, self._codec.clockRate, self._loop.time())
 
     async def _listen(self) -> None:
         """Until the microphone's track ends: then no packet follows."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
 from aiortc import RTCRtpReceiver
@@ -68,8 +69,13 @@ class _OnePacketOneFrame:
         return False, JitterFrame(data, packet.timestamp)
 
 
-def hear_at_once(receiver: RTCRtpReceiver, patience: int) -> Reorder[RtpPacket]:
+def hear_at_once(
+    receiver: RTCRtpReceiver,
+    patience: int,
+    on_packet: Callable[[RtpPacket], None] = lambda packet: None,
+) -> Reorder[RtpPacket]:
     """Let an audio receiver decode packets as they come; behind a lost one, `patience` may wait.
+    on_packet gets each in order, still encoded, before it is decoded.
 
     aiortc's own buffer holds four packets (80 ms) always, and stays full once one was lost:
     https://github.com/aiortc/aiortc/issues/543. It has no public setting; a test over real peers
@@ -81,6 +87,7 @@ def hear_at_once(receiver: RTCRtpReceiver, patience: int) -> Reorder[RtpPacket]:
 
     async def in_order(packet: RtpPacket, arrival_time_ms: int) -> None:
         for due in reorder.push(packet.sequence_number, packet):
+            on_packet(due)
             await handle(due, arrival_time_ms)
 
     vars(receiver)["_RTCRtpReceiver__jitter_buffer"] = _OnePacketOneFrame()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from fractions import Fraction
+from typing import Any
 
 import av
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import AUDIO_PTIME, MediaStreamError
+from aiortc.rtp import RtpPacket
 
 from server.voice_in import Packets
 from stream.latest import Latest
@@ -15,7 +18,6 @@ from stream.messages import Frame
 from stream.timeline import Timeline
 
 HELD_PACKETS = 100  # 2 s: more delay than any sane session has
-OPUS_DELAY = 0.0065  # seconds that an Opus encoder puts before the sound: 312 samples at 48 kHz
 DELAY_STEP = 0.001  # seconds that the voice's delay may move per packet, too little to hear
 
 
@@ -55,7 +57,8 @@ class FaceTrack(MediaStreamTrack):
 
 
 class VoiceTrack(MediaStreamTrack):
-    """The peer's own voice, sent back when the frames that it moved are sent.
+    """The peer's own voice, sent back as it came, still encoded, when the frames that it moved are
+    sent: to encode it again would cost sound and time.
 
     aiortc's sender reports tie RTP time to the moment of sending, so sound and picture that leave
     together are shown together. delay: seconds that a packet is to wait after its arrival; asked
@@ -67,19 +70,22 @@ class VoiceTrack(MediaStreamTrack):
     def __init__(self, delay: Callable[[], float]) -> None:
         super().__init__()
         self._wanted = delay
-        self._packets = Packets(HELD_PACKETS)
+        self._packets: Packets[av.Packet[Any]] = Packets(HELD_PACKETS)
         self._closed = False
         self.delay = 0.0
 
-    def put(self, packet: av.AudioFrame, born: float) -> None:
-        self._packets.put(packet, born)
+    def put(self, packet: RtpPacket, clock_rate: int, born: float) -> None:
+        """clock_rate: Hz, of the packet's timestamp."""
+        encoded = av.Packet(packet.payload)
+        encoded.pts, encoded.time_base = packet.timestamp, Fraction(1, clock_rate)
+        self._packets.put(encoded, born)
 
     def close(self) -> None:
         """No packet follows; those that wait are not sent any more."""
         self._closed = True
         self._packets.close()
 
-    async def recv(self) -> av.AudioFrame:
+    async def recv(self) -> av.Packet[Any]:
         try:
             packet, born = await anext(self._packets)
         except StopAsyncIteration:
@@ -97,7 +103,6 @@ def voice_delay(age: float, look_ahead: float, timeline: Timeline) -> float:
 
     age: from the arrival of a tick's last sample to its frame leaving. A frame shows the mouth
     `look_ahead` before that sample and is seen for one tick, so that moment belongs to the middle
-    of the tick on screen; the packet's first sample is AUDIO_PTIME older than its arrival, and
-    encoding it once more makes its sound later by OPUS_DELAY.
+    of the tick on screen; the packet's first sample is AUDIO_PTIME older than its arrival.
     """
-    return max(0.0, age + look_ahead + 0.5 / timeline.fps - AUDIO_PTIME - OPUS_DELAY)
+    return max(0.0, age + look_ahead + 0.5 / timeline.fps - AUDIO_PTIME)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 import av
-from aiortc import RTCRtpTransceiver
+from aiortc import RTCRtpCodecParameters, RTCRtpTransceiver
 from aiortc.codecs.h264 import H264Encoder
 from aiortc.codecs.vpx import Vp8Encoder
 from aiortc.mediastreams import VIDEO_TIME_BASE, convert_timebase
@@ -127,11 +127,16 @@ class FaceH264(_Rated, H264Encoder):
         yield from self._split_bitstream(data)
 
 
+def negotiated(transceiver: RTCRtpTransceiver) -> RTCRtpCodecParameters:
+    """The codec in which a transceiver sends, once offer and answer are known."""
+    codec: RTCRtpCodecParameters = vars(transceiver)["_codecs"][0]
+    return codec
+
+
 def encode_face(video: RTCRtpTransceiver, rate: Rate, on_encoded: Callable[[float], None]) -> None:
     """Let a negotiated transceiver encode as above. aiortc has no public setting for it; a test
     over real peers fails when its private names change."""
-    negotiated = vars(video)["_codecs"][0].mimeType.lower()
     kinds = {"video/vp8": FaceVp8, "video/h264": FaceH264}
     private = vars(video.sender)
     assert "_RTCRtpSender__encoder" in private
-    private["_RTCRtpSender__encoder"] = kinds[negotiated](rate, on_encoded)
+    private["_RTCRtpSender__encoder"] = kinds[negotiated(video).mimeType.lower()](rate, on_encoded)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Callable
+from typing import Generic, TypeVar
 
 import av
 import numpy as np
@@ -21,20 +22,23 @@ SILENT_AFTER = 0.3  # seconds without a packet after which the face lives on by 
 assert SILENT_AFTER > LONGEST_FILLED_GAP / SAMPLE_RATE, "so that a late packet is no restart"
 
 
-class Packets:
-    """Decoded packets with their time of arrival, in order; the oldest go when too many wait.
+P = TypeVar("P")
+
+
+class Packets(Generic[P]):
+    """Packets with their time of arrival, in order; the oldest go when too many wait.
 
     One producer, one consumer, one event loop. Iterating ends after `close`; what waits at that
     moment is still delivered.
     """
 
     def __init__(self, most: int) -> None:
-        self._waiting: deque[tuple[av.AudioFrame, float]] = deque(maxlen=most)
+        self._waiting: deque[tuple[P, float]] = deque(maxlen=most)
         self._changed = asyncio.Event()
         self._closed = False
         self.dropped = 0
 
-    def put(self, packet: av.AudioFrame, born: float) -> None:
+    def put(self, packet: P, born: float) -> None:
         self.dropped += len(self._waiting) == self._waiting.maxlen
         self._waiting.append((packet, born))
         self._changed.set()
@@ -44,10 +48,10 @@ class Packets:
         self._closed = True
         self._changed.set()
 
-    def __aiter__(self) -> Packets:
+    def __aiter__(self) -> Packets[P]:
         return self
 
-    async def __anext__(self) -> tuple[av.AudioFrame, float]:
+    async def __anext__(self) -> tuple[P, float]:
         while not self._waiting:
             if self._closed:
                 raise StopAsyncIteration
@@ -78,7 +82,7 @@ class VoiceIn:
     clock, so that the face lives.
     """
 
-    def __init__(self, packets: Packets, timeline: Timeline) -> None:
+    def __init__(self, packets: Packets[av.AudioFrame], timeline: Timeline) -> None:
         self._packets, self._timeline = packets, timeline
         self._cutter = TickCutter(timeline)
         self._resampler = AudioResampler("flt", "mono", SAMPLE_RATE)
@@ -121,10 +125,10 @@ class VoiceIn:
 
     def _voice(self, packet: av.AudioFrame, born: float) -> list[AudioChunk]:
         assert packet.pts is not None
+        pts, rate = packet.pts, packet.sample_rate
         samples = self._resample(packet)
-        rate = packet.sample_rate
         if self._expected is not None:
-            self._position += max(0, packet.pts - self._expected) * SAMPLE_RATE // rate
+            self._position += max(0, pts - self._expected) * SAMPLE_RATE // rate
         if self._silent:  # the voice goes on after the silence, whatever its pts say
             self._position = max(self._position, self._cutter.end)
             self._silent = False
@@ -132,16 +136,13 @@ class VoiceIn:
             # The resampler holds a few samples back. Counting them as heard keeps ticks that end
             # with a packet from waiting for the next one, 20 ms later.
             self._position += packet.samples * SAMPLE_RATE // rate - len(samples)
-        self.offset = self._position / SAMPLE_RATE - packet.pts / rate
+        self.offset = self._position / SAMPLE_RATE - pts / rate
         chunks = self._cutter.push(samples, self._position, born)
         self._position += len(samples)
-        self._expected = packet.pts + packet.samples
+        self._expected = pts + packet.samples
         return chunks
 
     def _resample(self, packet: av.AudioFrame) -> Samples:
-        sound = av.AudioFrame.from_ndarray(
-            packet.to_ndarray(), format=packet.format.name, layout=packet.layout.name
-        )
-        sound.sample_rate = packet.sample_rate  # without pts: the resampler must not guess gaps
-        blocks = [block.to_ndarray()[0] for block in self._resampler.resample(sound)]
+        packet.pts = None  # the resampler must not guess gaps
+        blocks = [block.to_ndarray()[0] for block in self._resampler.resample(packet)]
         return np.concatenate(blocks, dtype=np.float32) if blocks else np.zeros(0, np.float32)
