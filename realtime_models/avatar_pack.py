@@ -28,6 +28,7 @@ from realtime_models.motion_lstm import weight_shapes
 FORMAT = 1
 PACKS = Path(__file__).parent / "packs"
 DEFAULT_PACK = "studio"
+INT8_RANGE = (-0.5, 1.0)  # leaky ReLUs reach farther up than down; a level of 256 is exactly 0
 
 Tensors = Mapping[str, NDArray[np.float32]]
 
@@ -38,7 +39,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     articulation: factor on what the motion model says, 1 for the lips of the speakers it learned
         from; more reads better on a small picture.
     int8: names of the convolutions that a decoder may compute in int8; what they convolve lies
-        within [-1, 1], but for rare peaks (`training.int8`).
+        within INT8_RANGE, but for rare peaks (`training.int8`).
     truncation_psi: how far a sampled identity is drawn towards the mean face (1: not at all).
     identities: names of the curated faces, in the order of the tensor `identities`.
     digests: SHA-256 of each weights file.

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from openvino import Node
 from openvino import opset13 as op
 
-from realtime_models.avatar_pack import AvatarPack
+from realtime_models.avatar_pack import INT8_RANGE, AvatarPack
 from realtime_models.decoders.base import Decode, joined
 from realtime_models.decoders.cache import cache_folder
 from realtime_models.errors import BackendUnavailable
@@ -124,9 +124,11 @@ def _modulated_conv(pack: AvatarPack, layer: SynthesisLayer, x: Node, ws: Node, 
     x = op.multiply(x, _per_channel(style, layer.in_channels))
     kernel = op.constant(weight)
     if int8:
-        x = _quantized(x, np.ones(1, np.float32), 256)
+        low, high = (np.array([limit], np.float32) for limit in INT8_RANGE)
+        x = _quantized(x, low, high, 256)
         # 7 of 8 bits: CPUs without VNNI add two products in 16 bits, which must not overflow.
-        kernel = _quantized(kernel, 2 * np.abs(weight).max(axis=(1, 2, 3), keepdims=True), 255)
+        high = 2 * np.abs(weight).max(axis=(1, 2, 3), keepdims=True)
+        kernel = _quantized(kernel, -high, high, 255)
     pad = [layer.kernel_size // 2] * 2
     x = op.convolution(x, kernel, [1, 1], pad, pad, [1, 1])
     if layer.kind == "rgb":
@@ -142,14 +144,13 @@ def _modulated_conv(pack: AvatarPack, layer: SynthesisLayer, x: Node, ws: Node, 
     return op.prelu(x, op.constant(np.array([LRELU_SLOPE], np.float32)))
 
 
-def _quantized(x: Node, largest: NDArray[np.float32], levels: int) -> Node:
-    """x rounded to so many levels, symmetric around 0: OpenVINO convolves such in int8.
+def _quantized(x: Node, low: NDArray[np.float32], high: NDArray[np.float32], levels: int) -> Node:
+    """x rounded to so many levels, of which 0 must be one: OpenVINO convolves such in int8.
 
-    largest: magnitude at which x saturates, broadcast to it.
+    low, high: where x saturates, broadcast to it.
     """
-    high = largest * np.float32((levels - 1) // 2 / (levels // 2))
-    low, high = op.constant(-largest), op.constant(high)
-    return op.fake_quantize(x, low, high, low, high, levels)
+    first, last = op.constant(low), op.constant(high)
+    return op.fake_quantize(x, first, last, first, last, levels)
 
 
 def _number(value: float) -> Node:

@@ -4,7 +4,7 @@ One scale for all channels that enter a convolution would leave little of eight 
 them. As in SmoothQuant (Xiao et al. 2023, https://arxiv.org/abs/2211.10438), what differs between
 channels moves from the activations into the weights; here it is free, because a style scales
 every channel anyway: the affine layer of the style is divided by a factor per channel, the
-convolution's weight multiplied by it.
+convolution's weight multiplied by it. The factor's sign turns the longer side of a channel up.
 """
 
 from __future__ import annotations
@@ -15,21 +15,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from realtime_models.avatar_pack import Tensors
+from realtime_models.avatar_pack import INT8_RANGE, Tensors
 from realtime_models.axes import Axis
 from realtime_models.basis import Basis
 from realtime_models.generator_config import GeneratorConfig
 from realtime_models.stylegan2 import SynthesisNetwork
 
-SMOOTHING = 0.9  # SmoothQuant's alpha: how much of the difference moves
-HEADROOM = 0.8  # of the largest input seen: few are clipped, and all others have finer steps
+SMOOTHING = 0.75  # SmoothQuant's alpha: how much of the difference moves
+HEADROOM = 0.7  # of the largest input seen: few are clipped, and all others have finer steps
 SHARE = 0.1  # of all multiply-accumulates: a smaller layer would gain little
 LATENTS, BATCH = 192, 8
 MOVED = 0.4  # of the axes, in each latent
 
 
 def int8_layers(config: GeneratorConfig) -> tuple[str, ...]:
-    """The layers worth it, without the last convolution, which draws the finest detail."""
+    """The convolutions worth it, without the last, which draws the finest detail."""
     convolutions = [layer for layer in config.layers if layer.kind != "rgb"]
     return tuple(layer.name for layer in convolutions[:-1] if layer.macs >= SHARE * config.macs)
 
@@ -37,20 +37,22 @@ def int8_layers(config: GeneratorConfig) -> tuple[str, ...]:
 def ready_for_int8(
     config: GeneratorConfig, tensors: Tensors, axes: tuple[Axis, ...], layers: Sequence[str]
 ) -> dict[str, NDArray[np.float32]]:
-    """The same generator; what the `layers` convolve lies within [-1, 1] but for rare peaks,
+    """The same generator; what the `layers` convolve lies within INT8_RANGE but for rare peaks,
     `Card.int8`'s promise.
 
     Measured on random expressions of the pack's identities. tensors: those of a pack.
     """
-    largest = _largest_inputs(config, tensors, _latents(tensors, axes), layers)
+    low, high = INT8_RANGE
     ready = dict(tensors)
-    for name, inputs in largest.items():
+    for name, (down, up) in _peaks(config, tensors, _latents(tensors, axes), layers).items():
         prefix = f"synthesis.convs.{name}"
         weight = tensors[f"{prefix}.weight"]
+        turned = np.where(down > up, np.float32(-1), np.float32(1))
+        inputs = np.maximum(np.maximum(down, up) / high, np.minimum(down, up) / -low)
         inputs = np.maximum(inputs, 1e-3 * inputs.max())
         weights = np.maximum(np.abs(weight).max(axis=(0, 2, 3)), 1e-6)
         factor = inputs**SMOOTHING / weights ** (1 - SMOOTHING)
-        factor *= HEADROOM * (inputs / factor).max()
+        factor *= turned * HEADROOM * (inputs / factor).max()
         ready[f"{prefix}.weight"] = weight * factor[None, :, None, None]
         ready[f"{prefix}.affine.weight"] = tensors[f"{prefix}.affine.weight"] / factor[:, None]
         ready[f"{prefix}.affine.bias"] = tensors[f"{prefix}.affine.bias"] / factor
@@ -75,10 +77,10 @@ def _latents(tensors: Tensors, axes: tuple[Axis, ...]) -> NDArray[np.float32]:
 
 
 @torch.inference_mode()
-def _largest_inputs(
+def _peaks(
     config: GeneratorConfig, tensors: Tensors, ws: NDArray[np.float32], layers: Sequence[str]
 ) -> dict[str, NDArray[np.float32]]:
-    """Layer name -> the largest magnitude of each channel that is convolved, float32 [I]."""
+    """Layer name -> how far each channel that is convolved reaches down and up, float32 [2, I]."""
     network, prefix = SynthesisNetwork(config), "synthesis."
     network.load_state_dict(
         {
@@ -87,7 +89,7 @@ def _largest_inputs(
             if name.startswith(prefix)
         }
     )
-    largest = {name: np.zeros(0, np.float32) for name in layers}
+    peaks: dict[str, NDArray[np.float32]] = {}
     for part in torch.from_numpy(ws).split(BATCH):
         styles = network.styles(part)
         x: torch.Tensor = network.const
@@ -95,9 +97,10 @@ def _largest_inputs(
             if layer.kind == "rgb":
                 continue
             style = styles[layer.name]
-            if layer.name in largest:
-                seen = (x * style[:, :, None, None]).abs().amax(dim=(0, 2, 3)).numpy()
-                before = largest[layer.name]
-                largest[layer.name] = np.maximum(before, seen) if len(before) else seen
+            if layer.name in layers:
+                convolved = x * style[:, :, None, None]
+                seen = [(side * convolved).amax(dim=(0, 2, 3)).numpy() for side in (-1, 1)]
+                before = peaks.get(layer.name, np.zeros((2, layer.in_channels), np.float32))
+                peaks[layer.name] = np.maximum(before, seen)
             x = network.conv(layer).modulate(x, style)
-    return largest
+    return peaks
