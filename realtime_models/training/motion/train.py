@@ -38,6 +38,7 @@ SPEED_WEIGHT = 4.0  # of the loss on movement over 40 ms, beside the loss on pos
 APERTURE_WEIGHT = 0.5  # of the squared error of the aperture, in units of APERTURE_SCALE
 APERTURE_SCALE = 0.1
 CLARITY_WEIGHT = 0.1
+LEAD = 1  # hops by which lips come before what phones say
 SHUT, CLEARLY_OPEN = 0.004, 0.05  # apertures over face height
 
 log = logging.getLogger(__name__)
@@ -74,8 +75,10 @@ class Crops:
             first = start + offset
             length = min(CROP, stop - first)
             features[row, :length] = data.features[first : first + length]
-            # What is heard at hop i describes the moment `shift` hops earlier.
-            known = slice(first, first + length - shift)
+            # What is heard at hop i describes the moment `shift` hops earlier; where phones say
+            # what is meant, one LEAD later, or lips come late whenever they hesitate.
+            lead = 0 if self._real[i] else min(LEAD, shift)
+            known = slice(first + lead, first + lead + length - shift)
             targets[row, shift:length] = data.targets[known]
             weights[row, shift:length] = data.weights[known]
             if offset:
