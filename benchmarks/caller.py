@@ -47,7 +47,7 @@ class VoiceSender(MediaStreamTrack):
         """When each packet was handed to the encoder; later than due on a busy machine."""
         self.may_speak = asyncio.Event()
 
-    async def recv(self) -> av.Packet:
+    async def recv(self) -> av.Packet[Any]:
         await self.may_speak.wait()
         loop = asyncio.get_running_loop()
         self.origin = self.origin or loop.time()
