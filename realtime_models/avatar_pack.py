@@ -33,13 +33,15 @@ INT8_RANGE = (-0.5, 1.0)  # leaky ReLUs reach farther up than down; a level of 2
 Tensors = Mapping[str, NDArray[np.float32]]
 
 
-class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The card of a pack. Every field is required: a pack says where it comes from.
+class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The card of a pack. Nearly every field is required: a pack says where it comes from.
 
     articulation: factor on what the motion model says, 1 for the lips of the speakers it learned
         from; more reads better on a small picture.
     int8: names of the convolutions that a decoder may compute in int8; what they convolve lies
         within INT8_RANGE, but for rare peaks (`training.int8`).
+    int8_crowded: those that it may as well when sessions share it, where a picture less fine is
+        better than none.
     truncation_psi: how far a sampled identity is drawn towards the mean face (1: not at all).
     identities: names of the curated faces, in the order of the tensor `identities`.
     digests: SHA-256 of each weights file.
@@ -53,6 +55,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     retrain: tuple[str, ...]
     generator: GeneratorConfig
     int8: tuple[str, ...]
+    int8_crowded: tuple[str, ...] = ()
     truncation_psi: float
     motion: MotionConfig
     articulation: float
@@ -66,8 +69,9 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not 0.5 <= self.articulation <= 3.0:
             raise ValueError(f"articulation is {self.articulation}, expected 0.5 to 3")
         layers = [layer.name for layer in self.generator.layers]
-        if unknown := set(self.int8) - set(layers):
-            raise ValueError(f"int8 names {sorted(unknown)}, which are not layers")
+        for field, layer_names in (("int8", self.int8), ("int8_crowded", self.int8_crowded)):
+            if unknown := set(layer_names) - set(layers):
+                raise ValueError(f"{field} names {sorted(unknown)}, which are not layers")
         names = [axis.name for axis in self.axes]
         for what, given in (("axes", names), ("identities", list(self.identities))):
             if not given or len(set(given)) != len(given):

@@ -9,10 +9,12 @@ import pytest
 
 from realtime_models.arrays import Rgb
 from realtime_models.avatar import Avatar
-from realtime_models.avatar_pack import AvatarPack
+from realtime_models.avatar_pack import AvatarPack, generator_shapes, load_pack
 from realtime_models.decoders.base import Decode
+from realtime_models.training import seal
 from realtime_models.training.face_tracker import CHIN, FOREHEAD, TrackedFace
 from realtime_models.training.seal import CLOSED, main, sealed
+from tests.tiny import random_tensors, tiny_card, write_pack
 
 
 class Ruler:
@@ -66,6 +68,22 @@ def test_pictures_without_a_face_are_told(tiny_pack: AvatarPack) -> None:
     avatar, anchor = avatar_with(tiny_pack, least=0, blind=True)
     with pytest.raises(ValueError, match="finds no face"):
         sealed(avatar, Ruler(), anchor)  # type: ignore[arg-type]
+
+
+def test_a_sealed_pack_is_whole_and_everybody_may_read_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tensors = random_tensors(generator_shapes(tiny_card()))
+    jaw = tensors["basis"][..., 0]
+    tensors["identities"] = np.stack([0.1 * jaw, 0.0 * jaw])
+    folder = write_pack(tmp_path / "tiny", generator=tensors)
+    monkeypatch.setattr(seal, "FaceTracker", lambda path: Ruler())
+    monkeypatch.setattr(seal, "EagerDecoder", lambda pack: Lips(jaw, least=0))
+    main(["--avatar", str(folder), "--model", "a model"])
+    after = load_pack(str(folder)).generator
+    np.testing.assert_allclose(after["identities"], [0.025 * jaw, 0.0 * jaw], atol=1e-3)
+    np.testing.assert_array_equal(after["basis"], tensors["basis"])
+    assert (folder / "generator.safetensors").stat().st_mode & 0o777 == 0o644
 
 
 def test_a_missing_model_is_told(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,6 +36,7 @@ def tiny_card(**changes: Any) -> Card:
         "retrain": (),
         "generator": GENERATOR,
         "int8": (),
+        "int8_crowded": (),
         "truncation_psi": 0.7,
         "motion": MotionConfig(axes=("jawOpen", "mouthPucker"), hidden=8, layers=1),
         "articulation": 1.0,

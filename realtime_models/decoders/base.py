@@ -27,7 +27,8 @@ class Decoder(Protocol):
     @property
     def lanes(self) -> Sequence[Decode]:
         """What may be called instead of `decode`, each from one thread at a time but all of them,
-        and `decode`, side by side, where that is faster than one after the other; else none."""
+        and `decode`, side by side, where that is faster than one after the other; else none. Their
+        pictures may be a little less fine."""
         ...
 
     def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:

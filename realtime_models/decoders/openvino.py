@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+from collections.abc import Collection
 from functools import partial
 
 import numpy as np
@@ -26,28 +27,27 @@ class OpenVinoDecoder:
 
     precision: "f32"; "bf16"; "int8", which computes the pack's `Card.int8` in int8 and the rest
     in bfloat16 where the CPU has units for it, else in float32; or "auto": int8 on an x86, where
-    the pack allows it. threads: 0 leaves it to OpenVINO. lanes: as many as share the cores; there
-    no core waits for another after every layer. OpenVINO keeps what it compiled in the user's cache
-    folder, under a key of the whole model, its options, its own version and the device; what it
-    cannot read it compiles again.
+    the pack allows it. lanes: as many as share the cores; there no core waits for another after
+    every layer, and what is int8 goes on to `Card.int8_crowded`.
+    OpenVINO keeps what it compiled in the user's cache folder, under a key of the whole model, its
+    options, its own version and the device; what it cannot read it compiles again.
     """
 
     def __init__(
         self,
         pack: AvatarPack,
         precision: str = "auto",
-        threads: int = 0,
         lanes: int = 0,
     ) -> None:
-        core = ov.Core()
+        core, card = ov.Core(), pack.card
         capable = "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         widest = "bf16" if capable else "f32"
         if precision == "auto":
-            precision = "int8" if x86() and pack.card.int8 else widest
-        int8 = precision == "int8"
-        if int8 and not pack.card.int8:
+            precision = "int8" if x86() and card.int8 else widest
+        int8 = card.int8 if precision == "int8" else ()
+        if precision == "int8" and not int8:
             raise BackendUnavailable(
-                f"decoder openvino-int8: the pack {pack.card.name} names no layers for int8, "
+                f"decoder openvino-int8: the pack {card.name} names no layers for int8, "
                 "openvino-bf16 and openvino-f32 decode it"
             )
         hint = widest if int8 else precision
@@ -57,15 +57,13 @@ class OpenVinoDecoder:
             "INFERENCE_PRECISION_HINT": hint,
             "PERFORMANCE_HINT": "LATENCY",
         }
-        if threads:
-            options["INFERENCE_NUM_THREADS"] = threads
         if folder := cache_folder("openvino"):
             options["CACHE_DIR"] = str(folder)
-        model = build_model(pack, int8)
-        alone = core.compile_model(model, "CPU", options)
+        alone = core.compile_model(build_model(pack, int8), "CPU", options)
         self._request = alone.create_infer_request()
         self.lanes: tuple[Decode, ...] = ()
         if lanes > 1:
+            model = build_model(pack, (*int8, *card.int8_crowded) if int8 else ())
             shared = core.compile_model(model, "CPU", {**options, "NUM_STREAMS": lanes})
             requests = [shared.create_infer_request() for _ in range(lanes)]
             self.lanes = tuple(partial(_infer, request) for request in requests)
@@ -84,17 +82,17 @@ def x86() -> bool:
     return platform.machine().lower() in ("x86_64", "amd64")
 
 
-def build_model(pack: AvatarPack, int8: bool = False) -> ov.Model:
+def build_model(pack: AvatarPack, int8: Collection[str] = ()) -> ov.Model:
     """ws float32 [1, num_ws, w_dim] -> pictures uint8 [1, H, W, 3].
 
-    int8: compute the pack's `Card.int8` with 8 bits.
+    int8: the layers to compute with 8 bits.
     """
     config, tensors = pack.card.generator, pack.generator
     ws = op.parameter([1, config.num_ws, config.w_dim], np.float32, name="ws")
     x: Node = op.constant(np.ascontiguousarray(tensors["synthesis.const"]))
     picture: Node | None = None
     for layer in config.layers:
-        y = _modulated_conv(pack, layer, x, ws, int8 and layer.name in pack.card.int8)
+        y = _modulated_conv(pack, layer, x, ws, layer.name in int8)
         if layer.kind != "rgb":
             x = y
         elif picture is None:

@@ -23,15 +23,18 @@ from realtime_models.stylegan2 import SynthesisNetwork
 
 SMOOTHING = 0.75  # SmoothQuant's alpha: how much of the difference moves
 HEADROOM = 0.7  # of the largest input seen: few are clipped, and all others have finer steps
-SHARE = 0.1  # of all multiply-accumulates: a smaller layer would gain little
+SHARE, LEAST_SHARE = 0.1, 0.05  # of all multiply-accumulates: a smaller layer would gain little
 LATENTS, BATCH = 192, 8
 MOVED = 0.4  # of the axes, in each latent
 
 
-def int8_layers(config: GeneratorConfig) -> tuple[str, ...]:
-    """The convolutions worth it, without the last, which draws the finest detail."""
+def int8_layers(config: GeneratorConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """`Card.int8`, the convolutions worth it without the last, which draws the finest detail; and
+    `Card.int8_crowded`, the last and smaller ones."""
     convolutions = [layer for layer in config.layers if layer.kind != "rgb"]
-    return tuple(layer.name for layer in convolutions[:-1] if layer.macs >= SHARE * config.macs)
+    worth = [layer.name for layer in convolutions if layer.macs >= LEAST_SHARE * config.macs]
+    always = tuple(layer.name for layer in convolutions[:-1] if layer.macs >= SHARE * config.macs)
+    return always, tuple(name for name in worth if name not in always)
 
 
 def ready_for_int8(

@@ -2,7 +2,8 @@
 
 `python -m realtime_models.training.make_pack --generator CHECKPOINT --motion FOLDER --out PACK`
 
-One of the two may be left out: `--base PACK` gives it, unchanged.
+One of the two may be left out: `--base PACK` gives it, unchanged. Of several checkpoints, and of
+several folders, the pack gets the mean of their weights.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import torch
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from realtime_models.avatar_pack import FORMAT, AvatarPack, Card, Tensors, load_pack, sha256
 from realtime_models.axes import FACE_AXES, Axis
@@ -27,12 +28,14 @@ from realtime_models.training.expressions import EMOTION_AXES, SAMPLES, emotion_
 from realtime_models.training.generator.data import axis_scale
 from realtime_models.training.heads.identity import CURATED, curated_z
 from realtime_models.training.int8 import int8_layers, ready_for_int8
+from realtime_models.training.weights import save_weights
 
 PCA_AXES = 8
 PCA_RANGE = 2.0  # standard deviations
 W_SAMPLES = 10_000
 TRUNCATION_PSI = 0.7
 ARTICULATION = 1.5
+Names = tuple[str, ...]
 GENERATOR_FILE, MOTION_FILE = "generator.safetensors", "motion.safetensors"
 
 PROVENANCE = (
@@ -66,7 +69,10 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--generator", type=Path, help="checkpoint.pt")
+    parser.add_argument(
+        "--generator", type=Path, nargs="+", default=[],
+        help="checkpoint.pt; of several that continue one another, the mean of their averages",
+    )  # fmt: skip
     parser.add_argument(
         "--motion", type=Path, nargs="+", default=[],
         help="folders of motion.safetensors; of several that continue one another, the mean",
@@ -79,9 +85,11 @@ def main(argv: list[str] | None = None) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     try:
         base = load_pack(str(args.base)) if args.base else None
-    except AvatarPackError as error:
+        generator, int8, crowded, axes, identities, psi = _generator_part(
+            args.generator, args.out, base
+        )
+    except (AvatarPackError, FileNotFoundError) as error:
         parser.error(str(error))
-    generator, int8, axes, identities, psi = _generator_part(args.generator, args.out, base)
     motion, articulation = _motion_part(args.motion, args.out, base)
     # Whose faces they are is said by whoever made them.
     about = base.card if base and not args.generator else None
@@ -94,6 +102,7 @@ def main(argv: list[str] | None = None) -> None:
         retrain=about.retrain if about else RETRAIN,
         generator=generator,
         int8=int8,
+        int8_crowded=crowded,
         truncation_psi=psi,
         motion=motion,
         articulation=articulation,
@@ -107,21 +116,40 @@ def main(argv: list[str] | None = None) -> None:
 
 
 def _generator_part(
-    path: Path | None, out: Path, base: AvatarPack | None
-) -> tuple[GeneratorConfig, tuple[str, ...], tuple[Axis, ...], tuple[str, ...], float]:
-    """Write generator.safetensors; what the card says of it: sizes, layers for int8, axes, faces,
-    truncation."""
-    if path is None:
+    checkpoints: Sequence[Path], out: Path, base: AvatarPack | None
+) -> tuple[GeneratorConfig, Names, Names, tuple[Axis, ...], Names, float]:
+    """Write generator.safetensors; what the card says of it: sizes, layers for int8, alone and
+    crowded, axes, faces, truncation."""
+    if not checkpoints:
         assert base is not None
         _save(base.generator, out / GENERATOR_FILE)
         card = base.card
-        return card.generator, card.int8, card.axes, card.identities, card.truncation_psi
-    checkpoint = torch.load(path, map_location="cpu", weights_only=True)
-    config = GeneratorConfig(**checkpoint["config"])
-    tensors, axes = generator_tensors(config, checkpoint["ema"])
-    int8 = int8_layers(config)
-    _save(ready_for_int8(config, tensors, axes, int8), out / GENERATOR_FILE)
-    return config, int8, axes, tuple(CURATED), TRUNCATION_PSI
+        return (
+            card.generator, card.int8, card.int8_crowded,
+            card.axes, card.identities, card.truncation_psi,
+        )  # fmt: skip
+    config, state = mean_generator(checkpoints)
+    tensors, axes = generator_tensors(config, state)
+    int8, crowded = int8_layers(config)
+    _save(ready_for_int8(config, tensors, axes, (*int8, *crowded)), out / GENERATOR_FILE)
+    return config, int8, crowded, axes, tuple(CURATED), TRUNCATION_PSI
+
+
+def mean_generator(paths: Sequence[Path]) -> tuple[GeneratorConfig, dict[str, torch.Tensor]]:
+    """Configuration and mean of the moving averages of trainings that went on from one another
+    (Wortsman et al. 2022, "Model soups"). Raises AvatarPackError where their networks differ."""
+    configs, states = [], []
+    for path in paths:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        configs.append(checkpoint["config"])
+        states.append(checkpoint["ema"])
+        shapes = [{n: t.shape for n, t in state.items()} for state in (states[0], states[-1])]
+        if configs[-1] != configs[0] or shapes[0] != shapes[1]:
+            raise AvatarPackError(
+                f"{path} holds another network than {paths[0]}, expected one configuration"
+            )
+    mean = {name: torch.stack([s[name] for s in states]).mean(dim=0) for name in states[0]}
+    return GeneratorConfig(**configs[0]), mean
 
 
 def _motion_part(
@@ -145,8 +173,7 @@ def _motion_part(
 
 def _save(tensors: Tensors, path: Path) -> None:
     """As float16: a pack's weights that were float16 before come out bit for bit the same."""
-    half = {key: np.ascontiguousarray(t, dtype=np.float16) for key, t in tensors.items()}
-    save_file(half, path)
+    save_weights({key: tensor.astype(np.float16) for key, tensor in tensors.items()}, path)
 
 
 @torch.no_grad()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from realtime_models.arrays import Latent
 from realtime_models.avatar import Avatar
@@ -20,6 +20,7 @@ from realtime_models.avatar_pack import find_pack, load_pack, sha256
 from realtime_models.decoders.eager import EagerDecoder
 from realtime_models.errors import AvatarPackError
 from realtime_models.training.face_tracker import FaceTracker
+from realtime_models.training.weights import save_weights
 
 CLOSED = 0.0036  # tracked aperture, as a share of the face's height
 STEPS = np.arange(0.0, 0.31, 0.025)  # of jawOpen
@@ -64,7 +65,7 @@ def main(argv: list[str] | None = None) -> None:
         print(f"{name:10} jaw {0 - step:+.3f}: aperture {aperture:.4f}", flush=True)
     path = folder / "generator.safetensors"
     tensors = load_file(path)
-    save_file({**tensors, "identities": np.stack(latents).astype(np.float16)}, path)
+    save_weights({**tensors, "identities": np.stack(latents).astype(np.float16)}, path)
     digests = {**pack.card.digests, path.name: sha256(path)}
     card = msgspec.structs.replace(pack.card, digests=digests)
     (folder / "card.json").write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 from torch import Tensor
 
 from realtime_models.motion import MotionConfig
@@ -28,6 +28,7 @@ from realtime_models.training.motion.retarget import (
     rendered_lips,
 )
 from realtime_models.training.motion.vary import FLOOR, vary
+from realtime_models.training.weights import save_weights
 
 SHARES = "grid=0.34,lj=0.12,ocean=0.09,said=0.19,natural=0.14,sung=0.04,rest=0.08"
 CROP = 350  # hops: 3.5 s
@@ -202,10 +203,8 @@ def save_pack(
     out: Path, config: MotionConfig, network: MotionNetwork, card: dict[str, object]
 ) -> None:
     """motion.safetensors and motion.json: what a session needs, and where it came from."""
-    weights = {name: tensor.contiguous() for name, tensor in network.weights().items()}
-    save_file(weights, out / "motion.safetensors.part")
-    (out / "motion.safetensors.part").chmod(0o644)
-    (out / "motion.safetensors.part").replace(out / "motion.safetensors")
+    weights = {name: tensor.numpy() for name, tensor in network.weights().items()}
+    save_weights(weights, out / "motion.safetensors")
     text = json.dumps({"config": config.to_json(), **card}, indent=1) + "\n"
     (out / "motion.json").write_text(text)
 
