@@ -623,8 +623,9 @@ const handlers = {
 async function watchFigures(current) {
   let before = digest(await current.stats());
   const timer = setInterval(async () => {
-    const now = digest(await current.stats());
-    if (call !== current) return;
+    const stats = await current.stats().catch(() => null); // of a call that ends just now
+    if (call !== current || !stats) return;
+    const now = digest(stats);
     showFigures(now, before, telemetry, config.look_ahead_ms ?? 0);
     tellSkew(current, now);
     before = now;

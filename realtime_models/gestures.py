@@ -92,23 +92,25 @@ def gestures_initial_state(seed: int) -> GestureState:
     return GestureState(seed, np.zeros(WINDOW - HOP, np.float32))
 
 
-def gestures(samples: Samples, state: GestureState) -> tuple[dict[str, float], GestureState]:
+def gestures(
+    samples: Samples, state: GestureState, strength: float = 1.0
+) -> tuple[dict[str, float], GestureState]:
     """Hear what follows; say where head and brows are, by axis name, to be added to the rest.
 
-    samples: float32 [n] at 16 kHz, finite, in order; any cutting gives the same. The given state is
-    not changed.
+    samples: float32 [n] at 16 kHz, finite, in order; any cutting gives the same. strength: scales
+    every move but that of the lids, which close or do not. The given state is not changed.
     """
     heard = np.concatenate([state.heard, samples])
     count = (len(heard) - (WINDOW - HOP)) // HOP
     for i in range(count):
         state = _look(heard[i * HOP : i * HOP + WINDOW], state)
     state = replace(state, heard=heard[count * HOP :].copy())
-    brow = max(0.0, state.brow.value)
+    brow = strength * max(0.0, state.brow.value)
     since = (state.hops - state.blink_at) * HOP / RATE
     return {
-        "headPitch": state.head_pitch.value,
-        "headYaw": state.head_yaw.value,
-        "headRoll": state.head_roll.value,
+        "headPitch": strength * state.head_pitch.value,
+        "headYaw": strength * state.head_yaw.value,
+        "headRoll": strength * state.head_roll.value,
         "browInnerUp": brow,
         "browOuterUp": 0.8 * brow,
         "eyeBlink": math.sin(math.pi * since / BLINK_S) ** 2 if 0 <= since < BLINK_S else 0.0,

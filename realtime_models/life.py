@@ -35,8 +35,12 @@ SWAY = {
 }
 
 
-def life(time_s: float, seed: int) -> dict[str, float]:
-    """Values by axis name at a moment, to be added to what the voice calls for."""
+def life(time_s: float, seed: int, strength: float = 1.0) -> dict[str, float]:
+    """Values by axis name at a moment, to be added to what the voice calls for.
+
+    strength: how lively, 0 to 2. It scales every move but that of the lids: half a blink is a
+    twitch, so a calmer face blinks less often instead.
+    """
     values = {
         name: sum(
             amplitude * math.sin(2 * math.pi * (hertz * time_s + _random(seed, name, i)))
@@ -47,9 +51,10 @@ def life(time_s: float, seed: int) -> dict[str, float]:
     # No two breaths are alike: the phase wanders by a good part of a breath.
     wander = 0.8 * math.sin(2 * math.pi * (0.031 * time_s + _random(seed, "breath", 0)))
     values["headPitch"] += BREATH * math.sin(2 * math.pi * BREATH_HZ * time_s + wander)
-    values["eyeBlink"] = _blink(time_s, seed)
     values["gazeYaw"] = _glance(time_s, seed, "gazeYaw", 3.0) - 0.6 * values["headYaw"]
     values["gazePitch"] = _glance(time_s, seed, "gazePitch", 1.5)
+    values = {name: strength * value for name, value in values.items()}
+    values["eyeBlink"] = _blink(time_s, seed, BLINK_SHARE * strength)
     return values
 
 
@@ -64,14 +69,14 @@ def _word(text: str) -> int:
     return int.from_bytes(text.encode(), "little")
 
 
-def _blink(time_s: float, seed: int) -> float:
-    """0 open, 1 closed."""
+def _blink(time_s: float, seed: int, share: float) -> float:
+    """0 open, 1 closed. share: of the cells that have a blink."""
     closed = 0.0
     newest = math.floor(time_s / BLINK_CELL)
     for cell in (newest - 1, newest):
         if cell < 0:
             continue
-        if _random(seed, "blinks", cell) > BLINK_SHARE:
+        if _random(seed, "blinks", cell) >= share:
             continue
         start = (cell + 0.8 * _random(seed, "blink", cell)) * BLINK_CELL
         starts = [start]

@@ -89,7 +89,7 @@ class CameraControls:
             "frozen": self._sink.frozen,
             "device": self._device,
             "notice": self._notice(),
-            "fps": round(meter.fps, 2),
+            "fps": round(meter.fps(asyncio.get_running_loop().time()), 2),
             "age_ms": round(meter.age(50) * 1000, 1),
             "repeated": self._sink.repeated,
             "skipped": session.skipped,

@@ -84,7 +84,8 @@ class Peer:
     def _wanted_delay(self) -> float:
         age = self._left.age(50, FRAMES_FOLLOWED)
         engine = self._engine
-        delay = voice_delay(age, engine.motion.config.look_ahead_s, engine.timeline)
+        look_ahead = engine.motion.config.look_ahead_s
+        delay = voice_delay(age, look_ahead, engine.timeline, self._voice.ptime)
         return max(0.0, delay + self._early)
 
     async def connect(self, sdp: str) -> str:
@@ -227,7 +228,7 @@ class Peer:
         """Figures for people; no voice, no face, no address."""
         session = self.session
         return {
-            "fps": round(self._left.fps, 2),
+            "fps": round(self._left.fps(self._loop.time()), 2),
             "frames": self._left.frames,
             "age_ms": {f"p{p}": round(self._left.age(p) * 1000, 1) for p in (50, 95)},
             "skipped": session.skipped + self._face.skipped,
@@ -279,7 +280,7 @@ class Lobby:
         """
         engine = self.engine
         if not self._open:
-            raise BadRequest("the server is shutting down")
+            raise EngineFull("the server is shutting down")
         anchor = find_face(engine, identity or engine.avatar.card.identities[0])
         try:
             engine.admit()
@@ -294,18 +295,17 @@ class Lobby:
             await peer.aclose()
             raise
         self.peers[peer.id] = peer
-        self._tasks[peer.id] = asyncio.create_task(self._run(peer), name=f"peer {peer.name}")
+        self._tasks[peer.id] = task = asyncio.create_task(peer.run(), name=f"peer {peer.name}")
+        # Not in a `finally` of the task: one that is cancelled before it began never gets there.
+        task.add_done_callback(lambda _: self._forget(peer))
         logger.info("session %s begins, %d in all", peer.name, engine.sessions)
         return peer, answer
 
-    async def _run(self, peer: Peer) -> None:
-        try:
-            await peer.run()
-        finally:
-            self.engine.release()
-            self._ended.update(peer.counts())
-            del self.peers[peer.id], self._tasks[peer.id]
-            logger.info("session %s ended, %d in all", peer.name, self.engine.sessions)
+    def _forget(self, peer: Peer) -> None:
+        self.engine.release()
+        self._ended.update(peer.counts())
+        del self.peers[peer.id], self._tasks[peer.id]
+        logger.info("session %s ended, %d in all", peer.name, self.engine.sessions)
 
     def totals(self) -> Counter[str]:
         """Counts over all sessions since the start: those of `Peer.counts`, and `refused`."""
@@ -324,6 +324,7 @@ class Lobby:
         if (task := self._tasks.get(peer.id)) is not None:
             task.cancel()
             await asyncio.wait({task})
+            await peer.aclose()
 
     async def aclose(self) -> None:
         """No new peers; end all and wait."""

@@ -18,6 +18,7 @@ from stream.messages import Frame
 from stream.timeline import Timeline
 
 HELD_PACKETS = 100  # 2 s: more delay than any sane session has
+LONGEST_PACKET = 0.06  # seconds of sound in a packet of Opus, RFC 6716, section 2.1.4
 DELAY_STEP = 0.001  # seconds that the voice's delay may move per packet, too little to hear
 
 
@@ -72,10 +73,17 @@ class VoiceTrack(MediaStreamTrack):
         self._wanted = delay
         self._packets: Packets[av.Packet[Any]] = Packets(HELD_PACKETS)
         self._closed = False
+        self._timestamp: int | None = None  # of the newest packet
         self.delay = 0.0
+        self.ptime = AUDIO_PTIME
+        """Seconds of sound in a packet."""
 
     def put(self, packet: RtpPacket, clock_rate: int, born: float) -> None:
         """clock_rate: Hz, of the packet's timestamp."""
+        if self._timestamp is not None:
+            apart = (packet.timestamp - self._timestamp) % (1 << 32) / clock_rate
+            self.ptime = apart if 0.0 < apart <= LONGEST_PACKET else self.ptime  # else a pause
+        self._timestamp = packet.timestamp
         encoded = av.Packet(packet.payload)
         encoded.pts, encoded.time_base = packet.timestamp, Fraction(1, clock_rate)
         self._packets.put(encoded, born)
@@ -98,11 +106,12 @@ class VoiceTrack(MediaStreamTrack):
         return packet
 
 
-def voice_delay(age: float, look_ahead: float, timeline: Timeline) -> float:
-    """Seconds that a voice packet must wait after its arrival so that it leaves with its frame.
+def voice_delay(age: float, look_ahead: float, timeline: Timeline, ptime: float) -> float:
+    """Seconds that a voice packet of `ptime` seconds must wait after its arrival so that it leaves
+    with its frame.
 
     age: from the arrival of a tick's last sample to its frame leaving. A frame shows the mouth
     `look_ahead` before that sample and is seen for one tick, so that moment belongs to the middle
-    of the tick on screen; the packet's first sample is AUDIO_PTIME older than its arrival.
+    of the tick on screen; the packet's first sample is ptime older than its arrival.
     """
-    return max(0.0, age + look_ahead + 0.5 / timeline.fps - AUDIO_PTIME)
+    return max(0.0, age + look_ahead + 0.5 / timeline.fps - ptime)

@@ -24,7 +24,7 @@ R = TypeVar("R")
 
 
 class EngineFull(RuntimeError):
-    """No session more fits; the message says how many run."""
+    """No session more is taken; the message says why."""
 
 
 class Engine:

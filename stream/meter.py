@@ -79,8 +79,9 @@ class Meter:
         frames; 0 before any."""
         return percentile(list(self._ages)[-newest:], p)
 
-    @property
-    def fps(self) -> float:
+    def fps(self, now: float) -> float:
+        """Over the last WINDOW frames; a second without one counts as well."""
         if len(self._sent) < 2:
             return 0.0
-        return (len(self._sent) - 1) / max(1e-6, self._sent[-1] - self._sent[0])
+        end = now if now - self._sent[-1] > 1.0 else self._sent[-1]
+        return (len(self._sent) - 1) / max(1e-6, end - self._sent[0])

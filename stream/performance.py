@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,7 +21,8 @@ class Settings:
     """How a user wants the face to move; may change while a session runs.
 
     expression: offsets by axis name, replaced whole, never written in place; the face eases there.
-    life: strength of blinks, glances, head and brows, 0 (nothing moves but the lips) to 2.
+    life: strength of blinks, glances, head and brows, 0 (nothing moves but the lips) to 2; the
+        face eases there, too.
     """
 
     expression: dict[str, float] = field(default_factory=dict)
@@ -30,7 +30,8 @@ class Settings:
 
 
 LOUDEST = 10.0  # samples beyond are broken: their square must stay a number
-EASE = 0.2  # seconds; time constant with which a new expression comes on
+EASE = 0.2  # seconds; time constant with which a new expression comes on, and life
+STILL = 1e-3  # strength of life below which there is none
 
 
 class Performance:
@@ -41,6 +42,7 @@ class Performance:
         self._articulation = articulation
         self._state: MotionState = model.initial_state()
         self._expression: dict[str, float] = {}
+        self._life = 0.0
         self._gestures = gestures_initial_state(seed)
         self.gate = VoiceGate()
 
@@ -49,6 +51,7 @@ class Performance:
         head's place are not, so that nothing jumps."""
         anew = Performance(self._model, self._basis, self._articulation, self._seed)
         anew._expression, anew._gestures = dict(self._expression), self._gestures
+        anew._life = self._life
         return anew
 
     @property
@@ -69,21 +72,23 @@ class Performance:
         values = dict(
             zip(self._model.config.axes, (strength * float(v) for v in mouth), strict=True)
         )
-        self._ease(settings.expression, len(samples) / SAMPLE_RATE)
-        moves = [(1.0, self._expression)]
-        if settings.life:
-            follows, self._gestures = gestures(samples, self._gestures)
-            moves += [(settings.life, life(time_s, self._seed)), (settings.life, follows)]
-        for strength, extra in moves:
+        self._ease(settings, len(samples) / SAMPLE_RATE)
+        moves = [self._expression]
+        if self._life:
+            follows, self._gestures = gestures(samples, self._gestures, self._life)
+            moves += [life(time_s, self._seed, self._life), follows]
+        for extra in moves:
             for name, value in extra.items():
-                values[name] = values.get(name, 0.0) + strength * value
+                values[name] = values.get(name, 0.0) + value
         known = {axis.name for axis in self._basis.axes}
         x = self._basis.control({name: v for name, v in values.items() if name in known})
         return self._basis.clamp(x)
 
-    def _ease(self, wanted: Mapping[str, float], seconds: float) -> None:
-        """Bring the expression nearer to the wanted one."""
-        left = math.exp(-seconds / EASE)
+    def _ease(self, settings: Settings, seconds: float) -> None:
+        """Bring the expression and the life nearer to the wanted ones."""
+        wanted, left = settings.expression, math.exp(-seconds / EASE)
+        life_now = settings.life + left * (self._life - settings.life)
+        self._life = life_now if settings.life or life_now > STILL else 0.0
         for name in {**self._expression, **wanted}:
             goal = wanted.get(name, 0.0)
             self._expression[name] = goal + left * (self._expression.get(name, 0.0) - goal)

@@ -407,6 +407,41 @@ def test_a_page_that_has_gone_need_not_be_told(tiny_pack: AvatarPack) -> None:
     assert told == ["websocket.accept", "websocket.send"]
 
 
+def test_a_page_that_goes_before_its_answer_leaves_its_place(tiny_pack: AvatarPack) -> None:
+    """Its session, cancelled before it began, kept the place for ever."""
+    told: list[str] = []
+
+    async def scene() -> None:
+        engine = make_engine(tiny_pack)
+        lobby = Lobby(engine, ServerConfig())
+        caller = Caller(SILENCE)
+        offer = json.dumps({"type": "offer", "sdp": await caller.offer()})
+
+        async def receive() -> Message:
+            return (
+                {"type": "websocket.receive", "text": offer}
+                if told
+                else {"type": "websocket.connect"}
+            )
+
+        async def send(message: Message) -> None:
+            told.append(message["type"])
+            if message["type"] == "websocket.send":
+                assert lobby.peers and engine.sessions == 1
+                raise OSError("the connection is closed")
+
+        socket = WebSocket({"type": "websocket", "headers": []}, receive, send)
+        await socket.accept()
+        await signalling(socket, lobby)
+        assert engine.sessions == 0 and not lobby.peers
+        await lobby.aclose()
+        await engine.aclose()
+        await caller.aclose()
+
+    run(scene())
+    assert told == ["websocket.accept", "websocket.send"]
+
+
 def test_other_hosts_need_a_token() -> None:
     with pytest.raises(ConfigError, match="needs --token"):
         ServerConfig(host="0.0.0.0")
@@ -569,19 +604,21 @@ def test_the_voice_goes_back_as_it_came(tiny_pack: AvatarPack, mime: str) -> Non
     run(scene())
 
 
-def test_lips_and_voice_leave_together() -> None:
+@pytest.mark.parametrize("ptime", [0.01, 0.02, 0.06])
+def test_lips_and_voice_leave_together(ptime: float) -> None:
     """A moment of the voice leaves when the frame that shows it is half shown."""
     timeline, age, look_ahead = Timeline(25), 0.03, 0.04
-    assert voice_delay(0.03, 0.02, timeline) == pytest.approx(0.03 + 0.02 + 0.02 - 0.02)
+    assert voice_delay(0.03, 0.02, timeline, 0.01) == pytest.approx(0.03 + 0.02 + 0.02 - 0.01)
 
     async def scene() -> list[tuple[int, float]]:
-        track = VoiceTrack(lambda: voice_delay(age, look_ahead, timeline))
+        track = VoiceTrack(lambda: voice_delay(age, look_ahead, timeline, track.ptime))
         loop, left = asyncio.get_running_loop(), []
 
         async def send() -> None:
             for number in range(50):
-                await asyncio.sleep(0.02 * (number + 1) - loop.time())  # its end, 20 ms later
-                track.put(encoded(number), 48000, loop.time())
+                await asyncio.sleep(ptime * (number + 1) - loop.time())  # at its end
+                packet = RtpPacket(timestamp=round(48000 * ptime) * number, payload=b"sound")
+                track.put(packet, 48000, loop.time())
 
         async def leave() -> None:
             for _ in range(50):
@@ -592,7 +629,8 @@ def test_lips_and_voice_leave_together() -> None:
         track.close()
         return left
 
-    for pts, left in run_virtual(scene()):
+    assert len(run_virtual(scene())) == 50
+    for pts, left in run_virtual(scene())[45:]:  # when the delay has come there
         # The frame whose tick ends at `end` leaves at end + age, is seen until one tick later,
         # and shows the mouth of end - look_ahead.
         end = pts / 48000 + look_ahead

@@ -134,6 +134,51 @@ def test_life_is_a_function_of_time_and_seed() -> None:
     assert 1.0 < np.abs(yaw).max() < 4.0 and np.abs(np.diff(yaw)).max() < 0.2
 
 
+def course(axis: str, seconds: int, seed: int = 1, strength: float = 1.0) -> np.ndarray:
+    return np.array([life(t / 50, seed, strength)[axis] for t in range(50 * seconds)])
+
+
+def beginnings(lids: np.ndarray) -> np.ndarray:
+    """Seconds at which blinks begin."""
+    return np.flatnonzero((lids[1:] > 0.5) & (lids[:-1] <= 0.5)) / 50
+
+
+def test_a_calmer_face_blinks_less_often_but_never_half() -> None:
+    calm, lively = course("eyeBlink", 240, strength=0.4), course("eyeBlink", 240)
+    assert 0.2 < len(beginnings(calm)) / len(beginnings(lively)) < 0.6
+    assert calm.max() == lively.max() > 0.9
+    np.testing.assert_allclose(
+        course("headRoll", 20, strength=0.4), 0.4 * course("headRoll", 20), atol=1e-9
+    )
+
+
+def test_some_blinks_are_double() -> None:
+    apart = np.diff(np.concatenate([beginnings(course("eyeBlink", 300, seed)) for seed in (1, 2)]))
+    assert 0.04 < np.mean(abs(apart - 0.35) < 0.05) < 0.25
+
+
+def test_eyes_settle_and_jump_and_the_head_breathes() -> None:
+    gaze = course("gazeYaw", 120) + 0.6 * course("headYaw", 120)
+    still = abs(np.diff(gaze)) < 1e-9
+    assert np.mean(still) > 0.9 and 20 < np.count_nonzero(np.diff(still.astype(int)) == -1) < 60
+    assert 2.0 < abs(gaze).max() <= 3.0
+    power = abs(np.fft.rfft(course("headPitch", 200) * np.hanning(200 * 50)))
+    breath = power[round(200 * 0.2) : round(200 * 0.29)]  # 12 to 17 a minute
+    assert breath.max() > 10 * np.median(power[round(200 * 0.6) : round(200 * 1.2)])
+
+
+def test_nothing_loops() -> None:
+    """No later stretch is like the first one."""
+    for axis in ("headYaw", "headPitch", "gazeYaw"):
+        whole = course(axis, 600)
+        first = whole[: 50 * 30]
+        later = [
+            float(np.abs(whole[start:][: len(first)] - first).mean())
+            for start in range(50 * 30, len(whole) - len(first), 25)
+        ]
+        assert min(later) > 0.15 * np.abs(first - first.mean()).mean(), axis
+
+
 @pytest.fixture
 def performance(tiny_pack: AvatarPack) -> Performance:
     card = tiny_pack.card
@@ -171,6 +216,19 @@ def test_expressions_come_on_smoothly_add_and_stay_in_range(
     assert gone[0, smile] > 0.3 and gone[-1, smile] == pytest.approx(0.0, abs=1e-3)
 
 
+def test_a_moved_slider_makes_no_face_jump(performance: Performance, tiny_pack: AvatarPack) -> None:
+    heads = [i for i, axis in enumerate(tiny_pack.card.axes) if axis.name.startswith("head")]
+    silence = np.zeros(640, np.float32)
+    assert heads
+    shown = []
+    for tick in range(200):
+        settings = Settings(life=0.0 if 60 <= tick < 120 else 2.0)
+        shown.append(performance.step(silence, 10 + tick / 25, settings)[heads])
+    course = np.array(shown)
+    assert not course[118].any() and np.abs(course[50]).max() > 0.5
+    assert np.abs(np.diff(course[20:], axis=0)).max() < 0.3 * np.abs(course).max()
+
+
 def test_broken_samples_do_no_harm(performance: Performance) -> None:
     broken = np.full(640, np.nan, np.float32)
     broken[::2] = np.inf
@@ -180,11 +238,12 @@ def test_broken_samples_do_no_harm(performance: Performance) -> None:
 
 def test_the_meter_tells_of_the_newest_frames_and_of_all() -> None:
     meter = Meter()
-    assert meter.age(50) == 0.0 and meter.fps == 0.0
+    assert meter.age(50) == 0.0 and meter.fps(0.0) == 0.0
     for frame in range(60):
         meter.frame(born=frame / 25, now=frame / 25 + (0.02 if frame < 40 else 0.08))
     assert meter.age(50) == pytest.approx(0.02) and meter.age(50, 20) == pytest.approx(0.08)
-    assert meter.frames == 60 and meter.fps == pytest.approx(25, rel=0.05)
+    assert meter.frames == 60 and meter.fps(60 / 25) == pytest.approx(25, rel=0.05)
+    assert meter.fps(3 * 60 / 25) == pytest.approx(25 / 3, rel=0.05), "nothing came for a while"
 
 
 @pytest.mark.parametrize("count", [1, 2, 40, 41])

@@ -59,5 +59,22 @@ def test_any_cutting_ends_the_same(chunk: int) -> None:
     assert over(sound, chunk=chunk)[-1] == over(sound)[-1]
 
 
+@pytest.mark.parametrize("hertz", [110.0, 220.0])
+def test_a_vowel_may_be_held_as_long_as_breath_lasts(hertz: float) -> None:
+    """A voice that did not vary was taken for the room's noise after two seconds."""
+    t = np.arange(8 * RATE) / RATE
+    phase = 2 * np.pi * np.cumsum(hertz * (1 + 0.01 * np.sin(2 * np.pi * 5 * t))) / RATE
+    formants = ((700, 1.0), (1220, 0.6), (2600, 0.3))  # of "ah"
+    vowel = sum(
+        sum(gain * np.exp(-(((h * hertz - f) / 160) ** 2)) for f, gain in formants)
+        * np.sin(h * phase)
+        for h in range(1, 30)
+    )
+    hiss = 1e-4 * np.random.default_rng(0).standard_normal(9 * RATE)
+    sound = hiss + np.concatenate([np.zeros(RATE), at_dbfs(vowel, -26.0)])
+    opened = over(sound.astype(np.float32))
+    assert not opened[:95].any() and opened[110:].min() == 1.0
+
+
 def test_silence_never_opens() -> None:
     assert not over(np.zeros(3 * RATE, np.float32)).any()

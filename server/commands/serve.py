@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,13 @@ def add(commands: Commands) -> None:
     parser.set_defaults(run=run)
 
 
+def cores() -> int:
+    """Those that this process may use."""
+    if sys.platform == "linux":
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def run(args: argparse.Namespace) -> None:
     """Serve until interrupted. Raises what `main` tells the user."""
     from server.run import run_server
@@ -65,7 +73,7 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(f"--max-sessions is {args.max_sessions}, expected at least 1")
     timeline = timeline_of(args)
     pack = load_pack(args.avatar)
-    lanes = min(args.max_sessions, os.cpu_count() or 1)
+    lanes = min(args.max_sessions, cores())
     avatar = Avatar(pack, open_decoder(args.decoder, pack, lanes))
     motion = MotionModel(pack.card.motion, pack.motion)
     engine = Engine(avatar, motion, timeline, args.max_sessions)
