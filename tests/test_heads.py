@@ -186,6 +186,29 @@ def test_sampled_controls_cover_their_ranges() -> None:
     assert np.array_equal(xs[0], sample_x(again))
 
 
+def test_some_heads_are_turned_far() -> None:
+    rng, yaw = np.random.default_rng(3), AXES["headYaw"]
+    seldom = np.stack([sample_x(rng) for _ in range(2000)])
+    often = np.stack([sample_x(rng, turned_share=0.5) for _ in range(2000)])
+    far = 0.5 * FACE_AXES[yaw].high
+    assert np.mean(abs(seldom[:, yaw]) > far) < 0.12
+    assert 0.25 < np.mean(abs(often[:, yaw]) > far) < 0.4
+    assert np.mean(np.count_nonzero(np.delete(often, yaw, axis=1), axis=1) == 0) > 0.02
+
+
+def test_the_sheet_of_axes_has_a_row_for_each_on_several_faces() -> None:
+    sheet = pytest.importorskip("realtime_models.training.heads.sheet", reason="needs [train]")
+    cells, columns = list(sheet.axes()), sheet.COLUMNS["axes"]
+    assert len(cells) % columns == 0
+    rows = [cells[i : i + columns] for i in range(0, len(cells), columns)]
+    for i, (axis, row) in enumerate(zip(FACE_AXES, rows, strict=False)):
+        assert len({face.skin_tone for _, face, _ in row}) == 4
+        moved = [float(x[i]) for _, _, x in row]
+        assert max(moved) == axis.high and min(moved) == (axis.low or axis.high / 2)
+        for label, _, x in row:
+            assert axis.name in label and not np.delete(x, i).any()
+
+
 @pytest.mark.skipif(ASSETS is None, reason="LATENTCAM_MAKEHUMAN names no folder of assets")
 def test_a_picture_is_a_function_of_z_and_x() -> None:
     renderer_module = pytest.importorskip("realtime_models.training.heads.renderer")

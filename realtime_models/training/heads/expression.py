@@ -183,10 +183,12 @@ def _gaze_lids(units: dict[str, float], yaw: float, pitch: float) -> None:
 _SPEECH = ("AA", "AE", "EE", "IH", "OH", "OO", "FV", "MBP", "L", "TH", "S", "CH", "R")
 
 
-def sample_x(rng: np.random.Generator) -> F32:
+def sample_x(rng: np.random.Generator, turned_share: float = 0.0) -> F32:
     """Draw a control vector of the training distribution, float32 [24].
 
-    A quarter sweeps one axis over its range; the others talk, smile, look, blink and turn.
+    A quarter sweeps one axis over its range; the others talk, smile, look, blink and turn. A head
+    is seldom turned far, so what it looks like from there is seldom seen: turned_share of them are
+    turned anew, by any angle that the axis has.
     """
     x = np.zeros(len(FACE_AXES))
     kind = rng.random()
@@ -204,6 +206,9 @@ def sample_x(rng: np.random.Generator) -> F32:
         _emote(x, rng)
         _look(x, rng)
         _turn_head(x, rng, 1.0)
+    if turned_share and rng.random() < turned_share:
+        yaw = FACE_AXES[AXES["headYaw"]]
+        x[AXES["headYaw"]] = rng.uniform(yaw.low, yaw.high)
     lows = [axis.low for axis in FACE_AXES]
     highs = [axis.high for axis in FACE_AXES]
     return np.clip(x, lows, highs).astype(np.float32)

@@ -37,7 +37,7 @@ def render_shard(
     names = list(CURATED)
     images = np.empty((count, options.size, options.size, 3), np.uint8)
     zs = np.empty((count, Z_DIM), np.float32)
-    xs = np.stack([sample_x(rng) for _ in range(count)])
+    xs = np.stack([sample_x(rng, options.turned_share) for _ in range(count)])
     chosen = np.empty(count, np.int16)
     for first in range(0, count, options.per_identity):
         group = slice(first, min(first + options.per_identity, count))
@@ -82,6 +82,9 @@ def main() -> int:
     parser.add_argument("--out", type=Path, required=True, help="the folder of shards")
     parser.add_argument("--images", type=int, default=2048)
     parser.add_argument("--curated-share", type=float, default=0.5)
+    parser.add_argument(
+        "--turned-share", type=float, default=0.2, help="of heads turned by any angle, however far"
+    )
     parser.add_argument("--per-identity", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=256)

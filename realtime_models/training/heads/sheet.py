@@ -53,16 +53,22 @@ def visemes() -> Iterator[Cell]:
 
 
 def axes() -> Iterator[Cell]:
-    """Every axis at both ends of its range, and halves of those that rest at one end."""
-    names = list(CURATED)
-    for i, axis in enumerate(FACE_AXES):
-        face = identity_from_z(curated_z(names[i % 2]))
+    """A row for every axis, on four curated faces: both ends of its range, or half and all of it
+    where rest is one end. Then lips that are told to close over a jaw that opens."""
+    faces = {name: identity_from_z(curated_z(name)) for name in list(CURATED)[:4]}
+    for axis in FACE_AXES:
         low = axis.low if axis.low < 0 else axis.high / 2
-        for value in (low, axis.high):
-            yield f"{axis.name} {value:g}", face, control({axis.name: value})
-    face = identity_from_z(curated_z(names[0]))
-    for jaw in (0.15, 0.3, 0.6):
-        yield f"jaw {jaw} closed", face, control({"jawOpen": jaw, "mouthClose": 1.0})
+        for name, face in faces.items():
+            for value in (low, axis.high):
+                yield f"{name} {axis.name} {value:g}", face, control({axis.name: value})
+    for jaws in ((0.15, 0.3), (0.45, 0.6)):
+        for name, face in faces.items():
+            for jaw in jaws:
+                yield (
+                    f"{name} jaw {jaw} closed",
+                    face,
+                    control({"jawOpen": jaw, "mouthClose": 1.0}),
+                )
 
 
 KINDS = {"axes": axes, "visemes": visemes, "curated": curated, "random": random}
