@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -10,17 +12,31 @@ import pytest
 torch = pytest.importorskip("torch", reason="the training stack is not installed")
 pytest.importorskip("scipy", reason="the training stack is not installed")
 
-from benchmarks.motion import follows, log_loudness, loudness  # noqa: E402
-from realtime_models.avatar_pack import load_pack  # noqa: E402
+from benchmarks.motion import follows, log_loudness, loudness, onsets  # noqa: E402
+from realtime_models.avatar_pack import DEFAULT_PACK, load_pack  # noqa: E402
+from realtime_models.errors import AvatarPackError  # noqa: E402
 from realtime_models.motion import MotionConfig, MotionModel  # noqa: E402
 from realtime_models.motion_lstm import weight_shapes  # noqa: E402
 from realtime_models.training import make_pack  # noqa: E402
+from realtime_models.training.motion import evaluate  # noqa: E402
+from realtime_models.training.motion.annotate import Utterance, with_times  # noqa: E402
+from realtime_models.training.motion.augment import lose_packets, mix  # noqa: E402
 from realtime_models.training.motion.coarticulation import Dominance, close_lips  # noqa: E402
 from realtime_models.training.motion.corpora import sung_scenes  # noqa: E402
-from realtime_models.training.motion.evaluate import judge  # noqa: E402
-from realtime_models.training.motion.figures import auc, best_lag, closures  # noqa: E402
+from realtime_models.training.motion.evaluate import Judge, judge, open_pack, unseen_of  # noqa: E402
+from realtime_models.training.motion.figures import (  # noqa: E402
+    auc,
+    auc_interval,
+    best_lag,
+    closures,
+)
 from realtime_models.training.motion.network import MotionNetwork  # noqa: E402
-from realtime_models.training.motion.phones import PHONES, Phone, from_ipa  # noqa: E402
+from realtime_models.training.motion.phones import (  # noqa: E402
+    PHONES,
+    Phone,
+    clip_edges,
+    from_ipa,
+)
 from realtime_models.training.motion.prepared import Prepared  # noqa: E402
 from realtime_models.training.motion.retarget import (  # noqa: E402
     AXES,
@@ -36,6 +52,7 @@ from realtime_models.training.motion.train import (  # noqa: E402
     grown,
     save_pack,
 )
+from realtime_models.training.motion.unseen import unseen  # noqa: E402
 from tests.tiny import write_pack  # noqa: E402
 from tests.voice import speech  # noqa: E402
 
@@ -101,6 +118,7 @@ def test_trained_weights_run_in_numpy_as_in_torch(tmp_path: Path) -> None:
     config = MotionConfig(axes=AXES, hidden=8, look_ahead_s=0.04)
     network = MotionNetwork(40, 8, 2, len(AXES))
     save_pack(tmp_path, config, network, {})
+    assert (tmp_path / "motion.safetensors").stat().st_mode & 0o777 == 0o644
     assert {n: tuple(t.shape) for n, t in network.weights().items()} == weight_shapes(
         40, 8, 2, len(AXES)
     )
@@ -120,6 +138,22 @@ def test_loudness_as_lips_is_loudness() -> None:
     np.testing.assert_array_equal(log_loudness(changed)[:100], log_loudness(voice)[:100])
 
 
+def test_vowels_without_an_onset_are_counted() -> None:
+    """They were dropped without a word: more than half of them."""
+    wanted = np.zeros((600, 3))
+    wanted[100:150, 0] = 0.1  # with its vowel
+    wanted[230:300, 0] = 0.1  # open long before
+    x = compose(wanted, np.zeros((600, 8)), rendered_lips())
+    phones = [Phone("AA", t, t + 0.5) for t in (1.0, 2.5, 4.0)] + [Phone("AA", 5.8, 6.0)]
+    sounds = [(np.zeros(96_000, np.float32), clip_edges(phones, 6.0))]
+    found = onsets(Judge(lambda samples: x), sounds)
+    counts = {name: found[name] for name in ("n", "all", "open_before", "never_part")}
+    assert counts == {"n": 1, "all": 3, "open_before": 1, "never_part": 1}, "the last is cut off"
+    assert found["p50_ms"] == 10.0 and found["step_worst"] == pytest.approx(1.0)
+    nothing = onsets(Judge(lambda samples: x), [(sounds[0][0], clip_edges(phones[1:], 6.0))])
+    assert nothing == {**counts, "n": 0, "all": 2}
+
+
 def test_figures_know_right_from_wrong() -> None:
     assert auc([3, 4, 5], [0, 1, 2]) == 1.0 and auc([1, 2], [1, 2]) == 0.5
     t = np.arange(300) * 0.01
@@ -129,6 +163,102 @@ def test_figures_know_right_from_wrong() -> None:
     curve = np.full(300, 1.0)
     curve[103:107] = 0.0
     assert closures(curve, phones) == [True, False]
+
+
+def test_the_interval_of_an_auc_is_over_clips() -> None:
+    right, wrong = ([3.0, 4.0, 5.0], [0.0, 1.0]), ([2.0], [2.0, 2.0, 1.0])
+    both = auc(right[0] + wrong[0], right[1] + wrong[1])
+    alone = auc(*wrong)
+    assert alone < both < auc(*right) == 1.0
+    # Of two clips a quarter of all draws are twice the one, a quarter twice the other.
+    assert auc_interval([right, wrong]) == pytest.approx((alone, 1.0))
+    assert auc_interval([right, right, right]) == (1.0, 1.0)
+    low, high = auc_interval([right, wrong] * 20)
+    assert alone < low < both < high < 1.0, "more clips, less doubt"
+    assert auc_interval([right, wrong] * 20) == (low, high)
+    assert auc_interval([right, ([], []), ([6.0], [])]) == (1.0, 1.0), "not every clip has both"
+
+
+def test_noise_lies_as_far_below_the_voice_as_it_should() -> None:
+    rng, voice = np.random.default_rng(0), speech(3.0)
+    noise = (7 * rng.standard_normal(20_000)).astype(np.float32)  # shorter than the voice
+    for wanted in (20.0, 10.0, -3.0):
+        added = mix(voice, noise, wanted, rng) - voice
+        got = 10 * np.log10(np.mean(voice**2) / np.mean(added**2))
+        assert got == pytest.approx(wanted, abs=0.01)
+        assert np.corrcoef(added, voice)[0, 1] < 0.05
+    assert not np.array_equal(mix(voice, noise, 10, rng), mix(voice, noise, 10, rng)), "anywhere"
+
+
+def test_packets_are_lost_whole_and_as_often_as_they_should() -> None:
+    rng, voice = np.random.default_rng(0), np.ones(16_000 * 60 + 100, np.float32)
+    for share in (0.0, 0.1, 0.5):
+        heard = lose_packets(voice, share, rng)
+        packets = heard[: 16_000 * 60].reshape(-1, 320).mean(axis=1)
+        assert len(heard) == len(voice) and set(packets) <= {0.0, 1.0}
+        assert np.mean(packets == 0) == pytest.approx(share, abs=0.03)
+
+
+def write_lj(folder: Path, name: str) -> None:
+    """A second of one vowel, as LJ Speech with Praat's times."""
+    with wave.open(str(folder / f"{name}.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes((speech(1.0) * 32767).astype("<i2").tobytes())
+    (folder / f"{name}.TextGrid").write_text('name = "phones"\nxmin = 0.1\nxmax = 0.9\ntext = "AA"')
+
+
+def test_what_judges_the_motion_model_teaches_no_aligner(tmp_path: Path) -> None:
+    """All clips of LJ Speech did, the held-out ones too."""
+    names = [f"LJ001-{i:04d}" for i in range(12)]
+    folder = tmp_path / "speech_aligned"
+    folder.mkdir()
+    for name in names:
+        write_lj(folder, name)
+    for voice in ("flite-kal16", "flite-slt", "espeak-de+f1", "espeak-en-us+m7"):
+        path = tmp_path / "said" / voice / "000.npz"
+        path.parent.mkdir(parents=True)
+        np.savez(path, samples=np.zeros(1600, np.int16), phones=json.dumps([]))
+    seen = [name for name in names if not unseen(f"lj/linda/{name}")]
+    assert 0 < len(seen) < len(names)
+    taught = [u.name for u in with_times(tmp_path, tmp_path / "said")]
+    assert sorted(taught) == sorted(
+        [f"lj/linda/{name}" for name in seen] * 3 + ["said/flite-kal16/000"]
+    )
+
+
+def test_clips_are_judged_that_training_never_saw_and_that_have_phones() -> None:
+    names = [f"natural/ann/{i:03d}" for i in range(60)]
+    held_out = [name for name in names if unseen(name)]
+    assert 1 < len(held_out) < 20
+    annotations = {name: [Phone("AA", 0.0, i)] for i, name in enumerate(names)}
+    del annotations[held_out[0]]
+    sounds = unseen_of((Utterance(n, np.zeros(9, np.float32), [], []) for n in names), annotations)
+    assert [names[int(phones[0].stop)] for _, phones in sounds] == held_out[1:]
+
+
+def test_every_kind_of_pack_can_be_judged(tmp_path: Path) -> None:
+    config = MotionConfig(axes=("jawOpen", "mouthPucker"), hidden=5)
+    save_pack(tmp_path, config, MotionNetwork(40, 5, 2, 2), {})
+    assert open_pack(str(tmp_path)).config == config
+    avatar = write_pack(tmp_path / "avatar")
+    assert open_pack(str(avatar)).config == load_pack(str(avatar)).card.motion
+    assert open_pack(DEFAULT_PACK).config == load_pack(DEFAULT_PACK).card.motion
+    (tmp_path / "motion.safetensors").unlink()
+    with pytest.raises(AvatarPackError, match="neither a folder with a card.json nor"):
+        open_pack(str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(["--pack", "none"], "no motion.json and motion.safetensors, and avatar 'none' is neither"),
+     (["--pack", DEFAULT_PACK, "--write"], f"a motion.json, {DEFAULT_PACK} has none")],
+)  # fmt: skip
+def test_what_cannot_be_judged_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: list[str], said: str
+) -> None:
+    with pytest.raises(SystemExit):
+        evaluate.main(["--data", "a", "--said", "b", "--annotated", "c", *options])
+    assert said in capsys.readouterr().err.splitlines()[-1]
 
 
 def test_lips_meet_in_bilabials_whatever_the_vowels() -> None:

@@ -33,7 +33,8 @@ from realtime_models.training.motion.phones import (
     read_textgrid,
 )
 from realtime_models.training.motion.sound import RATE, read_sound
-from realtime_models.training.motion.synthesise import held_out_voice, read_spoken
+from realtime_models.training.motion.synthesise import read_spoken
+from realtime_models.training.motion.unseen import unseen
 from realtime_models.training.motion.voices import pronounce
 
 CROP = 250
@@ -99,7 +100,7 @@ def lj_speech(data: Path) -> Iterator[Utterance]:
         if grid_path.stem in sounds:
             samples = read_sound(sounds[grid_path.stem])
             phones = clip_edges(read_textgrid(grid_path), len(samples) / RATE)
-            yield Utterance(f"lj/{grid_path.stem}", samples, [], phones)
+            yield Utterance(f"lj/linda/{grid_path.stem}", samples, [], phones)
 
 
 def said(folder: Path) -> Iterator[Utterance]:
@@ -117,6 +118,14 @@ def natural(folder: Path) -> Iterator[Utterance]:
         if spoken:
             name = f"natural/{path.parent.name}/{path.stem}"
             yield Utterance(name, read_sound(sound), spoken, [])
+
+
+def with_times(data: Path, said_folder: Path) -> list[Utterance]:
+    """What the phone network learns from: LJ Speech, each clip thrice, and synthesised voices.
+
+    Nothing that judges the motion model.
+    """
+    return [u for u in [*lj_speech(data)] * 3 + [*said(said_folder)] if not unseen(u.name)]
 
 
 def _features(samples: Samples) -> Mel:
@@ -199,11 +208,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     rng = np.random.default_rng(0)
-    timed = [*lj_speech(args.data)] * 3 + [
-        u
-        for u in said(args.said)
-        if not held_out_voice(u.name.split("/")[1]) and "slt" not in u.name
-    ]
+    timed = with_times(args.data, args.said)
     english = [u for u in timed if "espeak" not in u.name or "espeak-en" in u.name]
     unaligned = [*grid(args.data), *ocean(args.data)]
     if args.natural:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import math
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +32,6 @@ from realtime_models.training.motion.retarget import (
     wanted_lips,
 )
 from realtime_models.training.motion.sound import RATE, read_sound
-from realtime_models.training.motion.synthesise import held_out_voice
 
 NOISE_FOR_TRAINING_S = 100.0
 """Of the office noise; the rest of it is for the evaluation."""
@@ -61,20 +59,6 @@ def read_annotations(path: Path) -> dict[str, list[Phone]]:
         for name, entry in table.items()
         if math.isfinite(entry["fit"])
     }
-
-
-def unseen(name: str) -> bool:
-    """Whether training must not see "<corpus>/<speaker or voice>/<clip>"."""
-    corpus, speaker, clip = name.split("/")
-    if corpus == "grid":
-        return held_out(clip)
-    if corpus == "said":
-        return held_out_voice(speaker)
-    if corpus == "sung":
-        return False
-    if corpus == "natural":
-        return zlib.crc32(clip.encode()) % 20 == 0
-    return zlib.crc32((clip if corpus == "lj" else speaker).encode()) % 5 == 0
 
 
 def grid_speaker(clips: list[LipClip]) -> Speaker:
@@ -132,12 +116,7 @@ def phone_scenes(
         wanted = smooth(curves(phones, hops, table))
         wanted[:, 0] = close_lips(wanted[:, 0], phones)
         x = compose(wanted, smooth(curves(phones, hops, shapes)), lips)
-        name = (
-            utterance.name
-            if utterance.name.count("/") == 2
-            else (utterance.name.replace("/", "/linda/"))
-        )
-        yield Scene(name, utterance.samples, x.astype(np.float32), phones)
+        yield Scene(utterance.name, utterance.samples, x.astype(np.float32), phones)
 
 
 def office_noise(data: Path) -> Samples:

@@ -40,6 +40,27 @@ def auc(high: Sequence[float], low: Sequence[float]) -> float:
     return float((order[:n].sum() - n * (n + 1) / 2) / (n * m))
 
 
+def auc_interval(
+    clips: Sequence[tuple[Sequence[float], Sequence[float]]], resamples: int = 500, seed: int = 0
+) -> tuple[float, float]:
+    """Where 95 % of the AUCs of bootstrap samples lie, each of as many clips, drawn with
+    replacement (Efron 1979): the moments of a clip are not independent of one another.
+
+    clips: what `auc` compares, high and low, of each clip.
+    """
+    high, low = (np.concatenate([clip[i] for clip in clips]) for i in (0, 1))
+    first, second = (np.array([len(clip[i]) for clip in clips]) for i in (0, 1))
+    over = (high[:, None] > low) + 0.5 * (high[:, None] == low)
+    of_high, of_low = (np.repeat(np.eye(len(clips)), n, axis=0) for n in (first, second))
+    wins = of_high.T @ over @ of_low  # [clips, clips]
+    rng = np.random.default_rng(seed)
+    drawn = rng.multinomial(len(clips), np.full(len(clips), 1 / len(clips)), size=resamples)
+    pairs = (drawn @ first) * (drawn @ second)
+    won = np.einsum("ri,ij,rj->r", drawn, wins, drawn, optimize=True)
+    bounds = np.quantile((won / np.maximum(pairs, 1))[pairs > 0], [0.025, 0.975])
+    return float(bounds[0]), float(bounds[1])
+
+
 def at_phone(curve: Curve, phone: Phone) -> float:
     """The curve in the middle of a phone; hop i shows (i + 1) * 10 ms."""
     middle = (phone.start + phone.stop) / 2

@@ -29,13 +29,13 @@ from realtime_models.training.motion.corpora import (
     read_annotations,
     rest_scenes,
     sung_scenes,
-    unseen,
 )
 from realtime_models.training.motion.lips import at_hops, read_lips
 from realtime_models.training.motion.prepared import Example, write_prepared
 from realtime_models.training.motion.retarget import AXES, rendered_lips, wanted_lips
 from realtime_models.training.motion.sound import RATE, read_sound
 from realtime_models.training.motion.synthesise import held_out_voice
+from realtime_models.training.motion.unseen import unseen
 
 COPIES = {"grid": 5, "lj": 10, "ocean": 7, "said": 2, "natural": 2, "sung": 2, "rest": 3}
 """How often each corpus is disturbed anew."""

@@ -1,0 +1,22 @@
+"""What training must not see, since it judges what was learned; by hash, so it never changes."""
+
+from __future__ import annotations
+
+import zlib
+
+from realtime_models.training.motion.lips import held_out
+from realtime_models.training.motion.synthesise import held_out_voice
+
+
+def unseen(name: str) -> bool:
+    """Whether training must not see "<corpus>/<speaker or voice>/<clip>"."""
+    corpus, speaker, clip = name.split("/")
+    if corpus == "grid":
+        return held_out(clip)
+    if corpus == "said":
+        return held_out_voice(speaker)
+    if corpus == "sung":
+        return False
+    if corpus == "natural":
+        return zlib.crc32(clip.encode()) % 20 == 0
+    return zlib.crc32((clip if corpus == "lj" else speaker).encode()) % 5 == 0
