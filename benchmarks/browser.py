@@ -16,7 +16,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -27,7 +26,7 @@ from numpy.typing import NDArray
 from playwright.async_api import async_playwright
 
 from benchmarks.link import Link, Script, link_options, own_address, script_of
-from benchmarks.machine_card import machine_card, print_card
+from benchmarks.machine_card import machine_card, print_card, print_json
 from benchmarks.options import session_options
 from benchmarks.pipeline import write_wav
 from benchmarks.served import Served, served
@@ -176,7 +175,7 @@ def main() -> None:
     for name, value in found.items():
         print(f"{name:>22}  {value}")
     link = {"loss": args.loss, "jitter_ms": args.jitter * 1000, "seconds": args.seconds}
-    print(json.dumps({"benchmark": "browser", **link, **found, "card": card}))
+    print_json({"benchmark": "browser", **link, **found, "card": card})
 
 
 if __name__ == "__main__":

@@ -25,46 +25,53 @@ from benchmarks.link import Link
 from server.reorder import hear_at_once
 
 RATE, PACKET = 48000, 960
+SILENCE = 10  # packets until the encoder has forgotten what was said
 PATIENCE = 2  # packets of voice behind a lost one
 
 
 class VoiceSender(MediaStreamTrack):
     """Packets of 20 ms, paced from the origin; after the end silence, or again from the start.
 
-    Encoded here: of frames that it encodes itself, aiortc computes the level sample by sample in
-    Python, which takes longer than all else that a caller does.
+    Encoded beforehand: a caller is to take as little of the server's machine as it can.
     """
 
     kind = "audio"
 
     def __init__(self, sound: NDArray[np.float32], again: bool) -> None:
         super().__init__()
-        self._pcm = (sound * 32767).astype(np.int16)
-        self._packets = len(sound) // PACKET if again else 0
-        self._encoder = OpusEncoder()
+        self._encoding = asyncio.get_running_loop().run_in_executor(None, encoded, sound)
+        self._again = len(sound) // PACKET if again else 0
         self._sent, self.origin = 0, 0.0
         self.left: list[float] = []
-        """When each packet was handed to the encoder; later than due on a busy machine."""
+        """When each packet was handed to the sender; later than due on a busy machine."""
         self.may_speak = asyncio.Event()
 
     async def recv(self) -> av.Packet[Any]:
+        payloads = await self._encoding
         await self.may_speak.wait()
         loop = asyncio.get_running_loop()
         self.origin = self.origin or loop.time()
         await asyncio.sleep(self.origin + self._sent * PACKET / RATE - loop.time())
-        pcm = np.zeros(PACKET, np.int16)
-        number = self._sent % self._packets if self._packets else self._sent
-        part = self._pcm[number * PACKET :][:PACKET]
-        pcm[: len(part)] = part
-        frame = av.AudioFrame.from_ndarray(pcm[None], format="s16", layout="mono")
-        frame.sample_rate, frame.pts = RATE, self._sent * PACKET
-        frame.time_base = Fraction(1, RATE)
+        number = self._sent % self._again if self._again else self._sent
+        packet = av.Packet(payloads[min(number, len(payloads) - 1)])
+        packet.pts, packet.time_base = self._sent * PACKET, Fraction(1, RATE)
         self._sent += 1
         self.left.append(loop.time())
-        [payload], timestamp = self._encoder.encode(frame)
-        packet = av.Packet(payload)
-        packet.pts, packet.time_base = timestamp, frame.time_base
         return packet
+
+
+def encoded(sound: NDArray[np.float32]) -> list[bytes]:
+    """Opus packets, the last ones of silence."""
+    whole = -len(sound) % PACKET + SILENCE * PACKET
+    pcm = (np.pad(sound, (0, whole)) * 32767).astype(np.int16)
+    encoder, payloads = OpusEncoder(), []
+    for first in range(0, len(pcm), PACKET):
+        frame = av.AudioFrame.from_ndarray(pcm[None, first:][:, :PACKET], "s16", "mono")
+        frame.sample_rate, frame.pts = RATE, first
+        frame.time_base = Fraction(1, RATE)
+        [payload], _ = encoder.encode(frame)
+        payloads.append(payload)
+    return payloads
 
 
 class AtTheMarker(JitterBuffer):
@@ -213,12 +220,12 @@ class Caller:
 
     @property
     def voice_origin(self) -> float:
-        """The loop's time at which the first packet was handed to the encoder."""
+        """The loop's time at which the first packet was handed to the sender."""
         return self._sender.origin
 
     @property
     def left(self) -> list[float]:
-        """When each packet of the voice was handed to the encoder."""
+        """When each packet of the voice was handed to the sender."""
         return self._sender.left
 
     def speak(self) -> None:

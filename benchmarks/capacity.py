@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from aiortc import RTCPeerConnection
 
 from benchmarks.call import Call
 from benchmarks.glass_to_glass import SETTLE, measure
-from benchmarks.machine_card import machine_card, print_card
+from benchmarks.machine_card import machine_card, print_card, print_json
 from benchmarks.options import session_options
 from benchmarks.plots import save_capacity
 from benchmarks.served import Served, served
@@ -79,7 +78,7 @@ def main() -> None:
     found = capacity(args.avatar, args.decoder, args.fps, args.seconds, args.most)
     if args.out:
         save_capacity(args.out, found["steps"])
-    print(json.dumps({"benchmark": "capacity", **found, "card": card}))
+    print_json({"benchmark": "capacity", **found, "card": card})
 
 
 def capacity(avatar: str, decoder: str, fps: int, seconds: float, most: int) -> dict[str, Any]:

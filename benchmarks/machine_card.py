@@ -8,6 +8,9 @@ import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
+from typing import Any
+
+import msgspec
 
 PACKAGES = ("latentcam", "numpy", "openvino", "torch", "aiortc", "av")
 
@@ -43,6 +46,20 @@ def _said_by(*command: str) -> str:
         return "unknown"
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     return " ".join(done.stdout.split()) or "unknown"
+
+
+def as_json(found: dict[str, Any]) -> str:
+    """One line. NaN, which JSON lacks, is null."""
+    return msgspec.json.encode(found, enc_hook=_plain).decode()
+
+
+def print_json(found: dict[str, Any]) -> None:
+    """The last line of every benchmark."""
+    print(as_json(found), flush=True)
+
+
+def _plain(number: Any) -> Any:
+    return number.item()  # one of numpy's
 
 
 def print_card(card: dict[str, str]) -> None:

@@ -1,11 +1,13 @@
 """Do the lips say what is said? `python -m benchmarks.motion --data DIR --said DIR`
 
-Without folders: the time of a tick, and rest in silence. With them (their content is described in
-realtime_models.training.motion), on clips, speakers and voices that training never saw:
+Without folders: the time of a tick, of all and of the model alone, and rest in silence. With them
+(their content is described in realtime_models.training.motion), on clips, speakers and voices that
+training never saw:
 
 lips: correlation of the aperture with that of tracked lips, over clips, mean and spread; the lag at
     which it is best.
-open: AUC of the aperture in open vowels over that in M, B, P. Half is chance.
+open: AUC of the aperture in open vowels over that in M, B, P. Half is chance. In brackets, where
+    95 % of the AUCs of bootstrap samples of the clips lie.
 closed: share of M, B, P in which lips come together (15 % of the clip's range) within a frame.
 round: AUC of rounding minus spreading, OW UW W over IY EH S.
 
@@ -13,12 +15,13 @@ Beside the pack's model: the same as shown, with articulation and the gate; the 
 moment, its logarithm smoothed over 50 ms, and with --models the little networks that `--train`
 makes there, all alike but for what they may hear of the future: 0, 40, 80 ms, everything. They
 learn for a short and equal time, to be compared with each other only.
+
+Needs `pip install ".[train]"`.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import time
@@ -28,38 +31,49 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.machine_card import machine_card, print_card
+from benchmarks.machine_card import machine_card, print_card, print_json
 from benchmarks.options import avatar_options
 from benchmarks.voice import talk
 from realtime_models.arrays import Samples
 from realtime_models.avatar_pack import AvatarPack, load_pack
 from realtime_models.basis import Basis
 from realtime_models.motion import MotionModel
-from realtime_models.training.motion.augment import lose_packets, mix, to_dbfs
-from realtime_models.training.motion.corpora import NOISE_FOR_TRAINING_S, office_noise
-from realtime_models.training.motion.evaluate import (
-    Judge,
-    Sound,
-    judge,
-    judge_both_ways,
-    open_model,
-    real_lips,
-    spoken,
-    unseen_lj,
-    unseen_voices,
-)
-from realtime_models.training.motion.figures import closures
-from realtime_models.training.motion.lips import LipClip, held_out, read_lips
-from realtime_models.training.motion.phones import SILENCE, VOWELS
-from realtime_models.training.motion.retarget import (
-    compose,
-    rendered_lips,
-    shown_aperture,
-)
-from realtime_models.training.motion.sound import RATE
 from stream.performance import Performance, Settings
 
+try:
+    from realtime_models.training.motion.augment import lose_packets, mix, to_dbfs
+    from realtime_models.training.motion.corpora import NOISE_FOR_TRAINING_S, office_noise
+    from realtime_models.training.motion.evaluate import (
+        Judge,
+        Sound,
+        judge,
+        judge_both_ways,
+        open_model,
+        real_lips,
+        spoken,
+        tick_ms,
+        unseen_lj,
+        unseen_voices,
+    )
+    from realtime_models.training.motion.lips import LipClip, held_out, read_lips
+    from realtime_models.training.motion.phones import SILENCE, VOWELS
+    from realtime_models.training.motion.retarget import (
+        compose,
+        rendered_lips,
+        shown_aperture,
+    )
+    from realtime_models.training.motion.sound import RATE
+except ModuleNotFoundError as error:
+    if __name__ != "__main__":
+        raise
+    raise SystemExit(
+        f"benchmarks.motion needs {error.name}, not installed: pip install 'latentcam[train]'"
+    ) from None
+
 Float64 = NDArray[np.float64]
+
+Sets = dict[str, dict[str, float]]
+"""LJ Speech, then each voice -> what `spoken` says of it."""
 
 FPS = 25
 HOP = 160  # samples, 10 ms
@@ -91,28 +105,44 @@ def follows(loud: Callable[[Samples], Float64]) -> Judge:
     return Judge(controls)
 
 
-def row(judged: Judge, clips: Sequence[LipClip], lj: list[Sound],
-        voices: dict[str, list[Sound]]) -> dict[str, float]:  # fmt: skip
-    """Everything that the table says of one model."""
-    lips, free = real_lips(judged, clips), spoken(judged, lj)
-    others = [spoken(judged, sounds) for sounds in voices.values()]
+def row(judged: Judge, clips: Sequence[LipClip], sets: Sets) -> dict[str, float]:
+    """Everything that the table says of one model; of the voices, the mean."""
+    lips = real_lips(judged, clips)
+    free, *others = sets.values()
     figures = {
         "lips_r": lips["r_mean"], "lips_spread": lips["r_spread"], "lag_ms": lips["best_lag_ms"],
         "lj_open": free["auc_open_over_mbp"], "lj_closed": free["mbp_closed"],
         "lj_round": free["auc_rounded_over_spread"],
         "voices_open": np.mean([o["auc_open_over_mbp"] for o in others]),
         "voices_closed": np.mean([o["mbp_closed"] for o in others]),
+        "voices_round": np.mean([o["auc_rounded_over_spread"] for o in others]),
     }  # fmt: skip
     return {name: float(value) for name, value in figures.items()}
 
 
 def print_table(rows: dict[str, dict[str, float]]) -> None:
     print(f"\n{'':24}{'lips r':>14}{'lag':>7}{'LJ open':>9}{'closed':>8}{'round':>8}"
-          f"{'voices open':>13}{'closed':>8}")  # fmt: skip
+          f"{'voices open':>13}{'closed':>8}{'round':>8}")  # fmt: skip
     for name, f in rows.items():
         print(f"{name:24}{f['lips_r']:8.3f} ±{f['lips_spread']:.3f}{f['lag_ms']:4.0f} ms"
               f"{f['lj_open']:9.3f}{f['lj_closed']:8.3f}{f['lj_round']:8.3f}"
-              f"{f['voices_open']:13.3f}{f['voices_closed']:8.3f}")  # fmt: skip
+              f"{f['voices_open']:13.3f}{f['voices_closed']:8.3f}{f['voices_round']:8.3f}"
+              )  # fmt: skip
+
+
+def print_sets(name: str, sets: Sets) -> None:
+    """How many moments the figures of a model come from, and how sure they are."""
+    print(f"\n{name:24}{'clips':>6}{'open':>6}{'M B P':>7}{'open over M B P':>24}{'closed':>8}"
+          f"{'round':>7}{'spread':>8}{'round over spread':>24}")  # fmt: skip
+    for what, f in sets.items():
+        print(f"{what:24}{f['utterances']:6.0f}{f['n_open']:6.0f}{f['n_mbp']:7.0f}"
+              f"{_auc(f, 'auc_open_over_mbp'):>24}{f['mbp_closed']:8.3f}{f['n_rounded']:7.0f}"
+              f"{f['n_spread']:8.0f}{_auc(f, 'auc_rounded_over_spread'):>24}")  # fmt: skip
+
+
+def _auc(figures: dict[str, float], name: str) -> str:
+    low, high = figures[f"{name}_low"], figures[f"{name}_high"]
+    return f"{figures[name]:.3f} [{low:.3f}, {high:.3f}]"
 
 
 def perform(
@@ -171,10 +201,10 @@ def rest(pack: AvatarPack, speech: Samples, noise: Samples | None) -> dict[str, 
 
 
 def onsets(judged: Judge, sounds: Sequence[Sound]) -> dict[str, float]:
-    """Vowels after 0.1 s of silence in which lips came together: when they part by a fifth of the
-    clip's range, in ms after the vowel's first sample, look-ahead taken out; and the widest step
-    of 10 ms there, as a share of the range."""
-    late, steps = [], []
+    """Vowels after 0.1 s of silence: when the lips part by a fifth of the clip's range, in ms after
+    the vowel's first sample, look-ahead taken out; and the widest step of 10 ms there, as a share
+    of the range. n of all: the others were open already, or did not part within 0.3 s."""
+    late, steps, counts = [], [], {"n": 0, "all": 0, "open_before": 0, "never_part": 0}
     for samples, phones in sounds:
         opened = judged.aperture(judged.controls(samples))
         low, high = np.quantile(opened, (0.01, 0.99))
@@ -184,14 +214,22 @@ def onsets(judged: Judge, sounds: Sequence[Sound]) -> dict[str, float]:
                 continue
             first = round(phone.start * 100)
             seen = opened[first - 10 : first + 30]
+            if len(seen) < 40:  # the clip ends here
+                continue
+            counts["all"] += 1
             parted = np.flatnonzero(seen > low + 0.2 * (high - low))
-            if len(parted) and parted[0] > 0 and len(seen) == 40:
+            if not len(parted):
+                counts["never_part"] += 1
+            elif parted[0] == 0:
+                counts["open_before"] += 1
+            else:
+                counts["n"] += 1
                 late.append(10.0 * (int(parted[0]) - 10 + 1))
                 steps.append(float(np.abs(np.diff(seen)).max() / (high - low)))
     if not late:
-        return {"n": 0}
+        return {**counts}
     return {
-        "n": len(late), "p50_ms": float(np.median(late)), "p90_ms": float(np.quantile(late, 0.9)),
+        **counts, "p50_ms": float(np.median(late)), "p90_ms": float(np.quantile(late, 0.9)),
         "step_p50": float(np.median(steps)), "step_worst": max(steps),
     }  # fmt: skip
 
@@ -279,6 +317,8 @@ def main() -> None:
     print(f"\na tick of {1000 // FPS} ms, model, gate, gestures, life: "
           f"p50 {p50:.2f} ms, p95 {p95:.2f} ms, p99 {p99:.2f} ms")  # fmt: skip
     figures["tick_ms"] = {"p50": p50, "p95": p95, "p99": p99}
+    figures["model_tick_ms"] = alone = tick_ms(model)
+    print("the model alone:", ", ".join(f"{name} {ms:.2f} ms" for name, ms in alone.items()))
 
     speech, noise = talk(20.0, RATE), None
     if args.data:
@@ -293,13 +333,17 @@ def main() -> None:
         for name, f in changed.items():
             print(f"{name:24}lips r {f['lips_r']:.3f} ±{f['lips_spread']:.3f}  "
                   f"LJ open {f['lj_open']:.3f}  closed {f['lj_closed']:.3f}")  # fmt: skip
-        figures["onset"] = begun = onsets(judged, [*lj, *(s for v in voices.values() for s in v)])
-        print("\nvowels after silence:", "  ".join(f"{k} {v:.3g}" for k, v in begun.items()))
+        said = [*lj, *(s for v in voices.values() for s in v)]
+        begun = {"the model": onsets(judged, said), "as shown": onsets(as_shown(pack), said)}
+        figures["onset"] = begun
+        print("\nvowels after silence, in ms after the first sample until lips part:")
+        for name, f in begun.items():
+            print(f"  {name:10}", "  ".join(f"{k} {v:.3g}" for k, v in f.items()))
     figures["rest"] = resting = rest(pack, speech, noise)
     print("\nmotion where nobody speaks, share of the range in speech:")
     for name, share in resting.items():
         print(f"  {name:28}{100 * share:6.2f} %")
-    print(json.dumps({"benchmark": "motion", **_rounded(figures), "card": card}))
+    print_json({"benchmark": "motion", **_rounded(figures), "card": card})
 
 
 def accuracy(
@@ -307,16 +351,15 @@ def accuracy(
     voices: dict[str, list[Sound]],
 ) -> dict[str, object]:  # fmt: skip
     """The table of all models; printed, plotted, returned."""
-    mbp = sum(len(closures(np.zeros(9999), phones)) for _, phones in lj)
-    print(f"\n{len(clips)} clips with tracked lips; LJ Speech {len(lj)} clips, {mbp} M B P; "
+    print(f"\n{len(clips)} clips with tracked lips; LJ Speech {len(lj)} clips; "
           f"voices {', '.join(f'{name} {len(s)}' for name, s in voices.items())}")  # fmt: skip
-    judges = {
-        "loudness": follows(loudness), "log loudness": follows(log_loudness),
+    packs = {
         f"pack, {1000 * pack.card.motion.look_ahead_s:.0f} ms": judge(
             MotionModel(pack.card.motion, pack.motion)
         ),
         "pack, as shown": as_shown(pack),
-    }  # fmt: skip
+    }
+    judges = {"loudness": follows(loudness), "log loudness": follows(log_loudness), **packs}
     if args.train:
         train(args.train, args.models, args.steps)
     if args.models:
@@ -325,11 +368,18 @@ def accuracy(
             if (path / "motion.safetensors").exists():
                 both = folder == "both"
                 judges[name] = judge_both_ways(path) if both else judge(open_model(path))
-    rows = {name: row(judged, clips, lj, voices) for name, judged in judges.items()}
+    spoken_of = {"LJ Speech": lj, **voices}
+    sets = {
+        name: {what: spoken(judged, sounds) for what, sounds in spoken_of.items()}
+        for name, judged in judges.items()
+    }
+    rows = {name: row(judged, clips, sets[name]) for name, judged in judges.items()}
     print_table(rows)
+    for name in packs:
+        print_sets(name, sets[name])
     if args.plot:
         plot(args.plot, rows)
-    return {"table": rows, "clips": len(clips), "lj": len(lj), "mbp": mbp}
+    return {"table": rows, "sets": sets, "clips": len(clips), "lj": len(lj)}
 
 
 def _rounded(value: object) -> object:

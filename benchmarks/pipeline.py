@@ -1,15 +1,15 @@
 """How fast is a file rendered? `python -m benchmarks.pipeline`
 
 A generated voice of --seconds becomes an MP4 with the steps of `latentcam render`, one after the
-other; where the time goes, and how many times faster than real time the whole is. The ceiling is
-the slowest stage alone: stages run in turn.
+other; where the time goes, frame by frame, and how many times faster than real time the whole is,
+with what the encoder holds until the end. The ceiling is the slowest stage alone: stages run in
+turn.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import json
 import tempfile
 import time
 import wave
@@ -18,7 +18,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from benchmarks.machine_card import machine_card, print_card
+import numpy as np
+
+from benchmarks.machine_card import machine_card, print_card, print_json
 from benchmarks.options import session_options
 from benchmarks.voice import talk
 from realtime_models.avatar import Avatar
@@ -30,12 +32,14 @@ from stream.offline import perform_file
 from stream.performance import Performance, Settings
 from stream.timeline import Timeline
 
+STAGES = ("motion", "decode", "encode")
+
 
 class Watch:
-    """Seconds by stage."""
+    """Seconds by stage, one after the other."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
+        self.seconds: dict[str, list[float]] = {}
 
     @contextmanager
     def stage(self, name: str) -> Iterator[None]:
@@ -43,7 +47,7 @@ class Watch:
         try:
             yield
         finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begun
+            self.seconds.setdefault(name, []).append(time.perf_counter() - begun)
 
 
 def write_wav(path: Path, seconds: float) -> None:
@@ -88,14 +92,22 @@ def pipeline(avatar_name: str, decoder: str, fps: int, seconds: float) -> dict[s
             with watch.stage("encode"):  # what the encoder still holds
                 closing.close()
         size = video.stat().st_size
-    working = sum(watch.seconds.values()) - watch.seconds["open"]
+    spent = {name: sum(seconds) for name, seconds in watch.seconds.items()}
+    working = sum(spent.values()) - spent["open"]
+    # Without the last calls, which find no more motion and drain the encoder.
+    each = {name: np.array(watch.seconds[name][:frames]) for name in STAGES}
+    each["all"] = sum(each.values(), np.zeros(frames))
     return {
         "decoder": avatar.decoder.description,
         "speech_s": seconds,
         "frames": frames,
         "faster_than_real_time": round(seconds / working, 2),
-        "ms_per_frame": {n: round(1000 * s / frames, 2) for n, s in watch.seconds.items()},
-        "open_s": round(watch.seconds["open"], 2),
+        "ms_per_frame": {name: round(1000 * s / frames, 2) for name, s in spent.items()},
+        "frame_ms": {
+            name: {f"p{p}": round(1000 * float(np.percentile(s, p)), 2) for p in (50, 95, 99)}
+            for name, s in each.items()
+        },
+        "open_s": round(spent["open"], 2),
         "kbit_per_s": round(8 * size / seconds / 1000),
     }
 
@@ -112,9 +124,9 @@ def main() -> None:
     print_card(card)
     found = pipeline(args.avatar, args.decoder, args.fps, args.seconds)
     print(f"\n{found['decoder']}: {found['faster_than_real_time']:.1f} times real time")
-    for stage in ("motion", "decode", "encode"):
-        print(f"    {stage:<8} {found['ms_per_frame'][stage]:6.2f} ms a frame")
-    print(json.dumps({"benchmark": "pipeline", **found, "card": card}))
+    for stage, ms in found["frame_ms"].items():
+        print(f"    {stage:<8} p50 {ms['p50']:6.2f}  p95 {ms['p95']:6.2f}  p99 {ms['p99']:6.2f} ms")
+    print_json({"benchmark": "pipeline", **found, "card": card})
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from benchmarks.machine_card import machine_card, print_card
+from benchmarks.machine_card import machine_card, print_card, print_json
 from benchmarks.options import avatar_options
 from realtime_models.arrays import Rgb
 from realtime_models.training.face_tracker import FaceTracker
@@ -121,7 +121,7 @@ def main() -> None:
         print(f"{speech.stem + ' ' + name:40}{f['frames']:8.0f}{f['r_jaw']:8.3f}"
               f"{f['r_aperture']:10.3f}{f['lag_frames']:5.0f}", flush=True)  # fmt: skip
     rounded = {k: {n: round(v, 4) for n, v in f.items()} for k, f in results.items()}
-    print(json.dumps({"benchmark": "rendered_lips", "clips": rounded, "card": card}))
+    print_json({"benchmark": "rendered_lips", "clips": rounded, "card": card})
 
 
 if __name__ == "__main__":

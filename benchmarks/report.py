@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from benchmarks.capacity import OLDEST, capacity
+from benchmarks.decode import measure as decode
 from benchmarks.glass_to_glass import measure
 from benchmarks.link import Script
-from benchmarks.machine_card import machine_card
+from benchmarks.machine_card import as_json, machine_card
 from benchmarks.pipeline import pipeline
 from benchmarks.plots import save_capacity, save_scenes, save_stages
 from benchmarks.served import served
 from realtime_models.avatar_pack import load_pack
+
+PICTURES = 200  # decoded one by one
 
 SCENES: tuple[tuple[str, Script | None, float], ...] = (  # and the strength of the face's life
     ("loopback", None, 1.0),
@@ -37,9 +39,12 @@ def write_report(
 ) -> Path:
     """Measure for about seconds * (4 + most) and a minute; returns the page, beside it its plots
     and figures.json. say gets a line before every step."""
+    folder.mkdir(parents=True, exist_ok=True)  # before the work: it may not be ours to make
     found: dict[str, Any] = {"card": machine_card(), "avatar": avatar, "fps": fps}
     look_ahead = load_pack(avatar).card.motion.look_ahead_s
     found["look_ahead_ms"] = look_ahead * 1000
+    say("a picture")
+    [found["picture"]] = decode(decoder, "pack", load_pack(avatar), [1], PICTURES, {})
     say(f"a file: {seconds:.0f} s of voice to a video")
     found["pipeline"] = pipeline(avatar, decoder, fps, seconds)
     found["scenes"] = {}
@@ -52,11 +57,10 @@ def write_report(
             )
     say(f"calls at once: up to {most}")
     found["capacity"] = capacity(avatar, decoder, fps, seconds, most)
-    folder.mkdir(parents=True, exist_ok=True)
     save_stages(folder / "stages.png", found["scenes"]["loopback"])
     save_scenes(folder / "ages.png", found["scenes"])
     save_capacity(folder / "capacity.png", found["capacity"]["steps"])
-    (folder / "figures.json").write_text(json.dumps(found, indent=1))
+    (folder / "figures.json").write_text(as_json(found))
     page = folder / "report.md"
     page.write_text(as_markdown(found))
     return page
@@ -66,6 +70,12 @@ def as_markdown(found: dict[str, Any]) -> str:
     """The page: tables of what was measured, and what each figure means."""
     card, file, places = found["card"], found["pipeline"], found["capacity"]["places"]
     first = found["scenes"]["loopback"]
+    picture = found["picture"]
+    ceiling = (
+        f", {picture['share']:.0%} of what the machine's own matrix product reaches"
+        if "share" in picture
+        else ""
+    )
     lines = [
         "# latentcam on this machine",
         "",
@@ -73,6 +83,11 @@ def as_markdown(found: dict[str, Any]) -> str:
         f"{card['load']} when it began; {card['system']}, Python {card['python']}, commit "
         f"{card['commit']}. Avatar `{found['avatar']}`, {found['fps']} frames a second, decoder "
         f"{file['decoder']}.",
+        "",
+        "## A picture",
+        "",
+        f"Decoding takes {picture['p50_ms']} ms (p50; p95 {picture['p95_ms']} ms), "
+        f"{picture['gmac']} GMAC{ceiling}.",
         "",
         "## A call",
         "",

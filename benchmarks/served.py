@@ -43,6 +43,7 @@ def served(*options: str, cache: Path | None = None) -> Iterator[Served]:
     command = [sys.executable, "-m", "benchmarks.stamp", "serve", "--port", "0", *options]
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths)}
+    environment.pop("LATENTCAM_TOKEN", None)  # callers here know none
     if cache is not None:
         environment["XDG_CACHE_HOME"] = str(cache)
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:

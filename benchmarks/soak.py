@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ import psutil
 
 from benchmarks.call import Call
 from benchmarks.link import Script, link_options, script_of
-from benchmarks.machine_card import machine_card, print_card
+from benchmarks.machine_card import machine_card, print_card, print_json
 from benchmarks.options import session_options
 from benchmarks.plots import save_soak
 from benchmarks.served import Served, served
@@ -80,7 +79,7 @@ async def soak(
         points.append(point)
         call.skews.clear()
         call.caller.voice.clear()
-        print(json.dumps(asdict(point)), flush=True)
+        print_json(asdict(point))
     await call.close()
     return points
 
@@ -129,7 +128,7 @@ def main() -> None:
     if args.out:
         save_soak(args.out, [asdict(point) for point in points], found)
     link = {"loss": args.loss, "jitter_ms": args.jitter * 1000}
-    print(json.dumps({"benchmark": "soak", "minutes": args.minutes, **link, **found, "card": card}))
+    print_json({"benchmark": "soak", "minutes": args.minutes, **link, **found, "card": card})
 
 
 if __name__ == "__main__":

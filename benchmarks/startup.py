@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.call import Call
-from benchmarks.machine_card import machine_card, print_card
+from benchmarks.machine_card import machine_card, print_card, print_json
 from benchmarks.options import avatar_options
 from benchmarks.served import served
 from realtime_models.avatar_pack import load_pack
@@ -73,7 +72,7 @@ def main() -> None:
             f"{figures[name]['first_picture_s']:.2f} s (medians of {args.runs}), "
             f"worst {figures[name]['worst_s']:.2f} s"
         )
-    print(json.dumps({"benchmark": "startup", **figures, "runs": args.runs, "card": card}))
+    print_json({"benchmark": "startup", **figures, "runs": args.runs, "card": card})
 
 
 if __name__ == "__main__":

@@ -10,14 +10,14 @@ four times a second; a picture shows the mouth at a known position of what was h
 positive when the voice is late. The ceiling of the picture's part is half a tick: a picture stands
 still while the voice goes on.
 
-Needs a running PulseAudio or PipeWire, and its tools `pactl`, `pacat` and `parec`.
+Needs `pip install ".[bench,camera]"`, a running PulseAudio or PipeWire, and its tools `pactl`,
+`pacat` and `parec`.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import subprocess
 import threading
 import time
@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import correlate
 
-from benchmarks.machine_card import machine_card, print_card
+from benchmarks.machine_card import machine_card, print_card, print_json
 from benchmarks.options import session_options
 from benchmarks.voice import talk
 from realtime_models.arrays import Samples
@@ -40,6 +40,7 @@ from realtime_models.motion import MotionModel
 from stream import pulse
 from stream.camera_sink import CameraSink
 from stream.composition import I420, Composer
+from stream.device_error import DeviceError
 from stream.engine import Engine
 from stream.messages import Frame
 from stream.session import Session
@@ -229,10 +230,13 @@ def main() -> None:
     card = machine_card()
     print_card(card)
     seconds = args.settle + 60.0 * args.minutes
-    with speaker() as source, pulse.virtual_microphone() as sink:
-        rows = asyncio.run(
-            measure(source, sink, pulse.SOURCE, seconds, args.avatar, args.decoder, args.fps)
-        )
+    try:
+        with speaker() as source, pulse.virtual_microphone() as sink:
+            rows = asyncio.run(
+                measure(source, sink, pulse.SOURCE, seconds, args.avatar, args.decoder, args.fps)
+            )
+    except DeviceError as error:
+        raise SystemExit(str(error)) from None
     rows = rows[rows[:, 0] > rows[0, 0] + args.settle]
     if not len(rows):
         raise SystemExit("nothing of the voice was found in the recording")
@@ -244,7 +248,7 @@ def main() -> None:
         "offset_ms": {f"p{p}": round(float(np.percentile(late, p)), 1) for p in (5, 50, 95)},
         "off_ms": {f"p{p}": round(float(np.percentile(abs(late), p)), 1) for p in (50, 95, 99)},
     }
-    print(json.dumps({"benchmark": "voice_offset", **figures, "card": card}))
+    print_json({"benchmark": "voice_offset", **figures, "card": card})
 
 
 if __name__ == "__main__":

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from benchmarks.machine_card import as_json
+from realtime_models.arrays import Control, Rgb
+from realtime_models.avatar import Avatar
+from realtime_models.avatar_pack import AvatarPack
+from realtime_models.axes import FACE_AXES
+from realtime_models.decoders.openvino import OpenVinoDecoder
 from realtime_models.training.face_tracker import CHIN, FOREHEAD, FaceTracker, TrackedFace
 
 quality = pytest.importorskip("benchmarks.avatar_quality", reason="needs the extra [train]")
@@ -63,6 +70,56 @@ def test_detail_and_flicker() -> None:
     steady = [np.full((8, 8, 3), 10 * i, np.uint8) for i in range(5)]
     assert quality.frame_change(steady) == 0
     assert quality.frame_change([steady[0], steady[1]] * 3) == pytest.approx(20)
+
+
+class Dimmed:
+    """A bench whose avatar shows noise, 10 levels darker than it was rendered."""
+
+    names = ("Ada", "Bo")
+
+    def __init__(self) -> None:
+        self.xs: list[Control] = []
+
+    def rendered(self, name: str, x: Control) -> Rgb:
+        self.xs.append(x)
+        return self.shown(name, x) + np.uint8(10)
+
+    def shown(self, name: str, x: Control) -> Rgb:
+        rng = np.random.default_rng(len(self.xs))
+        return rng.integers(0, 246, (64, 64, 3), dtype=np.uint8)
+
+
+def test_turned_heads_are_measured_beside_the_others(tmp_path: Path) -> None:
+    bench, turned = Dimmed(), Dimmed()
+    found = quality.held_out(bench, 40, tmp_path / "held_out.png")
+    assert found["mouth"]["n"] == 80 and found["eyes"]["laplacian_ratio"] == 1
+    assert found["whole"]["psnr_db"] == pytest.approx(20 * np.log10(25.5), abs=0.01)
+    rng = np.random.default_rng(quality.HELD_OUT_SEED)
+    np.testing.assert_array_equal(bench.xs, [quality.sample_x(rng) for _ in range(80)])
+    quality.held_out(turned, 40, tmp_path / "turned.png", turned_share=1.0)
+    yaw = [axis.name for axis in FACE_AXES].index("headYaw")
+    far = [
+        np.mean([abs(x[yaw]) > 0.5 * FACE_AXES[yaw].high for x in b.xs]) for b in (bench, turned)
+    ]
+    assert far[0] < 0.2 < 0.35 < far[1] < 0.65
+    assert {path.name for path in tmp_path.iterdir()} == {"held_out.png", "turned.png"}
+
+
+class Blind:
+    """A tracker that finds no face."""
+
+    def track(self, picture: Rgb) -> TrackedFace | None:
+        return None
+
+
+def test_a_lost_face_is_null_in_the_figures(tiny_pack: AvatarPack, tmp_path: Path) -> None:
+    avatar = Avatar(tiny_pack, OpenVinoDecoder(tiny_pack))
+    bench = quality.Bench(tiny_pack, avatar, None, Blind())
+    table = json.loads(as_json(quality.obedience(bench, tmp_path)))
+    assert set(table) == {"Ada", "Bo"}
+    for row in table.values():
+        assert row["rest_aperture"] is None and row["jawOpen"] is None
+        assert row["lost"] == quality.SWEEP * len(quality.OBEYED)
 
 
 def test_a_missing_model_is_told(tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 from dataclasses import asdict
 from fractions import Fraction
 from pathlib import Path
@@ -32,6 +35,8 @@ from server.__main__ import main
 from server.video_encoder import FaceVp8, Rate
 from tests.aio import run
 from tests.tiny import GENERATOR, tiny_card, write_pack
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.mark.parametrize("tick", [0, 1, 12345, 65535, 65536 + 7])
@@ -187,6 +192,47 @@ def test_the_pipeline_counts_every_tick(tiny_folder: Path) -> None:
     assert found["frames"] == 50 and set(found["ms_per_frame"]) == {
         "open", "motion", "decode", "encode",
     }  # fmt: skip
+    stages = found["frame_ms"]
+    assert set(stages) == {"motion", "decode", "encode", "all"}
+    for name, ms in stages.items():
+        assert 0 < ms["p50"] <= ms["p95"] <= ms["p99"] <= stages["all"]["p99"] + 0.01, name
+        if name != "all":  # a median is at most two means
+            assert ms["p50"] <= 2 * found["ms_per_frame"][name] + 0.02
+    assert stages["all"]["p50"] > stages["decode"]["p50"]
+
+
+WITHOUT = """
+import runpy, sys
+
+class Missing:
+    def find_spec(self, name, path=None, target=None):
+        if name == sys.argv[1]:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Missing())
+runpy.run_module("benchmarks.motion", run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("module", ["torch", "scipy"])
+def test_a_benchmark_tells_what_is_not_installed(module: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT, module], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 1 and done.stdout == ""
+    needs = f"benchmarks.motion needs {module}, not installed: pip install 'latentcam[train]'\n"
+    assert done.stderr == needs
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="PulseAudio is for Linux")
+def test_no_sound_server_is_one_sentence(tmp_path: Path) -> None:
+    pytest.importorskip("scipy", reason="needs the extra [bench]")
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.voice_offset"],
+        capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PATH": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "pactl is missing: sudo apt install pulseaudio-utils\n"
 
 
 @pytest.fixture(scope="module")
@@ -243,15 +289,18 @@ def test_a_report_holds_its_figures_and_plots(tmp_path: Path) -> None:
         "decoder": "eager", "speech_s": 12.0, "faster_than_real_time": 3.2, "open_s": 0.5,
         "ms_per_frame": {"motion": 1.0, "decode": 7.0, "encode": 2.0},
     }  # fmt: skip
+    picture = {"p50_ms": 11.0, "p95_ms": 12.5, "gmac": 1.32, "share": 0.62}
     scenes = {"loopback": SCENE, "2 % loss": SCENE}
     page = as_markdown(
         {
             "card": {name: name for name in names},
             "avatar": "tiny", "fps": 25, "look_ahead_ms": 40.0, "pipeline": file,
+            "picture": picture,
             "scenes": scenes, "capacity": {"places": 2, "steps": [SCENE]},
         }
     )  # fmt: skip
     assert "| 2 % loss | 21.5 ms | 30.0 ms | 40.0 ms | 299 of 300 | 21.5 ms | -1.5 ms |" in page
+    assert "takes 11.0 ms (p50; p95 12.5 ms), 1.32 GMAC, 62% of what" in page
     assert "2 session(s) held" in page and "3.2 times faster" in page
     points = [Point(10.0 * i, 30 + i, 40, 1, 5, 250, i == 3, 200.0) for i in range(10)]
     plots.save_scenes(tmp_path / "ages.png", scenes)
