@@ -12,6 +12,7 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import httpx
 from aiortc import RTCPeerConnection
 
 from benchmarks.call import Call
@@ -31,7 +32,9 @@ KNOCKS, BETWEEN_KNOCKS = 10, 0.6  # seconds
 async def turned_away(server: Served, places: int, fps: int, look_ahead: float) -> dict[str, Any]:
     """Fill all places, then knock ten times. Returns what the talkers noticed, beside what
     happened to them for as long before."""
-    stranger = RTCPeerConnection()  # made beforehand: it would take the callers' time
+    # Made beforehand: they would take the callers' time.
+    http = httpx.AsyncClient()
+    stranger = RTCPeerConnection()
     stranger.addTransceiver("audio", "sendrecv")
     stranger.addTransceiver("video", "recvonly")
     await stranger.setLocalDescription(await stranger.createOffer())
@@ -46,13 +49,14 @@ async def turned_away(server: Served, places: int, fps: int, look_ahead: float) 
             call.take_shown()
         for _ in range(KNOCKS):
             if knocking:
-                statuses.append(await server.offer(stranger.localDescription.sdp))
+                statuses.append(await server.offer(http, stranger.localDescription.sdp))
             await asyncio.sleep(BETWEEN_KNOCKS)
         shown.append(sum(len(call.take_shown()) for call in calls))
         skipped.append(sum(call.telemetry["skipped"] for call in calls))
     for call in calls:
         await call.close()
     await stranger.close()
+    await http.aclose()
     return {
         "statuses": sorted(set(statuses)),
         "knocks": len(statuses),

@@ -27,11 +27,10 @@ class Served:
             found: dict[str, Any] = (await http.get(f"http://127.0.0.1:{self.port}/stats")).json()
             return found
 
-    async def offer(self, sdp: str) -> int:
+    async def offer(self, http: httpx.AsyncClient, sdp: str) -> int:
         """Knock with an offer. Returns the HTTP status."""
-        async with httpx.AsyncClient() as http:
-            body = {"type": "offer", "sdp": sdp}
-            return (await http.post(f"http://127.0.0.1:{self.port}/offer", json=body)).status_code
+        body = {"type": "offer", "sdp": sdp}
+        return (await http.post(f"http://127.0.0.1:{self.port}/offer", json=body)).status_code
 
 
 @contextlib.contextmanager
