@@ -19,6 +19,7 @@ import argparse
 import importlib.util
 import time
 from collections.abc import Callable
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -111,7 +112,7 @@ def measure(
     sizes: list[int],
     frames: int,
     peaks: dict[str, float],
-) -> list[dict[str, str | int | float]]:
+) -> list[dict[str, Any]]:
     """A row per batch size. peaks: precision and device -> TFLOP/s, raised when better is seen."""
     begun = time.perf_counter()
     decoder = open_decoder(name, pack)
@@ -192,7 +193,7 @@ def rounded(figures: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in figures.items()}
 
 
-def show(rows: list[dict[str, str | int | float]], peaks: dict[str, float]) -> None:
+def show(rows: list[dict[str, Any]], peaks: dict[str, float]) -> None:
     table = Table("decoder", "network", "GMAC", "batch", "open s", "p50 ms", "p95 ms", "p99 ms")
     for heading in ("best ms", "ms a picture", "TFLOP/s", "of the peak"):
         table.add_column(heading)
