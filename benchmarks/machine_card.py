@@ -12,6 +12,8 @@ from typing import Any
 
 import msgspec
 
+from server.commands.serve import cores
+
 PACKAGES = ("latentcam", "numpy", "openvino", "torch", "aiortc", "av")
 
 
@@ -19,9 +21,7 @@ def machine_card() -> dict[str, str]:
     """Name -> value, all strings."""
     card = {
         "cpu": _cpu(),
-        "cores": str(
-            len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-        ),
+        "cores": str(cores()),
         "units": " ".join(
             u for u in ("avx2", "avx512f", "avx512_bf16", "amx_bf16") if u in _flags()
         ),
