@@ -629,8 +629,10 @@ def test_lips_and_voice_leave_together(ptime: float) -> None:
         track.close()
         return left
 
-    assert len(run_virtual(scene())) == 50
-    for pts, left in run_virtual(scene())[45:]:  # when the delay has come there
+    all_left = run_virtual(scene())
+    assert len(all_left) == 50
+    # Other packets than usual are known by the second; the delay comes there in small steps.
+    for pts, left in all_left[0 if ptime == 0.02 else 45 :]:
         # The frame whose tick ends at `end` leaves at end + age, is seen until one tick later,
         # and shows the mouth of end - look_ahead.
         end = pts / 48000 + look_ahead
