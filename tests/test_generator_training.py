@@ -61,6 +61,8 @@ def test_training_goes_on_from_its_checkpoint_and_leaves_sheets(
     assert again["progress"] == first["progress"], "all was done"
     for name, tensor in first["ema"].items():
         torch.testing.assert_close(again["ema"][name], tensor, rtol=0, atol=0)
+    write_shard(tmp_path / "more")
+    common += ["--more", str(tmp_path / "more"), "--more-share", "0.5"]
     later = run("32:0.03,32:0.03")
     assert later["progress"][0] == 2 and later["progress"][2] > first["progress"][2] > 0
     moved = later["ema"]["synthesis.const"] - first["ema"]["synthesis.const"]

@@ -196,6 +196,16 @@ def test_some_heads_are_turned_far() -> None:
     assert np.mean(np.count_nonzero(np.delete(often, yaw, axis=1), axis=1) == 0) > 0.02
 
 
+def test_pictures_can_sweep_chosen_axes_alone() -> None:
+    rng, names = np.random.default_rng(3), ("mouthStretch", "jawOpen")
+    xs = np.stack([sample_x(rng, swept=names) for _ in range(400)])
+    moved = {name for name, i in AXES.items() if xs[:, i].any()}
+    assert moved == {*names, "headYaw", "headPitch", "headRoll"}
+    both = xs[:, [AXES[name] for name in names]]
+    assert np.all(np.count_nonzero(both, axis=1) == 1)
+    assert np.all(both.max(0) == 1) and np.all(np.count_nonzero(both, axis=0) > 150)
+
+
 def test_the_sheet_of_axes_has_a_row_for_each_on_several_faces() -> None:
     sheet = pytest.importorskip("realtime_models.training.heads.sheet", reason="needs [train]")
     cells, columns = list(sheet.axes()), sheet.COLUMNS["axes"]

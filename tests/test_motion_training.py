@@ -53,6 +53,7 @@ from realtime_models.training.motion.train import (  # noqa: E402
     save_pack,
 )
 from realtime_models.training.motion.unseen import unseen  # noqa: E402
+from realtime_models.training.motion.vary import FLOOR  # noqa: E402
 from tests.tiny import write_pack  # noqa: E402
 from tests.voice import speech  # noqa: E402
 
@@ -84,10 +85,36 @@ def test_real_lips_are_learned_when_they_were_and_meant_ones_a_little_earlier() 
         weights=np.ones((2 * hops, 1), np.float16),
     )
     crops = Crops(prepared, look_ahead, {"grid": 0.5, "said": 0.5})
-    _, targets, _, real = crops.draw(40, np.random.default_rng(0))
-    begin = targets[:, look_ahead, 0]  # what is heard `look_ahead` hops after the crop's begin
+    features, targets, _, real = crops.draw(60, np.random.default_rng(0))
+    whole = features[:, 0, 0] > FLOOR + 1  # others begin with silence
+    begin = targets[whole, look_ahead, 0]  # what is heard `look_ahead` hops after the crop's begin
+    real = real[whole]
     assert {float(first) for first in begin[real]} >= {0.0}, "a crop that begins with its clip"
     assert min(begin[real]) == 0 and min(begin[~real]) == LEAD
+
+
+def test_lips_rest_before_a_sudden_vowel_and_open_for_it_within_the_look_ahead() -> None:
+    """After a pause lips opened late for vowels: what people read aloud has few of those."""
+    hops, look_ahead, jaw = 1000, 4, 0.5
+    prepared = Prepared(
+        axes=("jawOpen",),
+        names=("natural/kathleen/a",),
+        starts=np.array([0, hops]),
+        features=np.zeros((hops, 40), np.float16),
+        targets=np.full((hops, 1), jaw, np.float16),
+        weights=np.ones((hops, 1), np.float16),
+    )
+    crops = Crops(prepared, look_ahead, {"natural": 1.0})
+    features, targets, weights, _ = crops.draw(200, np.random.default_rng(0))
+    loudest = features.amax(2)
+    sudden = (loudest[:, 0] < FLOOR + 1).nonzero()[:, 0]
+    assert 30 <= len(sudden) <= 70
+    for row in sudden:
+        start = int((loudest[row] > FLOOR + 5).nonzero()[0, 0])
+        x = targets[row, :, 0]
+        assert start >= 20 and not x[: start + 1].any(), "at rest until something is heard"
+        assert torch.all(x[start : start + look_ahead].diff() > 0)
+        assert torch.all(x[start + look_ahead : 60] == jaw) and torch.all(weights[row] == 1)
 
 
 def test_clarity_wants_closed_lips_shut_rest_at_rest_and_open_vowels_open() -> None:

@@ -177,9 +177,15 @@ class Trainer:
 
 
 def run_stage(
-    trainer: Trainer, stage: Stage, train: Heads, held_out: Heads, args: argparse.Namespace
+    trainer: Trainer,
+    stage: Stage,
+    train: Heads,
+    extra: Heads | None,
+    held_out: Heads,
+    args: argparse.Namespace,
 ) -> None:
     heads, judged = train.resized(stage.size), held_out.resized(stage.size)
+    more = extra.resized(stage.size) if extra is not None else None
     weight = losses.region_weight(stage.size).to(trainer.device)
     rng = np.random.default_rng(trainer.steps)
     batch = args.batch if stage.size > 64 else args.batch * 2
@@ -193,8 +199,11 @@ def run_stage(
         else:
             lr = trainer.lr * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
         lr *= min(1.0, elapsed / 10)
-        index = draw(heads, batch, args.curated_share, rng)
-        total += trainer.step(heads, index, stage, weight, lr)
+        if more is not None and rng.random() < args.more_share:
+            total += trainer.step(more, draw(more, batch, None, rng), stage, weight, lr)
+        else:
+            index = draw(heads, batch, args.curated_share, rng)
+            total += trainer.step(heads, index, stage, weight, lr)
         count += 1
         now = time.monotonic()
         trainer.elapsed = now - begun
@@ -236,6 +245,8 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
     parser.add_argument("--data", type=Path, required=True, help="folder of rendered shards")
+    parser.add_argument("--more", type=Path, help="folder of shards to draw from more often")
+    parser.add_argument("--more-share", type=float, default=0.3, help="of the batches, from MORE")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and sheets")
     parser.add_argument("--init", help="begin with this avatar pack's weights and configuration")
     parser.add_argument("--stages", default="32:5,64:9,256:33,256a:26")
@@ -258,6 +269,7 @@ def main(argv: list[str] | None = None) -> None:
     torch.manual_seed(0)
     try:
         train, held_out = load_heads(args.data)
+        more = load_heads(args.more)[0] if args.more else None
         pack = load_pack(args.init) if args.init else None
     except (FileNotFoundError, AvatarPackError) as error:
         parser.error(str(error))
@@ -291,7 +303,7 @@ def main(argv: list[str] | None = None) -> None:
             fresh = trainer.stage == 0 and not pack
             lr = 3e-4 if adversarial else 1.5e-3 if fresh else 1e-3
             trainer.new_optimisers(lr, (0.5, 0.99) if adversarial else (0.9, 0.99))
-        run_stage(trainer, stage, train, held_out, args)
+        run_stage(trainer, stage, train, more, held_out, args)
         trainer.stage, trainer.elapsed = trainer.stage + 1, 0.0
         save(trainer, args.out)
 

@@ -6,7 +6,7 @@ them fade as the mouth opens.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -183,19 +183,20 @@ def _gaze_lids(units: dict[str, float], yaw: float, pitch: float) -> None:
 _SPEECH = ("AA", "AE", "EE", "IH", "OH", "OO", "FV", "MBP", "L", "TH", "S", "CH", "R")
 
 
-def sample_x(rng: np.random.Generator, turned_share: float = 0.0) -> F32:
+def sample_x(rng: np.random.Generator, turned_share: float = 0.0, swept: Sequence[str] = ()) -> F32:
     """Draw a control vector of the training distribution, float32 [24].
 
     A quarter sweeps one axis over its range; the others talk, smile, look, blink and turn. A head
     is seldom turned far, so what it looks like from there is seldom seen: turned_share of them are
-    turned anew, by any angle that the axis has.
+    turned anew, by any angle that the axis has. With `swept`, all sweep one of the axes so named.
     """
     x = np.zeros(len(FACE_AXES))
-    kind = rng.random()
+    kind = 0.1 if swept else rng.random()
     if kind < 0.04:
         pass
     elif kind < 0.29:
-        axis = FACE_AXES[i := int(rng.integers(len(FACE_AXES)))]
+        i = AXES[rng.choice(swept)] if swept else int(rng.integers(len(FACE_AXES)))
+        axis = FACE_AXES[i]
         x[i] = rng.uniform(axis.low, axis.high) if rng.random() < 0.7 else axis.high
         if axis.unit == "deg" and rng.random() < 0.15:
             x[i] = axis.low

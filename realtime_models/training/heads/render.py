@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from realtime_models.training.heads.expression import sample_x
+from realtime_models.training.heads.expression import AXES, sample_x
 from realtime_models.training.heads.identity import CURATED, Z_DIM, curated_z, identity_from_z
 from realtime_models.training.heads.makehuman import Assets, MissingAssetsError
 
@@ -37,7 +37,7 @@ def render_shard(
     names = list(CURATED)
     images = np.empty((count, options.size, options.size, 3), np.uint8)
     zs = np.empty((count, Z_DIM), np.float32)
-    xs = np.stack([sample_x(rng, options.turned_share) for _ in range(count)])
+    xs = np.stack([sample_x(rng, options.turned_share, options.sweep) for _ in range(count)])
     chosen = np.empty(count, np.int16)
     for first in range(0, count, options.per_identity):
         group = slice(first, min(first + options.per_identity, count))
@@ -85,6 +85,10 @@ def main() -> int:
     parser.add_argument(
         "--turned-share", type=float, default=0.2, help="of heads turned by any angle, however far"
     )
+    parser.add_argument(
+        "--sweep", nargs="+", default=(), choices=list(AXES), metavar="AXIS",
+        help="move nothing but one of these axes; default: the whole of what faces do",
+    )  # fmt: skip
     parser.add_argument("--per-identity", type=int, default=12)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=256)
