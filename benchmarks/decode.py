@@ -2,6 +2,7 @@
 
     python -m benchmarks.decode
     python -m benchmarks.decode --decoder openvino cuda --network pack 16384@256 --batch 1 2 4
+    python -m benchmarks.decode --decoder openvino-int8 openvino-bf16 --network pack --lanes 2
 
 A row per decoder, network and batch. A network is `pack`, the avatar's own, or
 CHANNEL_BASE@RESOLUTION with random weights: its speed is that of trained ones. The ceiling is a
@@ -9,8 +10,10 @@ tick, 40 ms at 25 fps for everything, of which decoding may take a third; and th
 the machine, measured beside the rows as a large matrix product in the precision of each decoder
 (before every row: the clock of a busy machine wanders), where PyTorch is installed; int8 is set
 against bf16 or float32, whichever it is mixed with, and may exceed it. OpenVINO decodes the
-pictures of a batch one by one, which is as fast on a CPU. A decoder that names what
-is missing here is skipped with its own sentence.
+pictures of a batch one by one, which is as fast on a CPU. With --lanes, a row more of a decoder
+that has any: so many pictures at once, as sessions that share it have them. PSNR is of the pack's
+faces with random expressions, to the same in float32. A decoder that names what is missing here is
+skipped with its own sentence.
 """
 
 from __future__ import annotations
@@ -18,7 +21,8 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import msgspec
@@ -31,8 +35,10 @@ from benchmarks.machine_card import machine_card, print_card, print_json
 from benchmarks.options import avatar_options
 from realtime_models.avatar import Avatar
 from realtime_models.avatar_pack import AvatarPack, generator_shapes, load_pack
+from realtime_models.axes import FACE_AXES
+from realtime_models.basis import Basis
 from realtime_models.decoders.auto import DECODERS, TORCH_CPU, open_decoder
-from realtime_models.decoders.base import Decoder
+from realtime_models.decoders.base import Decode, Decoder
 from realtime_models.errors import BackendUnavailable
 from realtime_models.generator_config import GeneratorConfig
 from realtime_models.life import life
@@ -42,6 +48,8 @@ CHANNEL_MAX = 512  # of the random networks, as in StyleGAN2
 PRODUCT = {"cpu": 1024, "cuda": 8192}  # rows of the square matrices
 TYPES = {"f32": "float32", "bf16": "bfloat16", "fp16": "float16"}  # in PyTorch
 WARM_UP = 5
+EXPRESSIONS = 24  # of which PSNR is the mean
+MOVED = 0.4  # of the axes of each
 
 
 def main() -> None:
@@ -56,9 +64,12 @@ def main() -> None:
     )
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 2, 4])
     parser.add_argument("--frames", type=int, default=100, help="pictures of a row, at least")
+    parser.add_argument("--lanes", type=int, default=0, help="pictures at once, 0 for one alone")
     args = parser.parse_args()
     if min(*args.batch, args.frames) < 1:
         parser.error("--batch and --frames must be at least 1")
+    if args.lanes < 0 or args.lanes == 1:
+        parser.error(f"--lanes is {args.lanes}, expected 0, or 2 and more")
     try:
         packs = {name: network(name, load_pack(args.avatar)) for name in args.network}
     except ValueError as error:
@@ -70,10 +81,11 @@ def main() -> None:
     for decoder in args.decoder:
         for name, pack in packs.items():
             try:
-                rows += measure(decoder, name, pack, args.batch, args.frames, peaks)
+                found = measure(decoder, name, pack, args.batch, args.frames, peaks, args.lanes)
             except BackendUnavailable as error:
                 skipped[decoder] = str(error)
                 break
+            rows += found
     show(rows, peaks)
     for decoder, sentence in skipped.items():
         print(f"{decoder}: skipped, {sentence}")
@@ -112,15 +124,18 @@ def measure(
     sizes: list[int],
     frames: int,
     peaks: dict[str, float],
+    lanes: int = 0,
 ) -> list[dict[str, Any]]:
-    """A row per batch size. peaks: precision and device -> TFLOP/s, raised when better is seen."""
+    """A row per batch size, and one of `lanes` at once where the decoder has any. peaks: precision
+    and device -> TFLOP/s, raised when better is seen."""
     begun = time.perf_counter()
-    decoder = open_decoder(name, pack)
+    decoder = open_decoder(name, pack, lanes)
     ws = moving_face(pack, decoder, max(sizes) * WARM_UP)
     decoder.decode(ws[:1])
     open_s = time.perf_counter() - begun
     precision, device = arithmetic(decoder)
     flop = 2 * pack.card.generator.macs
+    fine = psnr_to_float32(pack, [decoder.decode, *decoder.lanes[:1]]) if network == "pack" else {}
     rows = []
     for size in sizes:
         for kind in {precision, "f32"} if importlib.util.find_spec("torch") else ():
@@ -128,25 +143,66 @@ def measure(
             peaks[label] = max(peaks.get(label, 0.0), product_rate(kind, device))
         batches = np.array_split(ws[: size * WARM_UP], WARM_UP)
         seconds = timed(lambda i: decoder.decode(batches[i % WARM_UP]), -(-frames // size))  # noqa: B023
-        p50, p95, p99 = (float(np.percentile(seconds, p)) * 1000 for p in (50, 95, 99))
-        times = {"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "best_ms": min(seconds) * 1000}
-        rates = {
-            "picture_ms": p50 / size,
-            "tflops": flop * size / p50 / 1e9,
-        }
+        rows.append({"batch": size, "at_once": 1, **spread(seconds, size), **fine.get(0, {})})
+    if decoder.lanes:
+        seconds = side_by_side(decoder.lanes, ws[:WARM_UP], frames)
+        at_once = len(decoder.lanes)
+        rows.append({"batch": 1, "at_once": at_once, **spread(seconds, at_once), **fine.get(1, {})})
+    for row in rows:
+        row["tflops"] = round(flop / row["picture_ms"] / 1e9, 3)
         if peak := peaks.get(f"{precision} on {device}"):
-            rates |= {"peak_tflops": peak, "share": rates["tflops"] / peak}
-        rows.append(
-            {
-                "decoder": decoder.description,
-                "network": network,
-                "gmac": round(flop / 2e9, 2),
-                "batch": size,
-                "open_s": round(open_s, 2),
-                **rounded({**times, **rates}),
-            }
-        )
-    return rows
+            row |= rounded({"peak_tflops": peak, "share": row["tflops"] / peak})
+    first = {
+        "decoder": decoder.description,
+        "network": network,
+        "gmac": round(flop / 2e9, 2),
+        "open_s": round(open_s, 2),
+    }
+    return [{**first, **row} for row in rows]
+
+
+def spread(seconds: list[float], pictures: int) -> dict[str, float]:
+    """Milliseconds of calls that give so many pictures, or of as many calls at once."""
+    p50, p95, p99 = (float(np.percentile(seconds, p)) * 1000 for p in (50, 95, 99))
+    times = {"p50_ms": p50, "p95_ms": p95, "p99_ms": p99, "best_ms": min(seconds) * 1000}
+    return rounded({**times, "picture_ms": p50 / pictures})
+
+
+def side_by_side(lanes: Sequence[Decode], ws: NDArray[np.float32], count: int) -> list[float]:
+    """Seconds of each of `count` pictures of every lane, all lanes busy at the same time."""
+
+    def work(lane: Decode) -> list[float]:
+        return timed(lambda i: lane(ws[i % len(ws)][None]), count)
+
+    with ThreadPoolExecutor(len(lanes)) as threads:
+        return [second for seconds in threads.map(work, lanes) for second in seconds]
+
+
+def psnr_to_float32(pack: AvatarPack, decodes: Sequence[Decode]) -> dict[int, dict[str, float]]:
+    """Index of the decoder's call -> the mean PSNR of its pictures, dB; without those that are
+    equal."""
+    basis, rng = Basis(pack.card.axes, pack.generator["basis"]), np.random.default_rng(0)
+    anchors = pack.generator["identities"].astype(np.float32)
+    axes = pack.card.axes[: len(FACE_AXES)]
+    ws = np.stack(
+        [
+            basis.move(
+                anchors[i % len(anchors)],
+                basis.control(
+                    {axis.name: rng.uniform(axis.low, axis.high)
+                     for axis in axes if rng.random() < MOVED}
+                ),
+            )
+            for i in range(EXPRESSIONS)
+        ]
+    ).astype(np.float32)  # fmt: skip
+    wanted = open_decoder("openvino-f32", pack).decode(ws).astype(np.float64)
+    found = {}
+    for index, decode in enumerate(decodes):
+        error = np.square(decode(ws) - wanted).mean(axis=(1, 2, 3))
+        if error.min() > 0:
+            found[index] = {"psnr_db": round(float(np.mean(10 * np.log10(255**2 / error))), 1)}
+    return found
 
 
 def moving_face(pack: AvatarPack, decoder: Decoder, ticks: int) -> NDArray[np.float32]:
@@ -194,13 +250,14 @@ def rounded(figures: dict[str, float]) -> dict[str, float]:
 
 
 def show(rows: list[dict[str, Any]], peaks: dict[str, float]) -> None:
-    table = Table("decoder", "network", "GMAC", "batch", "open s", "p50 ms", "p95 ms", "p99 ms")
-    for heading in ("best ms", "ms a picture", "TFLOP/s", "of the peak"):
+    table = Table("decoder", "network", "GMAC", "batch", "at once", "open s", "p50 ms", "p95 ms")
+    for heading in ("p99 ms", "best ms", "ms a picture", "TFLOP/s", "of the peak", "PSNR dB"):
         table.add_column(heading)
-    names = ("decoder", "network", "gmac", "batch", "open_s", "p50_ms", "p95_ms", "p99_ms")
+    names = ("decoder", "network", "gmac", "batch", "at_once", "open_s", "p50_ms", "p95_ms")
     for row in rows:
-        figures = [str(row[name]) for name in (*names, "best_ms", "picture_ms", "tflops")]
-        table.add_row(*figures, f"{row['share']:.0%}" if "share" in row else "unknown")
+        figures = [str(row[name]) for name in (*names, "p99_ms", "best_ms", "picture_ms", "tflops")]
+        share = f"{row['share']:.0%}" if "share" in row else "unknown"
+        table.add_row(*figures, share, str(row.get("psnr_db", "")))
     Console(width=150).print(table)
     for label, rate in sorted(peaks.items()):
         print(f"matrix product, {label}: {rate:.3f} TFLOP/s at best")

@@ -22,6 +22,7 @@ from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket, RtpPacket
 from benchmarks import plots
 from benchmarks.call import Call, Shown, look, percentiles
 from benchmarks.caller import AtTheMarker, Clock
+from benchmarks.decode import measure, psnr_to_float32
 from benchmarks.glass_to_glass import answers
 from benchmarks.link import Link, Script, own_address
 from benchmarks.pipeline import pipeline
@@ -31,6 +32,8 @@ from benchmarks.skew import VoiceFinder
 from benchmarks.soak import Point, compare
 from benchmarks.stamp import read_stamp, stamped, whole_tick
 from benchmarks.voice import onsets, talk
+from realtime_models.avatar_pack import load_pack
+from realtime_models.decoders.auto import open_decoder
 from server.__main__ import main
 from server.video_encoder import FaceVp8, Rate
 from tests.aio import run
@@ -185,6 +188,21 @@ def test_percentiles_and_fifths() -> None:
     found = compare(points)
     assert found["first"]["age_p50"] == 30.5 and found["last"]["age_p50"] == 38.5
     assert found["rss_growth"] == round(217 / 201 - 1, 4) and found["dropped"] == 1
+
+
+def test_decoding_is_measured_alone_and_side_by_side(tiny_folder: Path) -> None:
+    pack = load_pack(str(tiny_folder))
+    alone, pair, beside = measure("openvino-f32", "pack", pack, [1, 2], 3, {}, lanes=2)
+    assert [row["batch"] for row in (alone, pair, beside)] == [1, 2, 1]
+    assert [row["at_once"] for row in (alone, pair, beside)] == [1, 1, 2]
+    for row in (pair, beside):
+        assert row["picture_ms"] == pytest.approx(row["p50_ms"] / 2, abs=1e-3)
+        assert row["best_ms"] <= row["p50_ms"] <= row["p95_ms"] <= row["p99_ms"]
+        assert "psnr_db" not in row, "float32 is what the others are compared with"
+    assert len(measure("openvino-f32", "pack", pack, [1], 3, {})) == 1
+    exact = open_decoder("openvino-f32", pack).decode
+    found = psnr_to_float32(pack, [exact, lambda ws: exact(ws) ^ 1])
+    assert found == {1: {"psnr_db": 48.1}}, "20 log10(255 / 1) where each value is one off"
 
 
 def test_the_pipeline_counts_every_tick(tiny_folder: Path) -> None:
