@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import wave
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from realtime_models.motion import MotionConfig, MotionModel  # noqa: E402
 from realtime_models.motion_lstm import weight_shapes  # noqa: E402
 from realtime_models.training import make_pack  # noqa: E402
 from realtime_models.training.motion import evaluate  # noqa: E402
+from realtime_models.training.motion.align import align  # noqa: E402
 from realtime_models.training.motion.annotate import Utterance, with_times  # noqa: E402
 from realtime_models.training.motion.augment import lose_packets, mix  # noqa: E402
 from realtime_models.training.motion.coarticulation import Dominance, close_lips  # noqa: E402
@@ -54,6 +56,7 @@ from realtime_models.training.motion.train import (  # noqa: E402
 )
 from realtime_models.training.motion.unseen import unseen  # noqa: E402
 from realtime_models.training.motion.vary import FLOOR  # noqa: E402
+from realtime_models.training.motion.voices import pronounce  # noqa: E402
 from tests.tiny import write_pack  # noqa: E402
 from tests.voice import speech  # noqa: E402
 
@@ -251,6 +254,30 @@ def test_what_judges_the_motion_model_teaches_no_aligner(tmp_path: Path) -> None
     assert sorted(taught) == sorted(
         [f"lj/linda/{name}" for name in seen] * 3 + ["said/flite-kal16/000"]
     )
+
+
+def test_alignment_finds_times_and_the_pronunciation_that_was_said() -> None:
+    said = [("SIL", 10), ("AX", 12), ("N", 18), ("SIL", 5), ("B", 4), ("IY", 9), ("SIL", 10)]
+    names = [name for name, hops in said for _ in range(hops)]
+    log_probs = np.full((len(names), len(PHONES)), -8.0, np.float32)
+    log_probs[np.arange(len(names)), [PHONES.index(name) for name in names]] = -0.1
+    words = [[["AE", "N", "D"], ["AX", "N"]], [["B", "IY"]]]
+    none = np.zeros(len(PHONES), np.float32)
+    phones, likelihood = align(log_probs, words, none)
+    assert [phone.name for phone in phones] == [name for name, _ in said]
+    lasts = [round(phone.stop - phone.start, 4) for phone in phones[1:-1]]
+    assert lasts == [hops / 100 for _, hops in said[1:-1]]
+    assert phones[0].start == 0 and phones[-1].stop == pytest.approx(len(names) / 100)
+    assert likelihood == pytest.approx(-0.1)
+    assert align(log_probs[:11], words, none)[1] == -np.inf, "four phones in 11 hops"
+
+
+@pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
+def test_words_have_their_vowels_and_their_weak_forms() -> None:
+    """flite's default voice says AA for AH, and so did the labels of two hours of speech."""
+    assert pronounce("love") == (("l", "ah", "v"),)
+    assert pronounce("father")[0] == ("f", "aa", "dh", "er")
+    assert set(pronounce("And")) == {("ae", "n", "d"), ("ax", "n", "d"), ("ax", "n")}
 
 
 def test_clips_are_judged_that_training_never_saw_and_that_have_phones() -> None:

@@ -44,51 +44,64 @@ def labels(phones: Sequence[Phone], hops: int) -> NDArray[np.int64]:
 
 
 def align(
-    log_probs: NDArray[np.float32], words: Sequence[Sequence[str]], prior: NDArray[np.float32]
+    log_probs: NDArray[np.float32],
+    words: Sequence[Sequence[Sequence[str]]],
+    prior: NDArray[np.float32],
 ) -> tuple[list[Phone], float]:
     """Times of the phones of `words` in a sound, and the mean log-likelihood per hop.
 
-    log_probs: [hops, PHONES]. prior: log-probability [PHONES] of each phone anywhere, taken out
-    (Bourlard and Morgan 1994). Silence may stand before, between and after words.
+    log_probs: [hops, PHONES]. words: the pronunciations of each, of which the likeliest is taken.
+    prior: log-probability [PHONES] of each phone anywhere, taken out (Bourlard and Morgan 1994).
+    Silence may stand before, between and after words. The likelihood is -inf where the phones do
+    not fit into the sound.
     """
-    names, skippable, owner = [SILENCE], [True], [0]
+    phones = [SILENCE]
+    states = [0]  # -> the phone that each state is a part of
+    sources = [[0]]  # -> the states that each may come from, itself among them
+    ends = [0]  # the states in which the words so far may end
     for word in words:
-        for name in word:
-            names += [name] * SHORTEST
-            skippable += [False] * SHORTEST
-            owner += [owner[-1] + 1] * SHORTEST
-        names.append(SILENCE)
-        skippable.append(True)
-        owner.append(owner[-1] + 1)
-    score = (log_probs - prior)[:, [INDEX[name] for name in names]]  # [hops, states]
-    hops, states = score.shape
-    best = np.full((hops, states), -np.inf)
-    came = np.zeros((hops, states), np.int64)
-    best[0, 0] = score[0, 0]
-    best[0, 1] = score[0, 1]
-    moves = (0, 1, 2)
+        entries, ends = ends, []
+        for pronunciation in word:
+            before = entries
+            for phone in pronunciation:
+                phones.append(phone)
+                for _ in range(SHORTEST):
+                    sources.append([len(states), *before])
+                    before = [len(states)]
+                    states.append(len(phones) - 1)
+            ends += before
+        phones.append(SILENCE)
+        sources.append([len(states), *ends])
+        ends = [*ends, len(states)]
+        states.append(len(phones) - 1)
+    # A last state that nothing reaches stands for the missing sources of those that have few.
+    most = max(len(few) for few in sources)
+    came_from = np.array([few + [len(states)] * (most - len(few)) for few in sources])
+    score = (log_probs - prior)[:, [INDEX[phones[i]] for i in states]]  # [hops, states]
+    hops = len(score)
+    best = np.full((hops, len(states) + 1), -np.inf)
+    chosen = np.zeros((hops, len(states)), np.int64)
+    starts = [i for i, few in enumerate(sources) if i == 0 or 0 in few]
+    best[0, starts] = score[0, starts]
     for t in range(1, hops):
-        options = np.full((3, states), -np.inf)
-        options[0] = best[t - 1]
-        options[1, 1:] = best[t - 1, :-1]
-        skip = np.array(skippable[1:-1])  # state i may be jumped over, into i + 1
-        options[2, 2:] = np.where(skip, best[t - 1, :-2], -np.inf)
-        came[t] = options.argmax(0)
-        best[t] = options[came[t], np.arange(states)] + score[t]
-    state = states - 1 if best[-1, -1] >= best[-1, -2] else states - 2
+        options = best[t - 1][came_from]  # [states, most]
+        taken = options.argmax(1)
+        rows = np.arange(len(states))
+        chosen[t] = came_from[rows, taken]
+        best[t, :-1] = options[rows, taken] + score[t]
+    state = max(ends, key=lambda end: best[-1, end])
     likelihood = float(best[-1, state]) / hops
-    path = np.zeros(hops, np.int64)  # which phone of the sentence each hop belongs to
-    of_phone = dict(zip(owner, names, strict=True))
+    path = np.zeros(hops, np.int64)  # the phone of each hop
     for t in range(hops - 1, -1, -1):
-        path[t] = owner[state]
-        state -= moves[came[t, state]]
-    phones = []
+        path[t] = states[state]
+        state = chosen[t, state]
+    found = []
     first = 0
     for t in range(1, hops + 1):
         if t == hops or path[t] != path[first]:
             # Frame i is centred 12.5 ms before its end, so hop i stands for i*10 - 7.5 ms on.
             start = 0.0 if first == 0 else first * 0.01 - 0.0075
             stop = hops * 0.01 if t == hops else t * 0.01 - 0.0075
-            phones.append(Phone(of_phone[int(path[first])], start, stop))
+            found.append(Phone(phones[int(path[first])], start, stop))
             first = t
-    return phones, likelihood
+    return found, likelihood

@@ -58,11 +58,12 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Utterance:
-    """A recording; `phones` where times are known, `words` (phones of each) where they are not."""
+    """A recording; `phones` where times are known, `words` (the pronunciations of each) where they
+    are not."""
 
     name: str
     samples: Samples
-    words: list[list[str]]
+    words: list[list[list[str]]]
     phones: list[Phone]
 
 
@@ -73,8 +74,8 @@ def _split(symbols: Sequence[str]) -> list[str]:
 def grid(data: Path) -> Iterator[Utterance]:
     for path in sorted((data / "lips").glob("*.align")):
         words = [line.split()[2] for line in path.read_text().splitlines()]
-        spoken = [_split(GRID_WORDS[w].split()) for w in words if w not in ("sil", "sp")]
-        yield Utterance(f"grid/{path.stem}", read_sound(path.with_suffix(".flac")), spoken, [])
+        spoken = [[_split(GRID_WORDS[w].split())] for w in words if w not in ("sil", "sp")]
+        yield Utterance(f"grid/s1/{path.stem}", read_sound(path.with_suffix(".flac")), spoken, [])
 
 
 def ocean(data: Path) -> Iterator[Utterance]:
@@ -84,7 +85,7 @@ def ocean(data: Path) -> Iterator[Utterance]:
     for row in rows:
         text = row["alignment"].split(":", 1)[1]
         words = [
-            _split([re.sub(r"[_\d].*", "", symbol) for symbol in word.split()])
+            [_split([re.sub(r"[_\d].*", "", symbol) for symbol in word.split()])]
             for word in text.split("|")
         ]
         path = data / row["file"]
@@ -114,7 +115,8 @@ def natural(folder: Path) -> Iterator[Utterance]:
     for path in sorted(folder.glob("*/*.txt")):
         sound = path.with_suffix(".wav" if path.with_suffix(".wav").exists() else ".flac")
         words = re.findall(r"[A-Za-z']+", path.read_text())
-        spoken = [phones for word in words if (phones := _split(pronounce(word)))]
+        spoken = [[_split(form) for form in pronounce(word) if form] for word in words]
+        spoken = [forms for forms in spoken if forms]
         if spoken:
             name = f"natural/{path.parent.name}/{path.stem}"
             yield Utterance(name, read_sound(sound), spoken, [])
@@ -217,7 +219,7 @@ def main() -> None:
     examples = _labelled(english, rng)
     _learn(network, examples, args.steps, 0)
     aligned = _align_all(network, unaligned, _prior(examples))
-    examples += _labelled([u for u, _ in aligned], rng)
+    examples += _labelled([u for u, fit in aligned if fit > -np.inf and not unseen(u.name)], rng)
     _learn(network, examples, args.steps, 1)
     aligned = _align_all(network, unaligned, _prior(examples))
     args.out.mkdir(parents=True, exist_ok=True)

@@ -74,7 +74,7 @@ def grid_scenes(
     speaker, shapes = grid_speaker(clips), shape_table()
     for clip in clips:
         hops = len(clip.samples) // 160
-        phones = annotations[f"grid/{clip.name}"]
+        phones = annotations[f"grid/s1/{clip.name}"]
         wanted = at_hops(wanted_lips(clip.geometry, speaker, lips), clip.fps, hops)
         shaped = smooth(curves(phones, hops, shapes))
         # Nobody can hear when a silent mouth will open for breath: far from words it rests.

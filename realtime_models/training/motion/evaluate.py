@@ -262,7 +262,7 @@ def main(argv: list[str] | None = None) -> None:
     clips = [clip for clip in read_lips(args.data / "lips") if held_out(clip.name)]
     figures: dict[str, dict[str, float]] = {"grid unseen clips": real_lips(judged, clips)}
     figures["grid phones"] = spoken(
-        judged, [(c.samples, annotations[f"grid/{c.name}"]) for c in clips]
+        judged, [(c.samples, annotations[f"grid/s1/{c.name}"]) for c in clips]
     )
     if not args.quick:
         some = clips[::3]

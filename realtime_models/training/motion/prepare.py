@@ -90,7 +90,7 @@ def main() -> None:
             at_hops(wanted_lips(c.geometry, speaker, lips), c.fps, len(c.samples) // 160)
             for c in seen
         ]
-        sentences = [annotations[f"grid/{c.name}"] for c in seen]
+        sentences = [annotations[f"grid/s1/{c.name}"] for c in seen]
         write_table(table_path, fit_dominance(sentences, [w.astype(np.float64) for w in wanted]))
         log.info("fitted %s", table_path)
     table = read_table(table_path)

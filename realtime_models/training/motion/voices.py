@@ -23,8 +23,16 @@ from realtime_models.arrays import Samples
 from realtime_models.training.motion.phones import Phone, clip_edges, from_arpabet, from_ipa
 from realtime_models.training.motion.sound import RATE, read_sound
 
-WEAK = {"a": ("ax",), "of": ("ax", "v"), "and": ("ax", "n", "d"), "for": ("f", "er")}
-"""Words that sound otherwise in a sentence than alone."""
+WEAK = {
+    "a": ("ax",), "an": ("ax n",), "and": ("ax n d", "ax n"), "are": ("er",), "as": ("ax z",),
+    "at": ("ax t",), "but": ("b ax t",), "can": ("k ax n",), "for": ("f er",),
+    "from": ("f r ah m", "f r ax m"), "had": ("hh ax d", "ax d"), "has": ("hh ax z", "ax z"),
+    "have": ("hh ax v", "ax v"), "he": ("iy",), "her": ("er",), "him": ("ih m",),
+    "his": ("ih z",), "of": ("ax v", "ax"), "or": ("er",), "our": ("aa r",), "than": ("dh ax n",),
+    "that": ("dh ax t",), "the": ("dh iy",), "them": ("dh ax m",), "to": ("t uw",),
+    "was": ("w ah z", "w ax z"), "what": ("w ah t",), "you": ("y ax",), "your": ("y er",),
+}  # fmt: skip
+"""How words also sound within a sentence: weak forms, as in any phonetics of English."""
 
 
 @dataclass(frozen=True)
@@ -50,12 +58,16 @@ def flite(text: str, voice: str, stretch: float = 1.0) -> Spoken:
 
 
 @cache
-def pronounce(word: str) -> tuple[str, ...]:
-    """ARPABET symbols of an English word, by flite's dictionary and letter-to-sound rules."""
+def pronounce(word: str) -> tuple[tuple[str, ...], ...]:
+    """The pronunciations of an English word in ARPABET: by flite's dictionary and letter-to-sound
+    rules, and weak forms."""
+    # Not its default voice, which has no AH and says AA instead.
     printed = subprocess.run(
-        ["flite", "-t", word, "-ps", "-o", "none"], check=True, capture_output=True, text=True
-    ).stdout
-    return WEAK.get(word.lower()) or tuple(sign for sign in printed.split() if sign != "pau")
+        ["flite", "-voice", "slt", "-t", word, "-ps", "-o", "none"],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    spoken = tuple(sign for sign in printed.split() if sign != "pau")
+    return (spoken, *(tuple(form.split()) for form in WEAK.get(word.lower(), ())))
 
 
 def festival(text: str, voice: str) -> Spoken:
