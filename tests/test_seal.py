@@ -54,14 +54,14 @@ def avatar_with(pack: AvatarPack, least: float, blind: bool = False) -> tuple[Av
 def test_the_jaw_closes_until_the_lips_are_seen_to_touch(tiny_pack: AvatarPack) -> None:
     avatar, anchor = avatar_with(tiny_pack, least=0)
     step, aperture, latent = sealed(avatar, Ruler(), anchor)  # type: ignore[arg-type]
-    assert step == pytest.approx(0.075) and aperture <= CLOSED
-    np.testing.assert_allclose(latent, 0.25 * anchor, atol=1e-5)
+    assert step == pytest.approx(0.0625) and aperture <= CLOSED
+    np.testing.assert_allclose(latent, 0.375 * anchor, atol=1e-5)
 
 
 def test_lips_that_never_touch_come_as_near_as_they_can(tiny_pack: AvatarPack) -> None:
     avatar, anchor = avatar_with(tiny_pack, least=6)
     step, aperture, _ = sealed(avatar, Ruler(), anchor)  # type: ignore[arg-type]
-    assert aperture == pytest.approx(0.006) and step == pytest.approx(0.05)
+    assert aperture == pytest.approx(0.006) and step == pytest.approx(0.0375)
 
 
 def test_pictures_without_a_face_are_told(tiny_pack: AvatarPack) -> None:
@@ -81,7 +81,7 @@ def test_a_sealed_pack_is_whole_and_everybody_may_read_it(
     monkeypatch.setattr(seal, "EagerDecoder", lambda pack: Lips(jaw, least=0))
     main(["--avatar", str(folder), "--model", "a model"])
     after = load_pack(str(folder)).generator
-    np.testing.assert_allclose(after["identities"], [0.025 * jaw, 0.0 * jaw], atol=1e-3)
+    np.testing.assert_allclose(after["identities"], [0.0375 * jaw, 0.0 * jaw], atol=1e-3)
     np.testing.assert_array_equal(after["basis"], tensors["basis"])
     assert (folder / "generator.safetensors").stat().st_mode & 0o777 == 0o644
 

@@ -22,8 +22,8 @@ from realtime_models.errors import AvatarPackError
 from realtime_models.training.face_tracker import FaceTracker
 from realtime_models.training.weights import save_weights
 
-CLOSED = 0.0036  # tracked aperture, as a share of the face's height
-STEPS = np.arange(0.0, 0.31, 0.025)  # of jawOpen
+CLOSED = 0.0045  # tracked aperture, as a share of the face's height; more swallows small openings
+STEPS = np.arange(0.0, 0.31, 0.0125)  # of jawOpen
 
 
 def sealed(avatar: Avatar, tracker: FaceTracker, anchor: Latent) -> tuple[float, float, Latent]:

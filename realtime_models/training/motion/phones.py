@@ -66,8 +66,9 @@ class Phone:
 
 
 def from_arpabet(name: str, start: float, stop: float) -> list[Phone]:
-    """One ARPABET symbol, in any dialect of it, stress or not; a diphthong gives two phones."""
-    plain = re.sub(r"\d", "", name.upper())
+    """One ARPABET symbol, in any dialect of it, stress or not; a diphthong gives two phones, AH
+    without stress is a schwa."""
+    plain = "AX" if name.upper() == "AH0" else re.sub(r"\d", "", name.upper())
     plain = ARPABET.get(plain, plain)
     if plain in HALVES:
         middle = (start + stop) / 2

@@ -88,33 +88,10 @@ class Crops:
             closed = targets[:, :, data.axes.index("mouthClose")]
             weights *= 1.0 + CLOSED_WEIGHT * closed[..., None]
         features = vary(features, rng)
-        self._begin(features, targets, weights, rng)
         self._pause(features, targets, weights, rng)
         arrays = features, targets, weights, self._real[chosen]
         tensors = tuple(torch.from_numpy(array) for array in arrays)
         return tensors[0], tensors[1], tensors[2], tensors[3]
-
-    def _begin(
-        self,
-        features: NDArray[np.float32],
-        targets: NDArray[np.float32],
-        weights: NDArray[np.float32],
-        rng: np.random.Generator,
-    ) -> None:
-        """A quarter of the crops are cut into: before some moment, silence or noise. A vowel after
-        a pause is rare in what people read aloud, and lips must open for it as soon as it is
-        heard."""
-        ramp = 0.5 - 0.5 * np.cos(np.pi * np.arange(self._shift) / max(1, self._shift))
-        for row in np.flatnonzero(rng.random(len(features)) < 0.25):
-            start = int(rng.integers(WARM_UP + 5, 60))
-            attack = np.arange(int(rng.integers(4)), 0, -1, np.float32)[:, None]
-            rising = slice(start, start + len(attack))
-            features[row, rising] = np.maximum(features[row, rising] - attack, FLOOR)
-            features[row, :start] = self._quiet(start, features.shape[2], rng)
-            heard = start + self._shift
-            targets[row, :start] = 0.0
-            targets[row, start:heard] = targets[row, heard] * ramp[:, None]
-            weights[row, :heard] = weights[row, heard]
 
     def _pause(
         self,
@@ -124,25 +101,22 @@ class Crops:
         rng: np.random.Generator,
     ) -> None:
         """A quarter of the crops fall silent half-way, or into noise: then the mouth must rest."""
+        data = self._data
         for row in np.flatnonzero(rng.random(len(features)) < 0.25):
             stop = int(rng.integers(60, CROP - 60))
             length = CROP - stop
-            features[row, stop:] = self._quiet(length, features.shape[2], rng)
+            quiet = np.full((length, features.shape[2]), FLOOR, np.float32)
+            if len(self._rests) and rng.random() < 0.7:
+                i = int(rng.choice(self._rests))
+                first = int(rng.integers(data.starts[i], data.starts[i + 1] - length))
+                noise = data.features[first : first + length].astype(np.float32)
+                lower = max(0.0, float(np.quantile(noise, 0.95))) + rng.uniform(1.5, 9.0)
+                quiet = np.maximum(noise - lower, FLOOR)  # 6 to 40 dB under the voice
+            features[row, stop:] = quiet
             # Lips close within 0.2 s of the last sound heard.
             fade = 0.5 + 0.5 * np.cos(np.pi * np.clip(np.arange(length) / 20.0, 0.0, 1.0))
             targets[row, stop:] = targets[row, stop - 1] * fade[:, None]
             weights[row, stop:] = 1.0
-
-    def _quiet(self, length: int, mels: int, rng: np.random.Generator) -> NDArray[np.float32]:
-        """Features [length, mels] of silence, or of noise 6 to 40 dB under a voice."""
-        data = self._data
-        if not len(self._rests) or rng.random() >= 0.7:
-            return np.full((length, mels), FLOOR, np.float32)
-        i = int(rng.choice(self._rests))
-        first = int(rng.integers(data.starts[i], data.starts[i + 1] - length))
-        noise = data.features[first : first + length].astype(np.float32)
-        lower = max(0.0, float(np.quantile(noise, 0.95))) + rng.uniform(1.5, 9.0)
-        return np.maximum(noise - lower, FLOOR).astype(np.float32)
 
 
 def loss_of(got: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
