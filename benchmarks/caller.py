@@ -257,4 +257,10 @@ class Caller:
 
     async def aclose(self) -> None:
         await self.pc.close()
-        await asyncio.gather(*self._readers)
+        if self._readers:
+            await asyncio.wait(self._readers, timeout=1.0)
+        for reader in self._readers:
+            if not reader.done():  # aiortc does not end a track that never was connected
+                reader.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await reader

@@ -15,13 +15,15 @@ import av
 import msgspec
 import numpy as np
 import pytest
+from aiortc import RTCPeerConnection, RTCSessionDescription
 from aiortc.clock import datetime_from_ntp
 from aiortc.codecs.vpx import vp8_depayload
+from aiortc.mediastreams import AudioStreamTrack
 from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket, RtpPacket
 
 from benchmarks import plots
 from benchmarks.call import Call, Shown, look, percentiles
-from benchmarks.caller import AtTheMarker, Clock
+from benchmarks.caller import AtTheMarker, Caller, Clock
 from benchmarks.decode import measure, psnr_to_float32
 from benchmarks.glass_to_glass import answers
 from benchmarks.link import Link, Script, own_address
@@ -188,6 +190,21 @@ def test_percentiles_and_fifths() -> None:
     found = compare(points)
     assert found["first"]["age_p50"] == 30.5 and found["last"]["age_p50"] == 38.5
     assert found["rss_growth"] == round(217 / 201 - 1, 4) and found["dropped"] == 1
+
+
+def test_a_caller_may_hang_up_before_it_is_connected() -> None:
+    """It waited for ever for tracks whose receivers had not begun."""
+
+    async def scene() -> None:
+        caller, other = Caller(np.zeros(960, np.float32)), RTCPeerConnection()
+        await other.setRemoteDescription(RTCSessionDescription(await caller.offer(), "offer"))
+        other.addTrack(AudioStreamTrack())
+        await other.setLocalDescription(await other.createAnswer())
+        await caller.accept(other.localDescription.sdp)
+        await caller.aclose()
+        await other.close()
+
+    run(scene())
 
 
 def test_decoding_is_measured_alone_and_side_by_side(tiny_folder: Path) -> None:
