@@ -258,9 +258,10 @@ class Caller:
     async def aclose(self) -> None:
         await self.pc.close()
         if self._readers:
-            await asyncio.wait(self._readers, timeout=1.0)
-        for reader in self._readers:
-            if not reader.done():  # aiortc does not end a track that never was connected
+            _, late = await asyncio.wait(self._readers, timeout=1.0)
+            for reader in late:  # aiortc does not end a track that never was connected
                 reader.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await reader
+            await asyncio.wait(self._readers)
+        for reader in self._readers:
+            if not reader.cancelled():
+                reader.result()  # raises what it ended with

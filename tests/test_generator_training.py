@@ -26,13 +26,15 @@ CONFIG = msgspec.structs.replace(GENERATOR, z_dim=Z_DIM)
 MOTION_LAYERS = 3
 
 
-def write_shard(folder: Path) -> None:
-    """Noise of curated identities, just enough of it held out for a sheet, and of sampled ones."""
+def write_shard(folder: Path, level: int | None = None) -> None:
+    """Noise, or one level, of curated identities, just enough held out for a sheet, and of sampled
+    ones."""
     rng, count = np.random.default_rng(0), 16 * HELD_OUT_EVERY
+    low, high = (0, 255) if level is None else (level, level)
     folder.mkdir()
     np.savez(
         folder / "shard_0.npz",
-        images=rng.integers(0, 256, (count + 64, 32, 32, 3)).astype(np.uint8),
+        images=rng.integers(low, high + 1, (count + 64, 32, 32, 3)).astype(np.uint8),
         z=rng.standard_normal((count + 64, Z_DIM)).astype(np.float32),
         x=rng.uniform(0, 1, (count + 64, len(FACE_AXES))).astype(np.float32),
         curated=np.concatenate([np.arange(count) % 12, np.full(64, -1)]).astype(np.int16),
@@ -61,14 +63,37 @@ def test_training_goes_on_from_its_checkpoint_and_leaves_sheets(
     assert again["progress"] == first["progress"], "all was done"
     for name, tensor in first["ema"].items():
         torch.testing.assert_close(again["ema"][name], tensor, rtol=0, atol=0)
-    write_shard(tmp_path / "more")
-    common += ["--more", str(tmp_path / "more"), "--more-share", "0.5"]
     later = run("32:0.03,32:0.03")
     assert later["progress"][0] == 2 and later["progress"][2] > first["progress"][2] > 0
     moved = later["ema"]["synthesis.const"] - first["ema"]["synthesis.const"]
     assert 0 < moved.abs().mean() < 0.5 * first["ema"]["synthesis.const"].abs().mean()
     for stage in (0, 1):
         assert (tmp_path / f"sheet_stage{stage}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_pictures_of_another_folder_are_drawn_as_often_as_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_shard(tmp_path / "renders")
+    write_shard(tmp_path / "white", level=255)
+    monkeypatch.setattr(train, "keep_freed_memory", lambda: None)
+
+    def brightness(share: str) -> float:
+        """Of what was learned, -1 to 1; the noise of the other folder has 0."""
+        train.main([
+            "--data", str(tmp_path / "renders"), "--more", str(tmp_path / "white"),
+            "--more-share", share, "--out", str(tmp_path / share), "--batch", "2",
+            "--resolution", "32", "--channel-base", "256", "--channel-max", "16", "--w-dim", "12",
+            "--mapping-layers", "2", "--motion-layers", str(MOTION_LAYERS), "--stages", "32:0.05",
+        ])  # fmt: skip
+        state = torch.load(tmp_path / share / "checkpoint.pt", weights_only=True)
+        generator = Generator(GeneratorConfig(**state["config"]), len(FACE_AXES), MOTION_LAYERS)
+        generator.load_state_dict(state["ema"])
+        with torch.no_grad():
+            z, x = torch.randn(8, Z_DIM), torch.zeros(8, len(FACE_AXES))
+            return float(generator(z, x).mean())
+
+    assert brightness("1") > 0.5 > 0.2 > abs(brightness("0"))
 
 
 def write_checkpoint(path: Path, seed: int, config: GeneratorConfig = CONFIG) -> Path:
