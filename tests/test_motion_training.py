@@ -20,8 +20,14 @@ from realtime_models.motion import MotionConfig, MotionModel  # noqa: E402
 from realtime_models.motion_lstm import weight_shapes  # noqa: E402
 from realtime_models.training import make_pack  # noqa: E402
 from realtime_models.training.motion import evaluate  # noqa: E402
-from realtime_models.training.motion.align import align  # noqa: E402
-from realtime_models.training.motion.annotate import Utterance, with_times  # noqa: E402
+from realtime_models.training.motion.align import align, labels  # noqa: E402
+from realtime_models.training.motion.annotate import (  # noqa: E402
+    Utterance,
+    lj_folders,
+    lj_speech,
+    natural,
+    with_times,
+)
 from realtime_models.training.motion.augment import lose_packets, mix  # noqa: E402
 from realtime_models.training.motion.coarticulation import Dominance, close_lips  # noqa: E402
 from realtime_models.training.motion.corpora import sung_scenes  # noqa: E402
@@ -55,7 +61,7 @@ from realtime_models.training.motion.train import (  # noqa: E402
     grown,
     save_pack,
 )
-from realtime_models.training.motion.unseen import unseen  # noqa: E402
+from realtime_models.training.motion.unseen import held_out_reader, unseen  # noqa: E402
 from realtime_models.training.motion.voices import pronounce  # noqa: E402
 from tests.tiny import write_pack  # noqa: E402
 from tests.voice import speech  # noqa: E402
@@ -85,10 +91,14 @@ def test_real_lips_are_learned_when_they_were_and_meant_ones_a_little_earlier() 
         starts=np.array([0, hops, 2 * hops]),
         features=np.zeros((2 * hops, 40), np.float16),
         targets=moments[:, None],
-        weights=np.ones((2 * hops, 1), np.float16),
+        phones=np.repeat([PHONES.index("AA"), PHONES.index("IY")], hops).astype(np.uint8),
     )
     crops = Crops(prepared, look_ahead, {"grid": 0.5, "said": 0.5})
-    _, targets, _, real = crops.draw(40, np.random.default_rng(0))
+    drawn = crops.draw(40, np.random.default_rng(0))
+    targets, real = drawn.targets, drawn.real
+    said = drawn.phones[:, look_ahead].tolist()
+    assert said == [PHONES.index("AA" if r else "IY") for r in real.tolist()]
+    assert (drawn.phones[:, :look_ahead] == PHONES.index("SIL")).all()
     begin = targets[:, look_ahead, 0]  # what is heard `look_ahead` hops after the crop's begin
     assert {float(first) for first in begin[real]} >= {0.0}, "a crop that begins with its clip"
     assert min(begin[real]) == 0 and min(begin[~real]) == LEAD
@@ -224,10 +234,39 @@ def test_what_judges_the_motion_model_teaches_no_aligner(tmp_path: Path) -> None
         np.savez(path, samples=np.zeros(1600, np.int16), phones=json.dumps([]))
     seen = [name for name in names if not unseen(f"lj/linda/{name}")]
     assert 0 < len(seen) < len(names)
-    taught = [u.name for u in with_times(tmp_path, tmp_path / "said")]
+    taught = [u.name for u in with_times(tmp_path, tmp_path / "said", None)]
     assert sorted(taught) == sorted(
         [f"lj/linda/{name}" for name in seen] * 3 + ["said/flite-kal16/000"]
     )
+
+
+def test_more_of_lj_speech_may_lie_among_natural_recordings(tmp_path: Path) -> None:
+    data, more = tmp_path / "data", tmp_path / "natural"
+    for folder, name in ((data / "speech_aligned", "LJ001-0002"), (more / "linda", "LJ040-0001")):
+        folder.mkdir(parents=True)
+        write_lj(folder, name)
+    names = [u.name for u in lj_speech(*lj_folders(data, more))]
+    assert names == ["lj/linda/LJ001-0002", "lj/linda/LJ040-0001"]
+    assert [u.name for u in lj_speech(*lj_folders(data, None))] == names[:1]
+    assert not list(natural(more)), "its times are known; nothing is to be aligned"
+
+
+def test_whole_speakers_and_some_clips_of_others_are_held_out() -> None:
+    names = [f"natural/reader{s:02d}/{i:03d}" for s in range(40) for i in range(60)]
+    of_speaker = {
+        speaker: sum(unseen(n) for n in names if n.split("/")[1] == speaker) / 60
+        for speaker in {n.split("/")[1] for n in names}
+    }
+    whole = {speaker for speaker, share in of_speaker.items() if share == 1.0}
+    assert whole == {s for s in of_speaker if held_out_reader(s)} and 2 < len(whole) < 20
+    assert max(share for s, share in of_speaker.items() if s not in whole) < 0.25
+
+
+def test_hops_are_named_by_what_is_said_then() -> None:
+    phones = [Phone("M", 0.0, 0.02), Phone("AA", 0.02, 0.045)]
+    names = [PHONES[i] for i in labels(phones, 6, back_s=0.0)]
+    assert names == ["M", "AA", "AA", "AA", "SIL", "SIL"]
+    assert [PHONES[i] for i in labels([], 2)] == ["SIL", "SIL"]
 
 
 def test_alignment_finds_times_and_the_pronunciation_that_was_said() -> None:

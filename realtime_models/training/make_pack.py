@@ -42,9 +42,10 @@ PROVENANCE = (
     "Generator: trained from scratch on heads rendered from MakeHuman's CC0 assets by "
     "realtime_models.training.heads. Motion model: trained on speech with tracked lips of the GRID "
     "corpus (CC BY 4.0, Cooke et al. 2006) and on speech with phone times: LJ Speech (public "
-    "domain), speechocean762 (Zhang et al. 2021, free for any use), CMU Arctic prompts read by "
-    "Kathleen (CC0), wake words of many speakers (Picovoice, Apache-2.0), sentences of voices of "
-    "flite, festival and espeak-ng, and vowels made of numbers."
+    "domain), speechocean762 (Zhang et al. 2021, free for any use), LibriSpeech (CC BY 4.0, "
+    "Panayotov et al. 2015), VCTK (CC BY 4.0, Veaux et al. 2017), Common Voice (CC0), CMU Arctic "
+    "prompts read by Kathleen (CC0), wake words of many speakers (Picovoice, Apache-2.0), "
+    "sentences of voices of flite, festival and espeak-ng, and vowels made of numbers."
 )
 LICENCE = "Apache-2.0"
 CONSENT = "The faces are computer graphics and show no real person."

@@ -35,12 +35,15 @@ class PhoneNetwork(nn.Module):
         return torch.log_softmax(self.output(self.lstm(x)[0]), -1)
 
 
-def labels(phones: Sequence[Phone], hops: int) -> NDArray[np.int64]:
-    """int64 [hops]: the phone in the middle of each feature frame (12.5 ms before its end)."""
-    times = (np.arange(hops) + 1) * 0.01 - 0.0125
+def labels(phones: Sequence[Phone], hops: int, back_s: float = 0.0125) -> NDArray[np.int64]:
+    """int64 [hops]: the phone `back_s` before the end of each hop, silence where there is none.
+
+    The middle of a feature frame lies 12.5 ms before its end.
+    """
+    times = (np.arange(hops) + 1) * 0.01 - back_s
     stops = np.array([phone.stop for phone in phones])
-    at = np.searchsorted(stops, times, side="right").clip(0, len(phones) - 1)
-    return np.asarray(np.array([INDEX[phone.name] for phone in phones])[at], np.int64)
+    names = [INDEX[phone.name] for phone in phones] + [INDEX[SILENCE]]
+    return np.asarray(np.array(names)[np.searchsorted(stops, times, side="right")], np.int64)
 
 
 def align(

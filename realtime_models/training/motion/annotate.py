@@ -1,7 +1,8 @@
 """Give phone times to real recordings whose words are known: GRID, speechocean762, others.
 
 A phone network learns from speech with known times (LJ Speech, synthesised voices), aligns the
-rest, learns from that too, and aligns once more.
+rest, learns from some of that too, and aligns once more. What OUT has is kept: called again, only
+new recordings are aligned.
 
 python -m realtime_models.training.motion.annotate --data DIR --said DIR --out DIR [--natural DIR]
 """
@@ -14,12 +15,15 @@ import json
 import logging
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 
 from realtime_models.arrays import Mel, Samples
 from realtime_models.mel import MelConfig, log_mel, mel_initial_state
@@ -38,6 +42,7 @@ from realtime_models.training.motion.unseen import unseen
 from realtime_models.training.motion.voices import pronounce
 
 CROP = 250
+ENOUGH = 2500  # recordings that the phone network learns from in its second pass
 
 GRID_WORDS = {
     "a": "EY", "again": "AH G EH N", "at": "AE T", "b": "B IY", "bin": "B IH N",
@@ -58,13 +63,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Utterance:
-    """A recording; `phones` where times are known, `words` (the pronunciations of each) where they
-    are not."""
+    """A recording; `phones` where times are known, else `words` (the pronunciations of each), or
+    else `text`, English to be pronounced."""
 
     name: str
     samples: Samples
     words: list[list[list[str]]]
     phones: list[Phone]
+    text: str = ""
 
 
 def _split(symbols: Sequence[str]) -> list[str]:
@@ -93,15 +99,21 @@ def ocean(data: Path) -> Iterator[Utterance]:
         yield Utterance(f"ocean/{speaker}/{path.stem}", read_sound(path), words, [])
 
 
-def lj_speech(data: Path) -> Iterator[Utterance]:
-    sounds = {
-        p.stem: p for p in sorted((data / "speech_aligned").rglob("LJ*")) if p.suffix != ".TextGrid"
-    }
-    for grid_path in sorted((data / "speech_aligned").rglob("LJ*.TextGrid")):
-        if grid_path.stem in sounds:
-            samples = read_sound(sounds[grid_path.stem])
-            phones = clip_edges(read_textgrid(grid_path), len(samples) / RATE)
-            yield Utterance(f"lj/linda/{grid_path.stem}", samples, [], phones)
+def lj_folders(data: Path, natural_folder: Path | None) -> list[Path]:
+    """Where `lj_speech` looks."""
+    return [data / "speech_aligned", *([natural_folder] if natural_folder else [])]
+
+
+def lj_speech(*folders: Path) -> Iterator[Utterance]:
+    """LJ Speech: LJ*.wav or .flac with LJ*.TextGrid of the Montreal Forced Aligner, anywhere in
+    `folders`."""
+    files = [path for folder in folders for path in sorted(folder.rglob("LJ*"))]
+    sounds = {path.stem: path for path in files if path.suffix in (".wav", ".flac")}
+    grids = {path.stem: path for path in files if path.suffix == ".TextGrid"}
+    for name in sorted(sounds.keys() & grids.keys()):
+        samples = read_sound(sounds[name])
+        phones = clip_edges(read_textgrid(grids[name]), len(samples) / RATE)
+        yield Utterance(f"lj/linda/{name}", samples, [], phones)
 
 
 def said(folder: Path) -> Iterator[Utterance]:
@@ -114,20 +126,24 @@ def natural(folder: Path) -> Iterator[Utterance]:
     """More recordings whose words are known: SPEAKER/NAME.wav or .flac, its words in NAME.txt."""
     for path in sorted(folder.glob("*/*.txt")):
         sound = path.with_suffix(".wav" if path.with_suffix(".wav").exists() else ".flac")
-        words = re.findall(r"[A-Za-z']+", path.read_text())
-        spoken = [[_split(form) for form in pronounce(word) if form] for word in words]
-        spoken = [forms for forms in spoken if forms]
-        if spoken:
-            name = f"natural/{path.parent.name}/{path.stem}"
-            yield Utterance(name, read_sound(sound), spoken, [])
+        name = f"natural/{path.parent.name}/{path.stem}"
+        yield Utterance(name, read_sound(sound), [], [], path.read_text())
 
 
-def with_times(data: Path, said_folder: Path) -> list[Utterance]:
+def pronounced(text: str) -> list[list[list[str]]]:
+    """The pronunciations of each word of an English text."""
+    words = re.findall(r"[a-z']+", text.lower())
+    spoken = [[_split(form) for form in pronounce(word) if form] for word in words]
+    return [forms for forms in spoken if forms]
+
+
+def with_times(data: Path, said_folder: Path, natural_folder: Path | None) -> list[Utterance]:
     """What the phone network learns from: LJ Speech, each clip thrice, and synthesised voices.
 
     Nothing that judges the motion model.
     """
-    return [u for u in [*lj_speech(data)] * 3 + [*said(said_folder)] if not unseen(u.name)]
+    lj = [*lj_speech(*lj_folders(data, natural_folder))]
+    return [u for u in lj * 3 + [*said(said_folder)] if not unseen(u.name)]
 
 
 def _features(samples: Samples) -> Mel:
@@ -187,44 +203,78 @@ def _prior(examples: Sequence[tuple[Mel, NDArray[np.int64]]]) -> NDArray[np.floa
 
 
 @torch.inference_mode()
+def _align_one(
+    utterance: Utterance, network: PhoneNetwork, prior: NDArray[np.float32]
+) -> tuple[Utterance, float]:
+    torch.set_num_threads(1)
+    features = torch.from_numpy(_features(utterance.samples))[None]
+    words = utterance.words or pronounced(utterance.text)
+    if not words:
+        return utterance, -np.inf
+    phones, fit = align(network(features)[0].numpy(), words, 0.7 * prior)
+    return replace(utterance, phones=phones), fit
+
+
 def _align_all(
-    network: PhoneNetwork, utterances: Sequence[Utterance], prior: NDArray[np.float32]
+    network: PhoneNetwork,
+    prior: NDArray[np.float32],
+    utterances: Sequence[Utterance],
+    workers: int,
 ) -> list[tuple[Utterance, float]]:
-    out = []
-    for utterance in utterances:
-        features = torch.from_numpy(_features(utterance.samples))[None]
-        phones, fit = align(network(features)[0].numpy(), utterance.words, 0.7 * prior)
-        out.append((Utterance(utterance.name, utterance.samples, utterance.words, phones), fit))
-    return out
+    with ProcessPoolExecutor(workers) as pool:
+        one = partial(_align_one, network=network, prior=prior)
+        return list(pool.map(one, utterances, chunksize=32))
+
+
+def _aligner(
+    timed: Sequence[Utterance], unaligned: Sequence[Utterance], steps: int, workers: int
+) -> tuple[PhoneNetwork, NDArray[np.float32]]:
+    """The phone network and the prior, learned from `timed`, then from some of `unaligned` too."""
+    rng = np.random.default_rng(0)
+    network = PhoneNetwork(MelConfig().mels)
+    examples = _labelled(timed, rng)
+    _learn(network, examples, steps, 0)
+    seen = [u for u in unaligned if not unseen(u.name)]
+    some = [seen[i] for i in rng.permutation(len(seen))[:ENOUGH]]
+    aligned = _align_all(network, _prior(examples), some, workers)
+    examples += _labelled([u for u, fit in aligned if fit > -np.inf], rng)
+    _learn(network, examples, steps, 1)
+    return network, _prior(examples)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--said", type=Path, required=True, help="what synthesise made")
-    parser.add_argument("--natural", type=Path, help="SPEAKER/NAME.wav, with NAME.txt")
+    parser.add_argument("--natural", type=Path, help="SPEAKER/NAME.wav, NAME.txt")
     parser.add_argument("--out", type=Path, required=True, help="phones.json is written there")
     parser.add_argument("--steps", type=int, default=450)
+    parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    rng = np.random.default_rng(0)
-    timed = with_times(args.data, args.said)
-    english = [u for u in timed if "espeak" not in u.name or "espeak-en" in u.name]
+    args.out.mkdir(parents=True, exist_ok=True)
+    kept, learned = args.out / "phones.json", args.out / "aligner.safetensors"
+    table = json.loads(kept.read_text()) if kept.exists() else {}
     unaligned = [*grid(args.data), *ocean(args.data)]
     if args.natural:
         unaligned += natural(args.natural)
-    network = PhoneNetwork(MelConfig().mels)
-    examples = _labelled(english, rng)
-    _learn(network, examples, args.steps, 0)
-    aligned = _align_all(network, unaligned, _prior(examples))
-    examples += _labelled([u for u, fit in aligned if fit > -np.inf and not unseen(u.name)], rng)
-    _learn(network, examples, args.steps, 1)
-    aligned = _align_all(network, unaligned, _prior(examples))
-    args.out.mkdir(parents=True, exist_ok=True)
-    table = {u.name: {"fit": fit, "phones": [asdict(p) for p in u.phones]} for u, fit in aligned}
-    (args.out / "phones.json").write_text(json.dumps(table))
+    if learned.exists():
+        tensors = load_file(learned)
+        prior, network = tensors.pop("prior").numpy(), PhoneNetwork(MelConfig().mels)
+        network.load_state_dict(tensors)
+        network.eval()
+    else:
+        timed = with_times(args.data, args.said, args.natural)
+        english = [u for u in timed if "espeak" not in u.name or "espeak-en" in u.name]
+        network, prior = _aligner(english, unaligned, args.steps, args.workers)
+        save_file({**network.state_dict(), "prior": torch.from_numpy(prior)}, learned)
+    new = [u for u in unaligned if u.name not in table]
+    log.info("aligning %d recordings", len(new))
+    for u, fit in _align_all(network, prior, new, args.workers):
+        table[u.name] = {"fit": fit, "phones": [asdict(p) for p in u.phones]}
+    kept.write_text(json.dumps(table))
 
 
 if __name__ == "__main__":

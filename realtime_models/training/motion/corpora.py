@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from realtime_models.arrays import Samples
-from realtime_models.training.motion.annotate import lj_speech, natural, ocean, said
+from realtime_models.training.motion.annotate import lj_folders, lj_speech, natural, ocean, said
 from realtime_models.training.motion.coarticulation import (
     Dominance,
     close_lips,
@@ -108,7 +108,8 @@ def phone_scenes(
     """Speech with phone times; its mouths come from the coarticulation model."""
     shapes = shape_table()
     recorded = natural(natural_folder) if natural_folder else ()
-    for utterance in itertools.chain(lj_speech(data), ocean(data), said(said_folder), recorded):
+    lj = lj_speech(*lj_folders(data, natural_folder))
+    for utterance in itertools.chain(lj, ocean(data), said(said_folder), recorded):
         phones = utterance.phones or annotations.get(utterance.name)
         if not phones:
             continue

@@ -28,7 +28,14 @@ from realtime_models.avatar_pack import load_pack
 from realtime_models.errors import AvatarPackError
 from realtime_models.mel import log_mel, mel_initial_state
 from realtime_models.motion import MotionConfig, MotionModel
-from realtime_models.training.motion.annotate import Utterance, lj_speech, natural, ocean, said
+from realtime_models.training.motion.annotate import (
+    Utterance,
+    lj_folders,
+    lj_speech,
+    natural,
+    ocean,
+    said,
+)
 from realtime_models.training.motion.augment import mix, opus, telephone, to_dbfs
 from realtime_models.training.motion.corpora import (
     NOISE_FOR_TRAINING_S,
@@ -50,7 +57,7 @@ from realtime_models.training.motion.phones import Phone
 from realtime_models.training.motion.retarget import AXES, rendered_lips, shown_aperture
 from realtime_models.training.motion.sound import RATE
 from realtime_models.training.motion.synthesise import HELD_OUT
-from realtime_models.training.motion.unseen import unseen
+from realtime_models.training.motion.unseen import held_out_reader, unseen
 
 ROUNDED = {"OW1", "OW2", "UW", "W"}
 SPREAD = {"IY", "EH", "S"}
@@ -207,9 +214,10 @@ def tick_ms(model: MotionModel) -> dict[str, float]:
     return {f"p{p}": float(np.percentile(times[100:], p)) for p in (50, 95, 99)}
 
 
-def unseen_lj(data: Path) -> list[Sound]:
+def unseen_lj(data: Path, natural_folder: Path | None = None) -> list[Sound]:
     """The clips of LJ Speech that training never saw."""
-    return [(u.samples, u.phones) for u in lj_speech(data) if unseen(u.name)]
+    clips = lj_speech(*lj_folders(data, natural_folder))
+    return [(u.samples, u.phones) for u in clips if unseen(u.name)]
 
 
 def unseen_voices(folder: Path, most: int = 40) -> dict[str, list[Sound]]:
@@ -240,7 +248,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--said", type=Path, required=True)
-    parser.add_argument("--natural", type=Path, help="SPEAKER/NAME.wav, with NAME.txt")
+    parser.add_argument("--natural", type=Path, help="what annotate knew too")
     parser.add_argument("--annotated", type=Path, required=True, help="folder of phones.json")
     parser.add_argument("--pack", required=True, help="train's folder, or an avatar pack")
     parser.add_argument("--quick", action="store_true", help="without disturbances")
@@ -275,13 +283,16 @@ def main(argv: list[str] | None = None) -> None:
         for name, change in changes.items():
             figures[f"grid, {name}"] = real_lips(judged, some, change)
 
-    lj = unseen_lj(args.data)
+    lj = unseen_lj(args.data, args.natural)
     figures["LJ unseen clips"] = spoken(judged, lj)
     learners = unseen_of(ocean(args.data), annotations)
     figures["speechocean unseen speakers"] = spoken(judged, learners)
     if args.natural:
-        read = unseen_of(natural(args.natural), annotations)
-        figures["natural held-out"] = spoken(judged, read)
+        read = [u for u in natural(args.natural) if unseen(u.name)]
+        for name, whole in (("natural held-out clips", False), ("natural unseen speakers", True)):
+            mine = [u for u in read if held_out_reader(u.name.split("/")[1]) == whole]
+            if sounds := unseen_of(mine, annotations):
+                figures[name] = spoken(judged, sounds)
     for voice, sounds in unseen_voices(args.said).items():
         figures[f"unseen voice {voice}"] = spoken(judged, sounds)
     figures["rest"] = at_rest(judged, np.concatenate([s for s, _ in lj[:3]]), noise)

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from realtime_models.motion_lstm import REST_MARGIN
+from realtime_models.training.motion.phones import PHONES
 
 
 class MotionNetwork(nn.Module):
@@ -24,19 +25,29 @@ class MotionNetwork(nn.Module):
         )
         self.forget = nn.Dropout(0.15)
         self.output = nn.Linear(hidden * (1 + bidirectional), outputs)
+        self.phones = nn.Linear(hidden * (1 + bidirectional), len(PHONES))
         self.mean: Tensor
         self.std: Tensor
         self.register_buffer("mean", torch.zeros(mels))
         self.register_buffer("std", torch.ones(mels))
 
     def forward(self, features: Tensor) -> Tensor:
+        return self.both(features)[0]
+
+    def both(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The activations, and the scores of PHONES [n, t, phones], which only training asks."""
         h, _ = self.lstm((features - self.mean) / self.std)
-        stretched = (1 + 2 * REST_MARGIN) * torch.sigmoid(self.output(self.forget(h))) - REST_MARGIN
-        return stretched
+        h = self.forget(h)
+        stretched = (1 + 2 * REST_MARGIN) * torch.sigmoid(self.output(h)) - REST_MARGIN
+        return stretched, self.phones(h)
 
     def weights(self) -> dict[str, Tensor]:
         """The tensors under the names of `motion_lstm.weight_shapes`."""
-        own = {name: tensor.detach().clone() for name, tensor in self.state_dict().items()}
+        own = {
+            name: tensor.detach().clone()
+            for name, tensor in self.state_dict().items()
+            if not name.startswith("phones.")
+        }
         own["input.mean"], own["input.std"] = own.pop("mean"), own.pop("std")
         return own
 
@@ -44,4 +55,5 @@ class MotionNetwork(nn.Module):
         """The inverse of `weights`."""
         own = dict(weights)
         own["mean"], own["std"] = own.pop("input.mean"), own.pop("input.std")
+        own |= {f"phones.{name}": t for name, t in self.phones.state_dict().items()}
         self.load_state_dict(own)

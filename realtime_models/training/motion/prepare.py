@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from realtime_models.mel import MelConfig, log_mel, mel_initial_state
+from realtime_models.training.motion.align import labels
 from realtime_models.training.motion.annotate import said
 from realtime_models.training.motion.augment import Surroundings, disturb, to_dbfs, warp
 from realtime_models.training.motion.coarticulation import fit_dominance, read_table, write_table
@@ -31,13 +32,14 @@ from realtime_models.training.motion.corpora import (
     sung_scenes,
 )
 from realtime_models.training.motion.lips import at_hops, read_lips
+from realtime_models.training.motion.phones import Phone
 from realtime_models.training.motion.prepared import Example, write_prepared
 from realtime_models.training.motion.retarget import AXES, rendered_lips, wanted_lips
 from realtime_models.training.motion.sound import RATE, read_sound
 from realtime_models.training.motion.synthesise import held_out_voice
 from realtime_models.training.motion.unseen import unseen
 
-COPIES = {"grid": 5, "lj": 10, "ocean": 7, "said": 2, "natural": 2, "sung": 2, "rest": 3}
+COPIES = {"grid": 5, "lj": 4, "ocean": 7, "said": 2, "natural": 2, "sung": 2, "rest": 3}
 """How often each corpus is disturbed anew."""
 
 WARP = {"grid": (0.80, 1.35), "lj": (0.72, 1.15), "ocean": (0.80, 1.20), "said": (0.85, 1.35),
@@ -54,17 +56,20 @@ def examples_of(scene: Scene, around: Surroundings) -> list[Example]:
     rng = np.random.default_rng(zlib.crc32(scene.name.encode()))
     out = []
     for copy in range(COPIES[corpus]):
-        samples, target = scene.samples, scene.curves
+        samples, target, rate = scene.samples, scene.curves, 1.0
         if copy:
             low, high = WARP[corpus]
             if high > low and rng.random() < 0.75:
-                samples, (target,) = warp(samples, [target], float(rng.uniform(low, high)))
+                rate = float(rng.uniform(low, high))
+                samples, (target,) = warp(samples, [target], rate)
             samples = disturb(samples, around, rng)
             if corpus == "rest":
                 samples = to_dbfs(samples, float(rng.uniform(-75, -22)))
         features, _ = log_mel(samples, mel_initial_state(MEL), MEL)
         n = min(len(features), len(target))
-        out.append(Example(scene.name, features[:n], target[:n], np.ones_like(target[:n])))
+        phones = [Phone(p.name, p.start / rate, p.stop / rate) for p in scene.phones]
+        said_then = labels(phones, n, back_s=0.0).astype(np.uint8)
+        out.append(Example(scene.name, features[:n], target[:n], said_then))
     return out
 
 
@@ -123,8 +128,10 @@ def main() -> None:
             "lj": "LJ Speech, public domain, MFA phone times",
             "ocean": "speechocean762 (Zhang et al. 2021), phones aligned by annotate.py",
             "said": "flite, festival, espeak-ng, phone times of the synthesiser",
-            "natural": "CMU Arctic prompts read by Kathleen (rhasspy/dataset-voice-kathleen, CC0), "
-            "wake words of many speakers (Picovoice/wake-word-benchmark, Apache-2.0)",
+            "natural": "LibriSpeech, 54 speakers (Panayotov et al. 2015, CC BY 4.0), Common Voice, "
+            "some 1400 clips (CC0), VCTK, 25 speakers (CC BY 4.0), CMU Arctic prompts read by "
+            "Kathleen (rhasspy/dataset-voice-kathleen, CC0), wake words of many speakers "
+            "(Picovoice/wake-word-benchmark, Apache-2.0)",
             "sung": "vowels and hums made of numbers",
             "rest": "office noise (pipecat examples), breath and laughter (MFA), generated sounds",
         },

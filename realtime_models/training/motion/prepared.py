@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 class Example:
     """One clip as the network sees it, one row per hop of 10 ms.
 
-    name: "<corpus>/<speaker>/<clip>". features: [t, mels]. targets, weights: [t, k]: the axes'
-    values at the hop's end (no look-ahead yet) and how much each is to be believed.
+    name: "<corpus>/<speaker>/<clip>". features: [t, mels]. targets: [t, k]: the axes' values at
+    the hop's end (no look-ahead yet). phones: [t]: what is said then, an index into PHONES.
     """
 
     name: str
     features: NDArray[np.float32]
     targets: NDArray[np.float32]
-    weights: NDArray[np.float32]
+    phones: NDArray[np.uint8]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Prepared:
     starts: NDArray[np.int64]
     features: NDArray[np.float16]
     targets: NDArray[np.float16]
-    weights: NDArray[np.float16]
+    phones: NDArray[np.uint8]
 
 
 def write_prepared(path: Path, axes: tuple[str, ...], examples: Iterable[Example]) -> int:
@@ -47,7 +47,7 @@ def write_prepared(path: Path, axes: tuple[str, ...], examples: Iterable[Example
         starts=np.cumsum([0, *lengths]),
         features=np.concatenate([e.features for e in kept]).astype(np.float16),
         targets=np.concatenate([e.targets for e in kept]).astype(np.float16),
-        weights=np.concatenate([e.weights for e in kept]).astype(np.float16),
+        phones=np.concatenate([e.phones for e in kept]).astype(np.uint8),
     )
     return sum(lengths)
 
@@ -60,5 +60,5 @@ def read_prepared(path: Path) -> Prepared:
             starts=stored["starts"],
             features=stored["features"],
             targets=stored["targets"],
-            weights=stored["weights"],
+            phones=stored["phones"],
         )

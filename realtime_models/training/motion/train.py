@@ -11,6 +11,7 @@ import logging
 import math
 import time
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +21,7 @@ from torch import Tensor
 
 from realtime_models.motion import MotionConfig
 from realtime_models.training.motion.network import MotionNetwork
+from realtime_models.training.motion.phones import PHONES, SILENCE
 from realtime_models.training.motion.prepared import Prepared, read_prepared
 from realtime_models.training.motion.retarget import (
     AXES,
@@ -45,6 +47,17 @@ SHUT, CLEARLY_OPEN = 0.004, 0.05  # apertures over face height
 log = logging.getLogger(__name__)
 
 
+class Drawn(NamedTuple):
+    """Crops. features: [n, CROP, mels]. targets, weights: [n, CROP, k]. phones: int64 [n, CROP].
+    real: bool [n], lips that were tracked."""
+
+    features: Tensor
+    targets: Tensor
+    weights: Tensor
+    phones: Tensor
+    real: Tensor
+
+
 class Crops:
     """Random crops of random examples, the corpora in given shares."""
 
@@ -60,13 +73,14 @@ class Crops:
         self._real = corpus == "grid"
         self._rests = np.flatnonzero((corpus == "rest") & (lengths > CROP))
 
-    def draw(self, count: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Features [n, CROP, mels], targets and weights [n, CROP, k], and bool [n]: real lips."""
+    def draw(self, count: int, rng: np.random.Generator) -> Drawn:
+        """`count` crops, each varied in its own way."""
         data, shift = self._data, self._shift
         # Silence, where an example is too short.
         features = np.full((count, CROP, data.features.shape[1]), FLOOR, np.float32)
         targets = np.zeros((count, CROP, len(data.axes)), np.float32)
         weights = np.zeros_like(targets)
+        phones = np.full((count, CROP), PHONES.index(SILENCE))
         chosen = rng.choice(len(self._chance), count, p=self._chance)
         for row, i in enumerate(chosen):
             start, stop = int(data.starts[i]), int(data.starts[i + 1])
@@ -81,23 +95,24 @@ class Crops:
             lead = 0 if self._real[i] else min(LEAD, shift)
             known = slice(first + lead, first + lead + length - shift)
             targets[row, shift:length] = data.targets[known]
-            weights[row, shift:length] = data.weights[known]
+            phones[row, shift:length] = data.phones[known]
+            weights[row, shift:length] = 1.0
             if offset:
                 weights[row, :WARM_UP] = 0
         if "mouthClose" in data.axes:
             closed = targets[:, :, data.axes.index("mouthClose")]
             weights *= 1.0 + CLOSED_WEIGHT * closed[..., None]
         features = vary(features, rng)
-        self._pause(features, targets, weights, rng)
-        arrays = features, targets, weights, self._real[chosen]
-        tensors = tuple(torch.from_numpy(array) for array in arrays)
-        return tensors[0], tensors[1], tensors[2], tensors[3]
+        self._pause(features, targets, weights, phones, rng)
+        arrays = features, targets, weights, phones, self._real[chosen]
+        return Drawn(*(torch.from_numpy(array) for array in arrays))
 
     def _pause(
         self,
         features: NDArray[np.float32],
         targets: NDArray[np.float32],
         weights: NDArray[np.float32],
+        phones: NDArray[np.int64],
         rng: np.random.Generator,
     ) -> None:
         """A quarter of the crops fall silent half-way, or into noise: then the mouth must rest."""
@@ -117,6 +132,7 @@ class Crops:
             fade = 0.5 + 0.5 * np.cos(np.pi * np.clip(np.arange(length) / 20.0, 0.0, 1.0))
             targets[row, stop:] = targets[row, stop - 1] * fade[:, None]
             weights[row, stop:] = 1.0
+            phones[row, stop:] = PHONES.index(SILENCE)
 
 
 def loss_of(got: Tensor, wanted: Tensor, weights: Tensor) -> Tensor:
@@ -168,6 +184,16 @@ def clarity_loss(got: Tensor, wanted: Tensor, closing: Tensor, counts: Tensor) -
         judged = where * (counts > 0)
         loss = loss + (judged * short.clamp(min=0.0)).sum() / (judged.sum() + 1.0)
     return loss / CLEARLY_OPEN
+
+
+def phone_loss(named: Tensor, phones: Tensor, counts: Tensor) -> Tensor:
+    """Cross entropy of the phones that the network hears, over the hops that count.
+
+    What lips need is not all that tells voices' phones apart: a second task teaches the layers
+    below more than the lips do (Caruana 1997).
+    """
+    judged = counts > 0
+    return torch.nn.functional.cross_entropy(named[judged], phones[judged])
 
 
 def grown(weights: dict[str, Tensor], hidden: int) -> dict[str, Tensor]:
@@ -248,9 +274,9 @@ def train(args: argparse.Namespace) -> None:
             break
         for group in optimiser.param_groups:
             group["lr"] = args.rate * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * progress)))
-        features, targets, weights, real = crops.draw(args.batch, rng)
+        features, targets, weights, phones, real = crops.draw(args.batch, rng)
         with torch.autocast("cpu", torch.bfloat16, enabled=args.bf16):
-            got = network(features)
+            got, named = network.both(features)
         got = got.float()
         loss = loss_of(got, targets, weights * axis_weight)
         shown, wanted = aperture(got), aperture(targets)
@@ -259,6 +285,7 @@ def train(args: argparse.Namespace) -> None:
         # Real lips are to be followed as they are; phones say what is meant.
         clarity = clarity_loss(shown, wanted, targets[..., close], counts * ~real[:, None])
         loss = loss + APERTURE_WEIGHT * miss + CLARITY_WEIGHT * clarity
+        loss = loss + args.phones * phone_loss(named.float(), phones, counts)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
@@ -312,6 +339,7 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--shares", default=SHARES, help="corpus=share, with commas")
+    parser.add_argument("--phones", type=float, default=0.02, help="weight of naming phones")
     parser.add_argument("--bidirectional", action="store_true", help="only to compare with")
     parser.add_argument("--start", type=Path, help="motion.safetensors to start from")
     parser.add_argument("--bf16", action="store_true", help="faster on a CPU with bf16 units")
