@@ -297,6 +297,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, help="tracked lips, LJ Speech, office noise")
     parser.add_argument("--said", type=Path, help="what training.motion.synthesise made")
+    parser.add_argument("--natural", type=Path, help="more of LJ Speech: LJ*.wav, LJ*.TextGrid")
     parser.add_argument("--models", type=Path, help="folder of the little networks")
     parser.add_argument("--train", type=Path, metavar="PREPARED", help="train them if not there")
     parser.add_argument("--steps", type=int, default=300, help="of that training")
@@ -323,7 +324,7 @@ def main() -> None:
     speech, noise = talk(20.0, RATE), None
     if args.data:
         clips = [clip for clip in read_lips(args.data / "lips") if held_out(clip.name)]
-        lj, voices = unseen_lj(args.data), unseen_voices(args.said)
+        lj, voices = unseen_lj(args.data, args.natural), unseen_voices(args.said)
         noise = office_noise(args.data)[int(NOISE_FOR_TRAINING_S * RATE) :]
         speech = np.concatenate([samples for samples, _ in lj[:3]])
         figures |= accuracy(args, pack, clips, lj, voices)

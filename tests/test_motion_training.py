@@ -19,7 +19,7 @@ from realtime_models.errors import AvatarPackError  # noqa: E402
 from realtime_models.motion import MotionConfig, MotionModel  # noqa: E402
 from realtime_models.motion_lstm import weight_shapes  # noqa: E402
 from realtime_models.training import make_pack  # noqa: E402
-from realtime_models.training.motion import evaluate  # noqa: E402
+from realtime_models.training.motion import annotate, evaluate  # noqa: E402
 from realtime_models.training.motion.align import align, labels  # noqa: E402
 from realtime_models.training.motion.annotate import (  # noqa: E402
     Utterance,
@@ -30,7 +30,7 @@ from realtime_models.training.motion.annotate import (  # noqa: E402
 )
 from realtime_models.training.motion.augment import lose_packets, mix  # noqa: E402
 from realtime_models.training.motion.coarticulation import Dominance, close_lips  # noqa: E402
-from realtime_models.training.motion.corpora import sung_scenes  # noqa: E402
+from realtime_models.training.motion.corpora import read_annotations, sung_scenes  # noqa: E402
 from realtime_models.training.motion.evaluate import Judge, judge, open_pack, unseen_of  # noqa: E402
 from realtime_models.training.motion.figures import (  # noqa: E402
     auc,
@@ -260,6 +260,43 @@ def test_whole_speakers_and_some_clips_of_others_are_held_out() -> None:
     whole = {speaker for speaker, share in of_speaker.items() if share == 1.0}
     assert whole == {s for s in of_speaker if held_out_reader(s)} and 2 < len(whole) < 20
     assert max(share for s, share in of_speaker.items() if s not in whole) < 0.25
+
+
+@pytest.mark.skipif(shutil.which("flite") is None, reason="flite is not installed")
+def test_annotate_aligns_only_what_is_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data, natural_folder, out = tmp_path / "data", tmp_path / "natural", tmp_path / "out"
+    for folder in (data / "speech_aligned", data / "lips", natural_folder / "ann"):
+        folder.mkdir(parents=True)
+    (data / "MANIFEST.csv").write_text("file,transcript,alignment\n")
+    for i in range(4):
+        write_lj(data / "speech_aligned", f"LJ001-{i:04d}")
+    folders = ["--data", data, "--said", tmp_path, "--natural", natural_folder, "--out", out]
+    command = ["annotate", *map(str, folders), "--steps", "2", "--workers", "1"]
+    monkeypatch.setattr("sys.argv", command)
+
+    def recorded(name: str, text: str) -> None:
+        write_lj(natural_folder / "ann", name)
+        (natural_folder / "ann" / f"{name}.TextGrid").unlink()
+        (natural_folder / "ann" / f"{name}.txt").write_text(text)
+
+    recorded("one", "Amen.")
+    recorded("wordless", "42")
+    annotate.main()
+    table = json.loads((out / "phones.json").read_text())
+    assert set(table) == {"natural/ann/one", "natural/ann/wordless"}
+    spoken = [p["name"] for p in table["natural/ann/one"]["phones"] if p["name"] != "SIL"]
+    assert spoken in (["EY1", "EY2", "M", "EH", "N"], ["AA", "M", "EH", "N"])
+    assert table["natural/ann/wordless"]["fit"] == -np.inf
+    learned = (out / "aligner.safetensors").read_bytes()
+    table["natural/ann/one"]["fit"] = 7.0
+    (out / "phones.json").write_text(json.dumps(table))
+    recorded("two", "Mama.")
+    annotate.main()
+    table = json.loads((out / "phones.json").read_text())
+    assert set(table) == {"natural/ann/one", "natural/ann/two", "natural/ann/wordless"}
+    assert table["natural/ann/one"]["fit"] == 7.0
+    assert (out / "aligner.safetensors").read_bytes() == learned
+    assert set(read_annotations(out / "phones.json")) <= {"natural/ann/one", "natural/ann/two"}
 
 
 def test_hops_are_named_by_what_is_said_then() -> None:

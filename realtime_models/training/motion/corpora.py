@@ -37,6 +37,11 @@ NOISE_FOR_TRAINING_S = 100.0
 """Of the office noise; the rest of it is for the evaluation."""
 
 
+LEAST_FIT = 0.5
+"""Of a natural recording: below are those that say something else than their text, or softly in
+noise; of LibriSpeech one in a hundred, of Common Voice one in ten."""
+
+
 @dataclass(frozen=True)
 class Scene:
     """A sound and the mouth that goes with it.
@@ -52,12 +57,13 @@ class Scene:
 
 
 def read_annotations(path: Path) -> dict[str, list[Phone]]:
-    """What `annotate` wrote: utterance -> phones, where the phones fit into the sound."""
+    """What `annotate` wrote: utterance -> phones, where the phones fit into the sound, and where
+    natural recordings are not too unlike their text."""
     table = json.loads(path.read_text())
     return {
         name: [Phone(**p) for p in entry["phones"]]
         for name, entry in table.items()
-        if math.isfinite(entry["fit"])
+        if entry["fit"] > (LEAST_FIT if name.startswith("natural/") else -math.inf)
     }
 
 
