@@ -14,7 +14,7 @@ import csv
 import json
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from functools import partial
@@ -122,12 +122,13 @@ def said(folder: Path) -> Iterator[Utterance]:
         yield Utterance(f"said/{path.parent.name}/{path.stem}", spoken.samples, [], spoken.phones)
 
 
-def natural(folder: Path) -> Iterator[Utterance]:
+def natural(folder: Path, wanted: Callable[[str], bool] = lambda name: True) -> Iterator[Utterance]:
     """More recordings whose words are known: SPEAKER/NAME.wav or .flac, its words in NAME.txt."""
     for path in sorted(folder.glob("*/*.txt")):
         sound = path.with_suffix(".wav" if path.with_suffix(".wav").exists() else ".flac")
         name = f"natural/{path.parent.name}/{path.stem}"
-        yield Utterance(name, read_sound(sound), [], [], path.read_text())
+        if wanted(name):
+            yield Utterance(name, read_sound(sound), [], [], path.read_text())
 
 
 def pronounced(text: str) -> list[list[list[str]]]:

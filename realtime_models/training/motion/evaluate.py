@@ -288,7 +288,7 @@ def main(argv: list[str] | None = None) -> None:
     learners = unseen_of(ocean(args.data), annotations)
     figures["speechocean unseen speakers"] = spoken(judged, learners)
     if args.natural:
-        read = [u for u in natural(args.natural) if unseen(u.name)]
+        read = list(natural(args.natural, unseen))
         for name, whole in (("natural held-out clips", False), ("natural unseen speakers", True)):
             mine = [u for u in read if held_out_reader(u.name.split("/")[1]) == whole]
             if sounds := unseen_of(mine, annotations):
