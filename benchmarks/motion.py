@@ -78,7 +78,7 @@ Sets = dict[str, dict[str, float]]
 FPS = 25
 HOP = 160  # samples, 10 ms
 AHEAD = {"0 ms": "0.0", "40 ms": "0.04", "80 ms": "0.08", "everything": "both"}
-SIZE = ("--batch", "12", "--rate", "4e-3", "--bf16")
+SIZE = ("--batch", "12", "--rate", "4e-3")
 
 
 def loudness(samples: Samples) -> Float64:

@@ -19,7 +19,7 @@ from realtime_models.errors import AvatarPackError  # noqa: E402
 from realtime_models.motion import MotionConfig, MotionModel  # noqa: E402
 from realtime_models.motion_lstm import weight_shapes  # noqa: E402
 from realtime_models.training import make_pack  # noqa: E402
-from realtime_models.training.motion import annotate, evaluate  # noqa: E402
+from realtime_models.training.motion import annotate, evaluate, train  # noqa: E402
 from realtime_models.training.motion.align import align, labels  # noqa: E402
 from realtime_models.training.motion.annotate import (  # noqa: E402
     Utterance,
@@ -59,6 +59,7 @@ from realtime_models.training.motion.train import (  # noqa: E402
     ShownAperture,
     clarity_loss,
     grown,
+    phone_loss,
     save_pack,
 )
 from realtime_models.training.motion.unseen import held_out_reader, unseen  # noqa: E402
@@ -116,6 +117,32 @@ def test_clarity_wants_closed_lips_shut_rest_at_rest_and_open_vowels_open() -> N
     assert loss(0.02, 0.0, 0.06, 0.03) > 0 and loss(0.0, 0.01, 0.06, 0.03) > 0
     assert loss(0.0, 0.0, 0.01, 0.03) > loss(0.0, 0.0, 0.02, 0.03) > 0
     assert float(clarity_loss(torch.ones(1, 4), wanted, closing, torch.zeros(1, 4))) == 0.0
+
+
+def test_bf16_is_refused_where_the_cpu_has_none(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ended in a traceback of oneDNN, and `benchmarks.motion --train` always asked for it."""
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    with pytest.raises(SystemExit):
+        train.main(["--prepared", "a", "--out", "b", "--bf16"])
+    assert "got --bf16, expected a CPU with bf16 units" in capsys.readouterr().err
+
+
+def test_naming_phones_teaches_all_but_the_lips(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    network = MotionNetwork(40, 8, 2, 3)
+    features, phones = torch.randn(2, 30, 40), torch.randint(len(PHONES), (2, 30))
+    counts = torch.ones(2, 30)
+    counts[1] = 0.0
+    named = network.both(features)[1]
+    loss = phone_loss(named, phones, counts)
+    alone = torch.nn.functional.cross_entropy(named[0], phones[0])
+    torch.testing.assert_close(loss, alone, msg="hops that do not count are not judged")
+    loss.backward()
+    assert network.output.weight.grad is None
+    assert network.lstm.weight_ih_l0.grad.abs().max() > 0
+    assert not any(name.startswith("phones") for name in network.weights())
 
 
 def test_a_grown_network_says_the_same() -> None:

@@ -325,7 +325,7 @@ def _keep(
     part.replace(path)
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
@@ -346,7 +346,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    train(parser.parse_args())
+    args = parser.parse_args(argv)
+    if args.bf16 and not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        parser.error("got --bf16, expected a CPU with bf16 units; this one has none: leave it out")
+    train(args)
 
 
 if __name__ == "__main__":
