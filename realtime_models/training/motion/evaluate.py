@@ -61,6 +61,7 @@ from realtime_models.training.motion.unseen import held_out_reader, unseen
 
 ROUNDED = {"OW1", "OW2", "UW", "W"}
 SPREAD = {"IY", "EH", "S"}
+FEWEST = 10
 
 log = logging.getLogger(__name__)
 
@@ -242,6 +243,19 @@ def unseen_of(
     ]
 
 
+def unseen_readers(folder: Path, annotations: Mapping[str, list[Phone]]) -> dict[str, list[Sound]]:
+    """Natural recordings that training never saw, by their corpus (what the speaker's name has
+    before its first "-") and by whether it saw others of the same speaker. Groups of fewer than
+    FEWEST clips would say little and are left out."""
+    groups: dict[str, list[Utterance]] = {}
+    for u in natural(folder, unseen):
+        speaker = u.name.split("/")[1]
+        what = "unseen speakers" if held_out_reader(speaker) else "unseen clips"
+        groups.setdefault(f"{speaker.split('-')[0]}, {what}", []).append(u)
+    sounds = {name: unseen_of(group, annotations) for name, group in sorted(groups.items())}
+    return {name: some for name, some in sounds.items() if len(some) >= FEWEST}
+
+
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -288,11 +302,8 @@ def main(argv: list[str] | None = None) -> None:
     learners = unseen_of(ocean(args.data), annotations)
     figures["speechocean unseen speakers"] = spoken(judged, learners)
     if args.natural:
-        read = list(natural(args.natural, unseen))
-        for name, whole in (("natural held-out clips", False), ("natural unseen speakers", True)):
-            mine = [u for u in read if held_out_reader(u.name.split("/")[1]) == whole]
-            if sounds := unseen_of(mine, annotations):
-                figures[name] = spoken(judged, sounds)
+        for name, sounds in unseen_readers(args.natural, annotations).items():
+            figures[f"natural, {name}"] = spoken(judged, sounds)
     for voice, sounds in unseen_voices(args.said).items():
         figures[f"unseen voice {voice}"] = spoken(judged, sounds)
     figures["rest"] = at_rest(judged, np.concatenate([s for s, _ in lj[:3]]), noise)
