@@ -285,7 +285,7 @@ def plot(path: Path, rows: dict[str, dict[str, float]]) -> None:
         axes.plot(names, [rows[name][key] for name in names], "o-", label=label)
     axes.set_xlabel("what is heard of the future")
     axes.grid(alpha=0.3)
-    axes.legend()
+    figure.legend(loc="outside upper center", ncols=2)
     figure.savefig(path, dpi=120)
 
 
