@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
 from realtime_models.arrays import Mel, Samples
 from realtime_models.mel import MelConfig, log_mel, mel_initial_state
@@ -40,6 +40,7 @@ from realtime_models.training.motion.sound import RATE, read_sound
 from realtime_models.training.motion.synthesise import read_spoken
 from realtime_models.training.motion.unseen import unseen
 from realtime_models.training.motion.voices import pronounce
+from realtime_models.training.weights import save_weights
 
 CROP = 250
 ENOUGH = 2500  # recordings that the phone network learns from in its second pass
@@ -247,7 +248,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--said", type=Path, required=True, help="what synthesise made")
-    parser.add_argument("--natural", type=Path, help="SPEAKER/NAME.wav, NAME.txt")
+    parser.add_argument("--natural", type=Path, help="SPEAKER/NAME.wav, with NAME.txt")
     parser.add_argument("--out", type=Path, required=True, help="phones.json is written there")
     parser.add_argument("--steps", type=int, default=450)
     parser.add_argument("--workers", type=int, default=2)
@@ -260,17 +261,18 @@ def main() -> None:
     table = json.loads(kept.read_text()) if kept.exists() else {}
     unaligned = [*grid(args.data), *ocean(args.data)]
     if args.natural:
-        unaligned += natural(args.natural)
+        unaligned += natural(args.natural, lambda name: name not in table)
     if learned.exists():
-        tensors = load_file(learned)
-        prior, network = tensors.pop("prior").numpy(), PhoneNetwork(MelConfig().mels)
-        network.load_state_dict(tensors)
+        stored = load_file(learned)
+        prior, network = stored.pop("prior").numpy(), PhoneNetwork(MelConfig().mels)
+        network.load_state_dict(stored)
         network.eval()
     else:
         timed = with_times(args.data, args.said, args.natural)
         english = [u for u in timed if "espeak" not in u.name or "espeak-en" in u.name]
         network, prior = _aligner(english, unaligned, args.steps, args.workers)
-        save_file({**network.state_dict(), "prior": torch.from_numpy(prior)}, learned)
+        tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+        save_weights({**tensors, "prior": prior}, learned)
     new = [u for u in unaligned if u.name not in table]
     log.info("aligning %d recordings", len(new))
     for u, fit in _align_all(network, prior, new, args.workers):
