@@ -23,6 +23,7 @@ from realtime_models.training.motion import annotate, evaluate, train  # noqa: E
 from realtime_models.training.motion.align import align, labels  # noqa: E402
 from realtime_models.training.motion.annotate import (  # noqa: E402
     Utterance,
+    learners,
     lj_folders,
     lj_speech,
     natural,
@@ -324,6 +325,24 @@ def test_annotate_aligns_only_what_is_new(tmp_path: Path, monkeypatch: pytest.Mo
     assert table["natural/ann/one"]["fit"] == 7.0
     assert (out / "aligner.safetensors").read_bytes() == learned
     assert set(read_annotations(out / "phones.json")) <= {"natural/ann/one", "natural/ann/two"}
+
+
+def test_of_all_learners_only_those_that_judge_are_read(tmp_path: Path) -> None:
+    spoken = []
+    for i in range(10):
+        folder = tmp_path / "WAVE" / f"SPEAKER{i:04d}"
+        folder.mkdir(parents=True)
+        write_lj(folder, f"{i:04d}1")
+        (folder / f"{i:04d}1.wav").rename(folder / f"{i:04d}1.WAV")
+        spoken += [f"{i:04d}1.0 AO1_B V_E", f"{i:04d}1.1\tM_B AH0_E"]
+    (tmp_path / "resource").mkdir()
+    (tmp_path / "resource" / "text-phone").write_text("\n".join(spoken) + "\n")
+    read = {u.name: u for u in learners(tmp_path)}
+    of_all = [f"ocean/{i:04d}/{i:04d}1" for i in range(10)]
+    assert 0 < len(read) < 10 and set(read) == {name for name in of_all if unseen(name)}
+    for utterance in read.values():
+        assert utterance.words == [[["AO", "V"]], [["M", "AH"]]]
+        assert len(utterance.samples) == 16_000
 
 
 def test_hops_are_named_by_what_is_said_then() -> None:

@@ -22,7 +22,7 @@ SHORTEST = 3  # hops that a phone lasts at least
 class PhoneNetwork(nn.Module):
     """Features [n, t, mels] -> log-probabilities of PHONES [n, t, phones]."""
 
-    def __init__(self, mels: int, hidden: int = 96) -> None:
+    def __init__(self, mels: int, hidden: int = 160) -> None:
         super().__init__()
         self.norm = nn.BatchNorm1d(mels)
         self.lstm = nn.LSTM(

@@ -1,10 +1,11 @@
 """Give phone times to real recordings whose words are known: GRID, speechocean762, others.
 
-A phone network learns from speech with known times (LJ Speech, synthesised voices), aligns the
-rest, learns from some of that too, and aligns once more. What OUT has is kept: called again, only
-new recordings are aligned.
+A phone network learns from speech with known times (LJ Speech, synthesised voices), aligns some of
+the rest, learns from that too, aligns all of it, learns again, and aligns for good. What OUT has is
+kept: called again, only new recordings are aligned.
 
 python -m realtime_models.training.motion.annotate --data DIR --said DIR --out DIR [--natural DIR]
+    [--learners DIR]
 """
 
 from __future__ import annotations
@@ -39,11 +40,13 @@ from realtime_models.training.motion.phones import (
 from realtime_models.training.motion.sound import RATE, read_sound
 from realtime_models.training.motion.synthesise import read_spoken
 from realtime_models.training.motion.unseen import unseen
+from realtime_models.training.motion.vary import FLOOR, vary
 from realtime_models.training.motion.voices import pronounce
 from realtime_models.training.weights import save_weights
 
 CROP = 250
-ENOUGH = 2500  # recordings that the phone network learns from in its second pass
+FEW = 2500  # recordings without times that the phone network learns from in its second pass
+KNOWN_SHARE = 0.25  # of what it hears in the third pass has known times
 
 GRID_WORDS = {
     "a": "EY", "again": "AH G EH N", "at": "AE T", "b": "B IY", "bin": "B IH N",
@@ -90,14 +93,27 @@ def ocean(data: Path) -> Iterator[Utterance]:
     with (data / "MANIFEST.csv").open() as file:
         rows = [r for r in csv.DictReader(file) if "speechocean762" in r["file"]]
     for row in rows:
-        text = row["alignment"].split(":", 1)[1]
-        words = [
-            [_split([re.sub(r"[_\d].*", "", symbol) for symbol in word.split()])]
-            for word in text.split("|")
-        ]
-        path = data / row["file"]
+        yield _learner(data / row["file"], row["alignment"].split(":", 1)[1].split("|"))
+
+
+def learners(folder: Path) -> Iterator[Utterance]:
+    """All of speechocean762, as it is published, without times: of those of its speakers that
+    judge, many more clips than `ocean` has."""
+    words: dict[str, list[str]] = {}
+    for line in (folder / "resource" / "text-phone").read_text().splitlines():
+        name, spoken = line.split(maxsplit=1)
+        words.setdefault(name.split(".")[0], []).append(spoken)
+    for path in sorted(folder.glob("WAVE/*/*.WAV")):
         speaker = path.parent.name.removeprefix("SPEAKER")
-        yield Utterance(f"ocean/{speaker}/{path.stem}", read_sound(path), words, [])
+        if path.stem in words and unseen(f"ocean/{speaker}/{path.stem}"):
+            yield _learner(path, words[path.stem])
+
+
+def _learner(path: Path, words: Sequence[str]) -> Utterance:
+    """words: the phones of each, as "DH_B EH0_I N_E"."""
+    phones = [[_split([re.sub(r"[_\d].*", "", sign) for sign in word.split()])] for word in words]
+    speaker = path.parent.name.removeprefix("SPEAKER")
+    return Utterance(f"ocean/{speaker}/{path.stem}", read_sound(path), phones, [])
 
 
 def lj_folders(data: Path, natural_folder: Path | None) -> list[Path]:
@@ -148,15 +164,17 @@ def with_times(data: Path, said_folder: Path, natural_folder: Path | None) -> li
     return [u for u in lj * 3 + [*said(said_folder)] if not unseen(u.name)]
 
 
+Labelled = tuple[Mel, NDArray[np.int64]]
+"""Features, and the phone of each hop as an index into PHONES."""
+
+
 def _features(samples: Samples) -> Mel:
     config = MelConfig()
     return log_mel(samples, mel_initial_state(config), config)[0]
 
 
-def _labelled(
-    utterances: Sequence[Utterance], rng: np.random.Generator
-) -> list[tuple[Mel, NDArray[np.int64]]]:
-    """Features and phone indices, as heard and once more warped and disturbed."""
+def _labelled(utterances: Sequence[Utterance], rng: np.random.Generator) -> list[Labelled]:
+    """As heard and once more warped and disturbed."""
     out = []
     for utterance in utterances:
         clean = _features(utterance.samples)
@@ -170,22 +188,27 @@ def _labelled(
 
 
 def _learn(
-    network: PhoneNetwork, examples: list[tuple[Mel, NDArray[np.int64]]], steps: int, seed: int
+    network: PhoneNetwork, known: Sequence[Labelled], guessed: Sequence[Labelled], steps: int
 ) -> None:
-    rng = np.random.default_rng(seed)
-    lengths = np.array([len(y) for _, y in examples], np.float64)
+    """known: what has times; guessed: what the network gave times to before."""
+    rng = np.random.default_rng(len(guessed))
+    examples = [*known, *guessed]
+    chance = np.array([len(phones) for _, phones in examples], np.float64)
+    if guessed:
+        chance[: len(known)] *= KNOWN_SHARE / chance[: len(known)].sum()
+        chance[len(known) :] *= (1.0 - KNOWN_SHARE) / chance[len(known) :].sum()
     optimiser = torch.optim.AdamW(network.parameters(), 3e-3, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 4e-3, steps)
     network.train()
     for step in range(steps):
-        x = np.full((32, CROP, 40), -13.8, np.float32)
+        x = np.full((32, CROP, MelConfig().mels), FLOOR, np.float32)
         y = np.full((32, CROP), -100)
-        for row, i in enumerate(rng.choice(len(examples), 32, p=lengths / lengths.sum())):
+        for row, i in enumerate(rng.choice(len(examples), 32, p=chance / chance.sum())):
             features, phones = examples[i]
             start = int(rng.integers(max(1, len(phones) - CROP + 1)))
             n = min(CROP, len(phones) - start)
             x[row, :n], y[row, :n] = features[start : start + n], phones[start : start + n]
-        log_probs = network(torch.from_numpy(x))
+        log_probs = network(torch.from_numpy(vary(x, rng)))
         loss = torch.nn.functional.nll_loss(
             log_probs.flatten(0, 1), torch.from_numpy(y).flatten(), ignore_index=-100
         )
@@ -199,7 +222,7 @@ def _learn(
     network.eval()
 
 
-def _prior(examples: Sequence[tuple[Mel, NDArray[np.int64]]]) -> NDArray[np.float32]:
+def _prior(examples: Sequence[Labelled]) -> NDArray[np.float32]:
     counts = np.bincount(np.concatenate([y for _, y in examples]), minlength=len(PHONES)) + 50.0
     return np.asarray(np.log(counts / counts.sum()), np.float32)
 
@@ -231,16 +254,23 @@ def _align_all(
 def _aligner(
     timed: Sequence[Utterance], unaligned: Sequence[Utterance], steps: int, workers: int
 ) -> tuple[PhoneNetwork, NDArray[np.float32]]:
-    """The phone network and the prior, learned from `timed`, then from some of `unaligned` too."""
+    """The phone network and the prior, learned from `timed`, then from more and more of
+    `unaligned` too, in times that the network before gave it."""
     rng = np.random.default_rng(0)
-    network = PhoneNetwork(MelConfig().mels)
-    examples = _labelled(timed, rng)
-    _learn(network, examples, steps, 0)
+    known = _labelled(timed, rng)
     seen = [u for u in unaligned if not unseen(u.name)]
-    some = [seen[i] for i in rng.permutation(len(seen))[:ENOUGH]]
-    aligned = _align_all(network, _prior(examples), some, workers)
-    examples += _labelled([u for u, fit in aligned if fit > -np.inf], rng)
-    _learn(network, examples, steps, 1)
+    shuffled = [seen[i] for i in rng.permutation(len(seen))]
+    network = PhoneNetwork(MelConfig().mels)
+    _learn(network, known, [], steps)
+    examples = known
+    for some, longer in ((shuffled[:FEW], 1), (shuffled, 2)):
+        aligned = _align_all(network, _prior(examples), some, workers)
+        fitting = [u for u, fit in aligned if fit > -np.inf]
+        features = [_features(u.samples) for u in fitting]
+        guessed = [(x, labels(u.phones, len(x))) for x, u in zip(features, fitting, strict=True)]
+        network = PhoneNetwork(MelConfig().mels)
+        _learn(network, known, guessed, longer * steps)
+        examples = [*known, *guessed]
     return network, _prior(examples)
 
 
@@ -249,8 +279,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--said", type=Path, required=True, help="what synthesise made")
     parser.add_argument("--natural", type=Path, help="SPEAKER/NAME.wav, with NAME.txt")
+    parser.add_argument("--learners", type=Path, help="a copy of speechocean762, to judge with")
     parser.add_argument("--out", type=Path, required=True, help="phones.json is written there")
-    parser.add_argument("--steps", type=int, default=450)
+    parser.add_argument("--steps", type=int, default=450, help="of a pass; the third has twice")
     parser.add_argument("--workers", type=int, default=2)
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -262,6 +293,7 @@ def main() -> None:
     unaligned = [*grid(args.data), *ocean(args.data)]
     if args.natural:
         unaligned += natural(args.natural, lambda name: name not in table)
+    judging = [*learners(args.learners)] if args.learners else []
     if learned.exists():
         stored = load_file(learned)
         prior, network = stored.pop("prior").numpy(), PhoneNetwork(MelConfig().mels)
@@ -273,9 +305,9 @@ def main() -> None:
         network, prior = _aligner(english, unaligned, args.steps, args.workers)
         tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
         save_weights({**tensors, "prior": prior}, learned)
-    new = [u for u in unaligned if u.name not in table]
+    new = {u.name: u for u in [*unaligned, *judging] if u.name not in table}
     log.info("aligning %d recordings", len(new))
-    for u, fit in _align_all(network, prior, new, args.workers):
+    for u, fit in _align_all(network, prior, [*new.values()], args.workers):
         table[u.name] = {"fit": fit, "phones": [asdict(p) for p in u.phones]}
     kept.write_text(json.dumps(table))
 

@@ -1,7 +1,7 @@
 """Judge a motion model on clips, speakers and voices that training never saw.
 
 python -m realtime_models.training.motion.evaluate --data DIR --said DIR --annotated DIR
-    [--natural DIR] --pack PACK
+    [--natural DIR] [--learners DIR] --pack PACK
 prints a table. PACK is what `train` left in a folder, and then --write puts the figures into its
 motion.json; or an avatar pack, of which the motion model is judged alone. Beside every AUC stands
 where 95 % of those of bootstrap samples of the clips lie.
@@ -30,6 +30,7 @@ from realtime_models.mel import log_mel, mel_initial_state
 from realtime_models.motion import MotionConfig, MotionModel
 from realtime_models.training.motion.annotate import (
     Utterance,
+    learners,
     lj_folders,
     lj_speech,
     natural,
@@ -263,6 +264,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--said", type=Path, required=True)
     parser.add_argument("--natural", type=Path, help="what annotate knew too")
+    parser.add_argument("--learners", type=Path, help="what annotate knew too")
     parser.add_argument("--annotated", type=Path, required=True, help="folder of phones.json")
     parser.add_argument("--pack", required=True, help="train's folder, or an avatar pack")
     parser.add_argument("--quick", action="store_true", help="without disturbances")
@@ -299,8 +301,8 @@ def main(argv: list[str] | None = None) -> None:
 
     lj = unseen_lj(args.data, args.natural)
     figures["LJ unseen clips"] = spoken(judged, lj)
-    learners = unseen_of(ocean(args.data), annotations)
-    figures["speechocean unseen speakers"] = spoken(judged, learners)
+    taught = learners(args.learners) if args.learners else ocean(args.data)
+    figures["speechocean unseen speakers"] = spoken(judged, unseen_of(taught, annotations))
     if args.natural:
         for name, sounds in unseen_readers(args.natural, annotations).items():
             figures[f"natural, {name}"] = spoken(judged, sounds)
