@@ -197,9 +197,11 @@ def running(pack: Path, mic: Path) -> Iterator[subprocess.Popen[str]]:
     )  # fmt: skip
     with process:
         assert process.stdout is not None
-        assert "controls at" in process.stdout.readline()
-        yield process
-        process.kill()
+        try:
+            assert "controls at" in process.stdout.readline()
+            yield process
+        finally:
+            process.kill()
 
 
 def test_the_file_that_speaks_is_deleted(tiny_folder: Path, clip: Path, tmp_path: Path) -> None:
@@ -222,10 +224,12 @@ def test_to_be_ended_is_to_be_interrupted(tiny_folder: Path, clip: Path, number:
         assert process.returncode == 130 and told == "latentcam: interrupted\n"
 
 
-def test_a_second_ctrl_c_ends_it_too(tiny_folder: Path, clip: Path) -> None:
-    """The page's server once waited for ever for a lifespan that the second had cancelled."""
+@pytest.mark.parametrize("seconds", [0.001, 0.005, 0.05])
+def test_a_second_ctrl_c_ends_it_too(tiny_folder: Path, clip: Path, seconds: float) -> None:
+    """The page's server once waited for ever for a lifespan that the second had cancelled, and
+    the event loop for a task that it had forgotten to wake."""
     with running(tiny_folder, clip) as process:
         process.send_signal(signal.SIGINT)
-        time.sleep(0.05)
+        time.sleep(seconds)
         process.send_signal(signal.SIGINT)
         assert process.wait(20) != 0

@@ -91,15 +91,28 @@ def run(args: argparse.Namespace) -> None:
         raise KeyboardInterrupt from None
 
 
-def _end_as_on_ctrl_c() -> None:
-    """Let SIGTERM, and a terminal that is closed, give the devices back as Ctrl-C does."""
+def _end_when_told() -> None:
+    """Let Ctrl-C, SIGTERM, and a terminal that is closed, end this task, so that the devices are
+    given back; told again, all tasks, also those that are ending.
+
+    The second Ctrl-C would otherwise be an exception within the event loop, which then may lose
+    what it was about to wake, and wait for ever.
+    """
     if sys.platform == "win32":
-        return  # it has neither
+        return  # its loop takes no handlers
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    told = False
+
+    def end() -> None:
+        nonlocal told
+        for one in asyncio.all_tasks(loop) if told else (task,):
+            one.cancel()
+        told = True
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup
-            loop.add_signal_handler(number, task.cancel)
+            loop.add_signal_handler(number, end)
 
 
 def _first(group: BaseException) -> BaseException:
@@ -117,7 +130,7 @@ def _composer(args: argparse.Namespace) -> Composer:
 
 
 async def _run(args: argparse.Namespace) -> None:
-    _end_as_on_ctrl_c()
+    _end_when_told()
     if args.create_virtual_mic and args.voice_out:
         raise UsageError("--create-virtual-mic makes its own output, got --voice-out as well")
     config = ServerConfig(host=HOST, port=args.port)
