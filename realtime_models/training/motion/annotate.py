@@ -46,7 +46,7 @@ from realtime_models.training.weights import save_weights
 
 CROP = 250
 FEW = 2500  # recordings without times that the phone network learns from in its second pass
-KNOWN_SHARE = 0.25  # of what it hears in the third pass has known times
+KNOWN_SHARE = 0.25  # of what it hears in the second and third pass has known times
 
 GRID_WORDS = {
     "a": "EY", "again": "AH G EH N", "at": "AE T", "b": "B IY", "bin": "B IH N",
@@ -292,7 +292,8 @@ def main() -> None:
     table = json.loads(kept.read_text()) if kept.exists() else {}
     unaligned = [*grid(args.data), *ocean(args.data)]
     if args.natural:
-        unaligned += natural(args.natural, lambda name: name not in table)
+        # An aligner that is yet to learn learns from all.
+        unaligned += natural(args.natural, lambda n: n not in table or not learned.exists())
     judging = [*learners(args.learners)] if args.learners else []
     if learned.exists():
         stored = load_file(learned)
