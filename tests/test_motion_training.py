@@ -23,10 +23,10 @@ from realtime_models.training.motion import annotate, evaluate, train  # noqa: E
 from realtime_models.training.motion.align import align, labels  # noqa: E402
 from realtime_models.training.motion.annotate import (  # noqa: E402
     Utterance,
-    learners,
     lj_folders,
     lj_speech,
     natural,
+    ocean,
     with_times,
 )
 from realtime_models.training.motion.augment import lose_packets, mix  # noqa: E402
@@ -59,6 +59,7 @@ from realtime_models.training.motion.train import (  # noqa: E402
     Crops,
     ShownAperture,
     clarity_loss,
+    closure_loss,
     grown,
     phone_loss,
     save_pack,
@@ -118,6 +119,23 @@ def test_clarity_wants_closed_lips_shut_rest_at_rest_and_open_vowels_open() -> N
     assert loss(0.02, 0.0, 0.06, 0.03) > 0 and loss(0.0, 0.01, 0.06, 0.03) > 0
     assert loss(0.0, 0.0, 0.01, 0.03) > loss(0.0, 0.0, 0.02, 0.03) > 0
     assert float(clarity_loss(torch.ones(1, 4), wanted, closing, torch.zeros(1, 4))) == 0.0
+
+
+def test_lips_come_together_once_in_each_closure_or_near_it() -> None:
+    closing = torch.zeros(1, 30)
+    closing[0, 10:18] = 1.0
+    counts = torch.ones(1, 30)
+    for shut_at, missed in ((14, False), (7, True), (None, True)):
+        shown = torch.full((1, 30), 0.03, requires_grad=True)
+        with torch.no_grad():
+            if shut_at is not None:
+                shown[0, shut_at] = 0.0
+        loss = closure_loss(shown, closing, counts)
+        assert (loss.item() > 0) == missed
+    loss.backward()
+    assert shown.grad is not None and (shown.grad >= 0).all() and shown.grad[0, 10:18].sum() > 0
+    assert shown.grad[0, :6].sum() == shown.grad[0, 22:].sum() == 0
+    assert closure_loss(shown, closing, torch.zeros(1, 30)).item() == 0.0
 
 
 def test_bf16_is_refused_where_the_cpu_has_none(
@@ -327,7 +345,7 @@ def test_annotate_aligns_only_what_is_new(tmp_path: Path, monkeypatch: pytest.Mo
     assert set(read_annotations(out / "phones.json")) <= {"natural/ann/one", "natural/ann/two"}
 
 
-def test_of_all_learners_only_those_that_judge_are_read(tmp_path: Path) -> None:
+def test_all_learners_are_read_as_they_are_published(tmp_path: Path) -> None:
     spoken = []
     for i in range(10):
         folder = tmp_path / "WAVE" / f"SPEAKER{i:04d}"
@@ -337,9 +355,8 @@ def test_of_all_learners_only_those_that_judge_are_read(tmp_path: Path) -> None:
         spoken += [f"{i:04d}1.0 AO1_B V_E", f"{i:04d}1.1\tM_B AH0_E"]
     (tmp_path / "resource").mkdir()
     (tmp_path / "resource" / "text-phone").write_text("\n".join(spoken) + "\n")
-    read = {u.name: u for u in learners(tmp_path)}
-    of_all = [f"ocean/{i:04d}/{i:04d}1" for i in range(10)]
-    assert 0 < len(read) < 10 and set(read) == {name for name in of_all if unseen(name)}
+    read = {u.name: u for u in ocean(tmp_path / "nothing", tmp_path)}
+    assert set(read) == {f"ocean/{i:04d}/{i:04d}1" for i in range(10)}
     for utterance in read.values():
         assert utterance.words == [[["AO", "V"]], [["M", "AH"]]]
         assert len(utterance.samples) == 16_000

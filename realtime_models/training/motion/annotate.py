@@ -88,24 +88,23 @@ def grid(data: Path) -> Iterator[Utterance]:
         yield Utterance(f"grid/s1/{path.stem}", read_sound(path.with_suffix(".flac")), spoken, [])
 
 
-def ocean(data: Path) -> Iterator[Utterance]:
-    """speechocean762: many learners of English, old and young; its phones, without times."""
-    with (data / "MANIFEST.csv").open() as file:
-        rows = [r for r in csv.DictReader(file) if "speechocean762" in r["file"]]
-    for row in rows:
-        yield _learner(data / row["file"], row["alignment"].split(":", 1)[1].split("|"))
+def ocean(data: Path, published: Path | None = None) -> Iterator[Utterance]:
+    """speechocean762: many learners of English, old and young; its phones, without times.
 
-
-def learners(folder: Path) -> Iterator[Utterance]:
-    """All of speechocean762, as it is published, without times: of those of its speakers that
-    judge, many more clips than `ocean` has."""
+    published: a copy of the corpus as it is published; without it those clips that `data` has.
+    """
+    if published is None:
+        with (data / "MANIFEST.csv").open() as file:
+            rows = [r for r in csv.DictReader(file) if "speechocean762" in r["file"]]
+        for row in rows:
+            yield _learner(data / row["file"], row["alignment"].split(":", 1)[1].split("|"))
+        return
     words: dict[str, list[str]] = {}
-    for line in (folder / "resource" / "text-phone").read_text().splitlines():
+    for line in (published / "resource" / "text-phone").read_text().splitlines():
         name, spoken = line.split(maxsplit=1)
         words.setdefault(name.split(".")[0], []).append(spoken)
-    for path in sorted(folder.glob("WAVE/*/*.WAV")):
-        speaker = path.parent.name.removeprefix("SPEAKER")
-        if path.stem in words and unseen(f"ocean/{speaker}/{path.stem}"):
+    for path in sorted(published.glob("WAVE/*/*.WAV")):
+        if path.stem in words:
             yield _learner(path, words[path.stem])
 
 
@@ -279,7 +278,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--said", type=Path, required=True, help="what synthesise made")
     parser.add_argument("--natural", type=Path, help="SPEAKER/NAME.wav, with NAME.txt")
-    parser.add_argument("--learners", type=Path, help="a copy of speechocean762, to judge with")
+    parser.add_argument("--learners", type=Path, help="a copy of all of speechocean762")
     parser.add_argument("--out", type=Path, required=True, help="phones.json is written there")
     parser.add_argument("--steps", type=int, default=450, help="of a pass; the third has twice")
     parser.add_argument("--workers", type=int, default=2)
@@ -290,11 +289,10 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     kept, learned = args.out / "phones.json", args.out / "aligner.safetensors"
     table = json.loads(kept.read_text()) if kept.exists() else {}
-    unaligned = [*grid(args.data), *ocean(args.data)]
+    unaligned = [*grid(args.data), *ocean(args.data, args.learners)]
     if args.natural:
         # An aligner that is yet to learn learns from all.
         unaligned += natural(args.natural, lambda n: n not in table or not learned.exists())
-    judging = [*learners(args.learners)] if args.learners else []
     if learned.exists():
         stored = load_file(learned)
         prior, network = stored.pop("prior").numpy(), PhoneNetwork(MelConfig().mels)
@@ -306,7 +304,7 @@ def main() -> None:
         network, prior = _aligner(english, unaligned, args.steps, args.workers)
         tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
         save_weights({**tensors, "prior": prior}, learned)
-    new = {u.name: u for u in [*unaligned, *judging] if u.name not in table}
+    new = {u.name: u for u in unaligned if u.name not in table}
     log.info("aligning %d recordings", len(new))
     for u, fit in _align_all(network, prior, [*new.values()], args.workers):
         table[u.name] = {"fit": fit, "phones": [asdict(p) for p in u.phones]}

@@ -107,15 +107,19 @@ def phone_scenes(
     data: Path,
     said_folder: Path,
     natural_folder: Path | None,
+    published: Path | None,
     annotations: dict[str, list[Phone]],
     table: Dominance,
     lips: RenderedLips,
 ) -> Iterator[Scene]:
-    """Speech with phone times; its mouths come from the coarticulation model."""
+    """Speech with phone times; its mouths come from the coarticulation model.
+
+    published: of speechocean762, see `ocean`.
+    """
     shapes = shape_table()
     recorded = natural(natural_folder) if natural_folder else ()
     lj = lj_speech(*lj_folders(data, natural_folder))
-    for utterance in itertools.chain(lj, ocean(data), said(said_folder), recorded):
+    for utterance in itertools.chain(lj, ocean(data, published), said(said_folder), recorded):
         phones = utterance.phones or annotations.get(utterance.name)
         if not phones:
             continue

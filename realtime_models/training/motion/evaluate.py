@@ -30,7 +30,6 @@ from realtime_models.mel import log_mel, mel_initial_state
 from realtime_models.motion import MotionConfig, MotionModel
 from realtime_models.training.motion.annotate import (
     Utterance,
-    learners,
     lj_folders,
     lj_speech,
     natural,
@@ -301,7 +300,7 @@ def main(argv: list[str] | None = None) -> None:
 
     lj = unseen_lj(args.data, args.natural)
     figures["LJ unseen clips"] = spoken(judged, lj)
-    taught = learners(args.learners) if args.learners else ocean(args.data)
+    taught = ocean(args.data, args.learners)
     figures["speechocean unseen speakers"] = spoken(judged, unseen_of(taught, annotations))
     if args.natural:
         for name, sounds in unseen_readers(args.natural, annotations).items():

@@ -1,7 +1,7 @@
 """Prepare the training data: sound, disturbed in many ways, as features; mouths as targets.
 
 python -m realtime_models.training.motion.prepare --data DIR --said DIR --annotated DIR --out DIR \\
-    [--natural DIR]
+    [--natural DIR] [--learners DIR]
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from realtime_models.training.motion.sound import RATE, read_sound
 from realtime_models.training.motion.synthesise import held_out_voice
 from realtime_models.training.motion.unseen import unseen
 
-COPIES = {"grid": 5, "lj": 4, "ocean": 7, "said": 2, "natural": 1, "sung": 2, "rest": 3}
+COPIES = {"grid": 5, "lj": 4, "ocean": 2, "said": 2, "natural": 1, "sung": 2, "rest": 3}
 """How often each corpus is heard: first as recorded, then disturbed anew each time. What is heard
 only once is disturbed half of the time."""
 
@@ -81,6 +81,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--said", type=Path, required=True, help="what synthesise made")
     parser.add_argument("--natural", type=Path, help="recordings that annotate knew too")
+    parser.add_argument("--learners", type=Path, help="what annotate knew too")
     parser.add_argument("--annotated", type=Path, required=True, help="what annotate made")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=2)
@@ -112,7 +113,9 @@ def main() -> None:
     def scenes() -> Iterator[Scene]:
         for scene in itertools.chain(
             grid_scenes(args.data, annotations, lips),
-            phone_scenes(args.data, args.said, args.natural, annotations, table, lips),
+            phone_scenes(
+                args.data, args.said, args.natural, args.learners, annotations, table, lips
+            ),
             sung_scenes(table, lips, rng),
             rest_scenes(args.data, voices, rng),
         ):
