@@ -56,9 +56,9 @@ RETRAIN = (
     "--out realtime_models/training/motion/rendered_lips.json",
     "python -m realtime_models.training.motion.synthesise --data SPEECH --out SAID",
     "python -m realtime_models.training.motion.annotate --data SPEECH --said SAID "
-    "--natural NATURAL --out ANNOTATED",
+    "--natural NATURAL --learners LEARNERS --out ANNOTATED",
     "python -m realtime_models.training.motion.prepare --data SPEECH --said SAID "
-    "--natural NATURAL --annotated ANNOTATED --out PREPARED",
+    "--natural NATURAL --learners LEARNERS --annotated ANNOTATED --out PREPARED",
     "python -m realtime_models.training.motion.train --prepared PREPARED --out MOTION",
     "python -m realtime_models.training.make_pack --generator GENERATOR/checkpoint.pt "
     "--motion MOTION --out PACK",

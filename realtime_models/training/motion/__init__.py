@@ -10,5 +10,8 @@ voice and sound. In this order, each with `python -m realtime_models.training.mo
     train        -> motion.safetensors and motion.json
     evaluate     clips, speakers and voices that training never saw -> figures
 
+natural.csv lists where the recordings of other people are published that the default pack learned
+from last.
+
 Debian's packages for it: espeak-ng flite festival festvox-us-slt-hts festvox-kdlpc16k.
 """

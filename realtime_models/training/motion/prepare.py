@@ -137,10 +137,10 @@ def main() -> None:
             "lj": "LJ Speech, public domain, MFA phone times",
             "ocean": "speechocean762 (Zhang et al. 2021), phones aligned by annotate.py",
             "said": "flite, festival, espeak-ng, phone times of the synthesiser",
-            "natural": "LibriSpeech, 54 speakers (Panayotov et al. 2015, CC BY 4.0), Common Voice, "
-            "some 1400 clips (CC0), VCTK, 25 speakers (CC BY 4.0), CMU Arctic prompts read by "
-            "Kathleen (rhasspy/dataset-voice-kathleen, CC0), wake words of many speakers "
-            "(Picovoice/wake-word-benchmark, Apache-2.0)",
+            "natural": "LibriSpeech (Panayotov et al. 2015, CC BY 4.0), Common Voice (CC0), VCTK "
+            "(CC BY 4.0), CMU Arctic prompts read by Kathleen (rhasspy/dataset-voice-kathleen, "
+            "CC0), wake words of many speakers (Picovoice/wake-word-benchmark, Apache-2.0); the "
+            "pack's are listed in natural.csv",
             "sung": "vowels and hums made of numbers",
             "rest": "office noise (pipecat examples), breath and laughter (MFA), generated sounds",
         },
