@@ -38,6 +38,7 @@ from realtime_models.training.motion.figures import (  # noqa: E402
     auc_interval,
     best_lag,
     closures,
+    needless_closures,
 )
 from realtime_models.training.motion.network import MotionNetwork  # noqa: E402
 from realtime_models.training.motion.phones import (  # noqa: E402
@@ -223,6 +224,10 @@ def test_figures_know_right_from_wrong() -> None:
     curve = np.full(300, 1.0)
     curve[103:107] = 0.0
     assert closures(curve, phones) == [True, False]
+    others = [Phone("N", 1.02, 1.08), Phone("N", 1.5, 1.6), Phone("S", 2.5, 2.6)]
+    assert needless_closures(curve, [phones[0], *others]) == [False, False], "the first is near M"
+    curve[150:155] = 0.0
+    assert needless_closures(curve, [phones[0], *others]) == [True, False]
 
 
 def test_the_interval_of_an_auc_is_over_clips() -> None:

@@ -49,6 +49,7 @@ from realtime_models.training.motion.figures import (
     best_lag,
     closures,
     correlation,
+    needless_closures,
     open_and_closed,
 )
 from realtime_models.training.motion.lips import LipClip, at_hops, held_out, read_lips
@@ -156,12 +157,13 @@ def real_lips(
 
 def spoken(judge: Judge, sounds: Sequence[Sound]) -> dict[str, float]:
     """How well mouths tell phones apart; *_low, *_high: the bounds of `auc_interval`."""
-    parted, rounds, shut = [], [], []
+    parted, rounds, shut, needless = [], [], [], []
     for samples, phones in sounds:
         x = judge.controls(samples)
         aperture, rounding = judge.aperture(x), judge.rounding(x)
         parted.append(open_and_closed(aperture, phones))
         shut += closures(aperture, phones)
+        needless += needless_closures(aperture, phones)
         rounds.append(
             ([at_phone(rounding, p) for p in phones if p.name in ROUNDED],
              [at_phone(rounding, p) for p in phones if p.name in SPREAD])
@@ -171,6 +173,7 @@ def spoken(judge: Judge, sounds: Sequence[Sound]) -> dict[str, float]:
     figures = {
         "utterances": len(sounds), "n_open": len(opened), "n_mbp": len(closed),
         "n_rounded": len(rounded), "n_spread": len(spread), "mbp_closed": float(np.mean(shut)),
+        "others_closed": float(np.mean(needless)),
         "open_aperture": float(np.median(opened)), "mbp_aperture": float(np.median(closed)),
     }  # fmt: skip
     for name, clips, high, low in (

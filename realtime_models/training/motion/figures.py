@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from realtime_models.training.motion.phones import CLOSED_LIPS, OPEN_VOWELS, Phone
+from realtime_models.training.motion.phones import CLOSED_LIPS, OPEN_VOWELS, SILENCE, Phone
 
 Curve = NDArray[np.float64]
 
@@ -79,12 +79,27 @@ def closures(curve: Curve, phones: Sequence[Phone], share: float = 0.15) -> list
 
     Together: the aperture is below `share` of the clip's range (1st to 99th percentile).
     """
+    return [
+        _together(curve, phone.start - 0.04, phone.stop + 0.04, share)
+        for phone in phones
+        if phone.name in CLOSED_LIPS
+    ]
+
+
+def needless_closures(
+    curve: Curve, phones: Sequence[Phone], share: float = 0.15, away_s: float = 0.08
+) -> list[bool]:
+    """For each phone that is farther than `away_s` from M, B, P and silence: do lips come together
+    in it all the same? A mouth that is shut too often has its closures for nothing."""
+    shut = [p for p in phones if p.name in CLOSED_LIPS or p.name == SILENCE]
+    return [
+        _together(curve, phone.start, phone.stop, share)
+        for phone in phones
+        if all(s.start >= phone.stop + away_s or s.stop <= phone.start - away_s for s in shut)
+    ]
+
+
+def _together(curve: Curve, start_s: float, stop_s: float, share: float) -> bool:
     low, high = np.quantile(curve, [0.01, 0.99])
-    limit = low + share * (high - low)
-    found = []
-    for phone in phones:
-        if phone.name in CLOSED_LIPS:
-            first = max(0, round((phone.start - 0.04) * 100) - 1)
-            last = round((phone.stop + 0.04) * 100)
-            found.append(bool(curve[first:last].min() <= limit))
-    return found
+    hops = curve[max(0, round(start_s * 100) - 1) : round(stop_s * 100)]
+    return bool(hops.min() <= low + share * (high - low))
