@@ -32,7 +32,7 @@ from realtime_models.training.motion.retarget import (
 from realtime_models.training.motion.vary import FLOOR, vary
 from realtime_models.training.weights import save_weights
 
-SHARES = "grid=0.26,lj=0.14,ocean=0.06,said=0.13,natural=0.33,sung=0.03,rest=0.05"
+SHARES = "grid=0.26,lj=0.12,ocean=0.15,said=0.12,natural=0.27,sung=0.03,rest=0.05"
 CROP = 350  # hops: 3.5 s
 WARM_UP = 20  # hops of a crop that are heard and not judged
 AXIS_WEIGHT = {"jawOpen": 3.0, "mouthClose": 1.5}
