@@ -367,6 +367,16 @@ def test_all_learners_are_read_as_they_are_published(tmp_path: Path) -> None:
         assert len(utterance.samples) == 16_000
 
 
+def test_a_folder_without_learners_is_refused_with_a_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = ["--data", "a", "--said", "b", "--annotated", "c", "--pack", "d"]
+    with pytest.raises(SystemExit):
+        evaluate.main([*paths, "--learners", str(tmp_path)])
+    message = capsys.readouterr().err
+    assert f"got {tmp_path}, expected a copy of speechocean762" in message
+
+
 def test_hops_are_named_by_what_is_said_then() -> None:
     phones = [Phone("M", 0.0, 0.02), Phone("AA", 0.02, 0.045)]
     names = [PHONES[i] for i in labels(phones, 6, back_s=0.0)]

@@ -108,6 +108,14 @@ def ocean(data: Path, published: Path | None = None) -> Iterator[Utterance]:
             yield _learner(path, words[path.stem])
 
 
+def published_learners(folder: str) -> Path:
+    """What `ocean` calls `published`, as a type of argparse."""
+    if not (Path(folder) / "resource" / "text-phone").is_file():
+        message = f"got {folder}, expected a copy of speechocean762, with resource/text-phone in it"
+        raise argparse.ArgumentTypeError(message)
+    return Path(folder)
+
+
 def _learner(path: Path, words: Sequence[str]) -> Utterance:
     """words: the phones of each, as "DH_B EH0_I N_E"."""
     phones = [[_split([re.sub(r"[_\d].*", "", sign) for sign in word.split()])] for word in words]
@@ -278,7 +286,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--said", type=Path, required=True, help="what synthesise made")
     parser.add_argument("--natural", type=Path, help="SPEAKER/NAME.wav, with NAME.txt")
-    parser.add_argument("--learners", type=Path, help="a copy of all of speechocean762")
+    parser.add_argument(
+        "--learners", type=published_learners, help="a copy of all of speechocean762"
+    )
     parser.add_argument("--out", type=Path, required=True, help="phones.json is written there")
     parser.add_argument("--steps", type=int, default=450, help="of a pass; the third has twice")
     parser.add_argument("--workers", type=int, default=2)

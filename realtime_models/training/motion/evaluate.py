@@ -34,6 +34,7 @@ from realtime_models.training.motion.annotate import (
     lj_speech,
     natural,
     ocean,
+    published_learners,
     said,
 )
 from realtime_models.training.motion.augment import mix, opus, telephone, to_dbfs
@@ -266,7 +267,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--said", type=Path, required=True)
     parser.add_argument("--natural", type=Path, help="what annotate knew too")
-    parser.add_argument("--learners", type=Path, help="what annotate knew too")
+    parser.add_argument("--learners", type=published_learners, help="what annotate knew too")
     parser.add_argument("--annotated", type=Path, required=True, help="folder of phones.json")
     parser.add_argument("--pack", required=True, help="train's folder, or an avatar pack")
     parser.add_argument("--quick", action="store_true", help="without disturbances")
