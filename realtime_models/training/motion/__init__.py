@@ -11,7 +11,7 @@ voice and sound. In this order, each with `python -m realtime_models.training.mo
     evaluate     clips, speakers and voices that training never saw -> figures
 
 natural.csv lists where the recordings of other people are published that the default pack learned
-from last.
+from last; LJ Speech's TextGrids are those of SitholeDavid/masters-final.
 
 Debian's packages for it: espeak-ng flite festival festvox-us-slt-hts festvox-kdlpc16k.
 """

@@ -88,28 +88,28 @@ def grid(data: Path) -> Iterator[Utterance]:
         yield Utterance(f"grid/s1/{path.stem}", read_sound(path.with_suffix(".flac")), spoken, [])
 
 
-def ocean(data: Path, published: Path | None = None) -> Iterator[Utterance]:
+def ocean(data: Path, learners: Path | None = None) -> Iterator[Utterance]:
     """speechocean762: many learners of English, old and young; its phones, without times.
 
-    published: a copy of the corpus as it is published; without it those clips that `data` has.
+    learners: a copy of the corpus as it is published; without it those clips that `data` has.
     """
-    if published is None:
+    if learners is None:
         with (data / "MANIFEST.csv").open() as file:
             rows = [r for r in csv.DictReader(file) if "speechocean762" in r["file"]]
         for row in rows:
             yield _learner(data / row["file"], row["alignment"].split(":", 1)[1].split("|"))
         return
     words: dict[str, list[str]] = {}
-    for line in (published / "resource" / "text-phone").read_text().splitlines():
+    for line in (learners / "resource" / "text-phone").read_text().splitlines():
         name, spoken = line.split(maxsplit=1)
         words.setdefault(name.split(".")[0], []).append(spoken)
-    for path in sorted(published.glob("WAVE/*/*.WAV")):
+    for path in sorted(learners.glob("WAVE/*/*.WAV")):
         if path.stem in words:
             yield _learner(path, words[path.stem])
 
 
-def published_learners(folder: str) -> Path:
-    """What `ocean` calls `published`, as a type of argparse."""
+def learners_folder(folder: str) -> Path:
+    """A copy of speechocean762, as a type of argparse."""
     if not (Path(folder) / "resource" / "text-phone").is_file():
         message = f"got {folder}, expected a copy of speechocean762, with resource/text-phone in it"
         raise argparse.ArgumentTypeError(message)
@@ -286,9 +286,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--said", type=Path, required=True, help="what synthesise made")
     parser.add_argument("--natural", type=Path, help="SPEAKER/NAME.wav, with NAME.txt")
-    parser.add_argument(
-        "--learners", type=published_learners, help="a copy of all of speechocean762"
-    )
+    parser.add_argument("--learners", type=learners_folder, help="a copy of all of speechocean762")
     parser.add_argument("--out", type=Path, required=True, help="phones.json is written there")
     parser.add_argument("--steps", type=int, default=450, help="of a pass; the third has twice")
     parser.add_argument("--workers", type=int, default=2)

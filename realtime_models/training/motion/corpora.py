@@ -39,7 +39,7 @@ NOISE_FOR_TRAINING_S = 100.0
 
 LEAST_FIT = 0.5
 """Of a natural recording: below are those that say something else than their text, or softly in
-noise; of LibriSpeech one in a hundred, of Common Voice one in ten."""
+noise; of Common Voice one in forty."""
 
 
 @dataclass(frozen=True)
@@ -107,19 +107,19 @@ def phone_scenes(
     data: Path,
     said_folder: Path,
     natural_folder: Path | None,
-    published: Path | None,
+    learners: Path | None,
     annotations: dict[str, list[Phone]],
     table: Dominance,
     lips: RenderedLips,
 ) -> Iterator[Scene]:
     """Speech with phone times; its mouths come from the coarticulation model.
 
-    published: of speechocean762, see `ocean`.
+    learners: see `ocean`.
     """
     shapes = shape_table()
     recorded = natural(natural_folder) if natural_folder else ()
     lj = lj_speech(*lj_folders(data, natural_folder))
-    for utterance in itertools.chain(lj, ocean(data, published), said(said_folder), recorded):
+    for utterance in itertools.chain(lj, ocean(data, learners), said(said_folder), recorded):
         phones = utterance.phones or annotations.get(utterance.name)
         if not phones:
             continue

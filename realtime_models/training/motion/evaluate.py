@@ -30,11 +30,11 @@ from realtime_models.mel import log_mel, mel_initial_state
 from realtime_models.motion import MotionConfig, MotionModel
 from realtime_models.training.motion.annotate import (
     Utterance,
+    learners_folder,
     lj_folders,
     lj_speech,
     natural,
     ocean,
-    published_learners,
     said,
 )
 from realtime_models.training.motion.augment import mix, opus, telephone, to_dbfs
@@ -267,7 +267,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--said", type=Path, required=True)
     parser.add_argument("--natural", type=Path, help="what annotate knew too")
-    parser.add_argument("--learners", type=published_learners, help="what annotate knew too")
+    parser.add_argument("--learners", type=learners_folder, help="what annotate knew too")
     parser.add_argument("--annotated", type=Path, required=True, help="folder of phones.json")
     parser.add_argument("--pack", required=True, help="train's folder, or an avatar pack")
     parser.add_argument("--quick", action="store_true", help="without disturbances")
@@ -304,8 +304,9 @@ def main(argv: list[str] | None = None) -> None:
 
     lj = unseen_lj(args.data, args.natural)
     figures["LJ unseen clips"] = spoken(judged, lj)
-    taught = ocean(args.data, args.learners)
-    figures["speechocean unseen speakers"] = spoken(judged, unseen_of(taught, annotations))
+    figures["speechocean unseen speakers"] = spoken(
+        judged, unseen_of(ocean(args.data, args.learners), annotations)
+    )
     if args.natural:
         for name, sounds in unseen_readers(args.natural, annotations).items():
             figures[f"natural, {name}"] = spoken(judged, sounds)

@@ -79,11 +79,8 @@ def closures(curve: Curve, phones: Sequence[Phone], share: float = 0.15) -> list
 
     Together: the aperture is below `share` of the clip's range (1st to 99th percentile).
     """
-    return [
-        _together(curve, phone.start - 0.04, phone.stop + 0.04, share)
-        for phone in phones
-        if phone.name in CLOSED_LIPS
-    ]
+    around = [(p.start - 0.04, p.stop + 0.04) for p in phones if p.name in CLOSED_LIPS]
+    return _together(curve, around, share)
 
 
 def needless_closures(
@@ -92,14 +89,17 @@ def needless_closures(
     """For each phone that is farther than `away_s` from M, B, P and silence: do lips come together
     in it all the same? A mouth that is shut too often has its closures for nothing."""
     shut = [p for p in phones if p.name in CLOSED_LIPS or p.name == SILENCE]
-    return [
-        _together(curve, phone.start, phone.stop, share)
-        for phone in phones
-        if all(s.start >= phone.stop + away_s or s.stop <= phone.start - away_s for s in shut)
+    others = [
+        (p.start, p.stop)
+        for p in phones
+        if all(s.start >= p.stop + away_s or s.stop <= p.start - away_s for s in shut)
     ]
+    return _together(curve, others, share)
 
 
-def _together(curve: Curve, start_s: float, stop_s: float, share: float) -> bool:
+def _together(curve: Curve, spans: Sequence[tuple[float, float]], share: float) -> list[bool]:
+    """For each (start, stop) in seconds."""
     low, high = np.quantile(curve, [0.01, 0.99])
-    hops = curve[max(0, round(start_s * 100) - 1) : round(stop_s * 100)]
-    return bool(hops.min() <= low + share * (high - low))
+    limit = low + share * (high - low)
+    hops = [slice(max(0, round(start * 100) - 1), round(stop * 100)) for start, stop in spans]
+    return [bool(curve[some].min() <= limit) for some in hops]

@@ -20,7 +20,7 @@ import numpy as np
 
 from realtime_models.mel import MelConfig, log_mel, mel_initial_state
 from realtime_models.training.motion.align import labels
-from realtime_models.training.motion.annotate import published_learners, said
+from realtime_models.training.motion.annotate import learners_folder, said
 from realtime_models.training.motion.augment import Surroundings, disturb, to_dbfs, warp
 from realtime_models.training.motion.coarticulation import fit_dominance, read_table, write_table
 from realtime_models.training.motion.corpora import (
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--said", type=Path, required=True, help="what synthesise made")
     parser.add_argument("--natural", type=Path, help="recordings that annotate knew too")
-    parser.add_argument("--learners", type=published_learners, help="what annotate knew too")
+    parser.add_argument("--learners", type=learners_folder, help="what annotate knew too")
     parser.add_argument("--annotated", type=Path, required=True, help="what annotate made")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--workers", type=int, default=2)
