@@ -1,4 +1,4 @@
-"""How good is the face, and does it obey? `python -m benchmarks.avatar_quality --help`
+"""How good is the face, and does it obey? `python -m latentcam.benchmarks.avatar_quality --help`
 
 Compares what the avatar's decoder shows with renders of the same factors, which training never saw:
 held-out pictures (PSNR, SSIM, detail), the same of heads turned by any angle that `headYaw` has,
@@ -26,24 +26,24 @@ from PIL import Image
 from skimage.color import rgb2lab
 from skimage.metrics import structural_similarity
 
-from benchmarks.machine_card import machine_card, print_card, print_json
-from benchmarks.options import avatar_options
-from realtime_models.arrays import Control, Latent, Rgb
-from realtime_models.avatar import Avatar
-from realtime_models.avatar_pack import AvatarPack, find_pack, load_pack
-from realtime_models.axes import FACE_AXES
-from realtime_models.decoders.auto import DECODERS, open_decoder
-from realtime_models.latents import sample_z, w_to_ws, z_to_w
-from realtime_models.motion import MotionModel
-from realtime_models.training.face_tracker import FaceTracker, TrackedFace
-from realtime_models.training.generator.losses import EYES, MOUTH, WHOLE, Box
-from realtime_models.training.heads.expression import sample_x
-from realtime_models.training.heads.identity import curated_z, identity_from_z
-from realtime_models.training.heads.makehuman import MissingAssetsError
-from realtime_models.training.heads.renderer import HeadRenderer
-from stream.offline import perform_file
-from stream.performance import Performance, Settings
-from stream.timeline import Timeline
+from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
+from latentcam.benchmarks.tools.options import avatar_options
+from latentcam.realtime_models.arrays import Control, Latent, Rgb
+from latentcam.realtime_models.avatar import Avatar
+from latentcam.realtime_models.avatar_pack import AvatarPack, find_pack, load_pack
+from latentcam.realtime_models.axes import FACE_AXES
+from latentcam.realtime_models.decoders.auto import DECODERS, open_decoder
+from latentcam.realtime_models.generator.latents import sample_z, w_to_ws, z_to_w
+from latentcam.realtime_models.motion.model import MotionModel
+from latentcam.realtime_models.motion.performance import Performance, Settings
+from latentcam.realtime_models.training.face_tracker import FaceTracker, TrackedFace
+from latentcam.realtime_models.training.generator.losses import EYES, MOUTH, WHOLE, Box
+from latentcam.realtime_models.training.heads.expression import sample_x
+from latentcam.realtime_models.training.heads.identity import curated_z, identity_from_z
+from latentcam.realtime_models.training.heads.makehuman import MissingAssetsError
+from latentcam.realtime_models.training.heads.renderer import HeadRenderer
+from latentcam.stream.offline import perform_file
+from latentcam.stream.timeline import Timeline
 
 HELD_OUT_SEED = 2**31  # no seed of `training.heads.render` reaches it by accident
 TURNED = 4  # pictures of turned heads, per curated identity

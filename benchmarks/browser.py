@@ -1,4 +1,6 @@
-"""What does a browser make of it? `python -m benchmarks.browser --seconds 120 --loss 0.02`
+"""What does a browser make of it?
+
+`python -m latentcam.benchmarks.browser --seconds 120 --loss 0.02`
 
 A real Chromium opens the real page, talks through a sound file as its microphone and plays the
 returned voice. Every second its own statistics are read:
@@ -25,11 +27,11 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.async_api import async_playwright
 
-from benchmarks.link import Link, Script, link_options, own_address, script_of
-from benchmarks.machine_card import machine_card, print_card, print_json
-from benchmarks.options import session_options
-from benchmarks.pipeline import write_wav
-from benchmarks.served import Served, served
+from latentcam.benchmarks.pipeline import write_wav
+from latentcam.benchmarks.tools.link import Link, Script, link_options, own_address, script_of
+from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
+from latentcam.benchmarks.tools.options import session_options
+from latentcam.benchmarks.tools.served import Served, served
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SETTLE = 15.0  # seconds until the browser has heard a few sender reports

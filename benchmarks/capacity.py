@@ -1,4 +1,4 @@
-"""How many can talk at once? `python -m benchmarks.capacity`
+"""How many can talk at once? `python -m latentcam.benchmarks.capacity`
 
 One session more each time, until ticks are dropped or faces grow old; then one caller more than
 there are places, who must be turned away while nobody who talks notices. The callers run on the
@@ -15,14 +15,14 @@ from typing import Any
 import httpx
 from aiortc import RTCPeerConnection
 
-from benchmarks.call import Call
-from benchmarks.glass_to_glass import SETTLE, measure
-from benchmarks.machine_card import machine_card, print_card, print_json
-from benchmarks.options import session_options
-from benchmarks.plots import save_capacity
-from benchmarks.served import Served, served
-from benchmarks.voice import talk
-from realtime_models.avatar_pack import load_pack
+from latentcam.benchmarks.glass_to_glass import SETTLE, measure
+from latentcam.benchmarks.tools.call import Call
+from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
+from latentcam.benchmarks.tools.options import session_options
+from latentcam.benchmarks.tools.plots import save_capacity
+from latentcam.benchmarks.tools.served import Served, served
+from latentcam.benchmarks.tools.voice import talk
+from latentcam.realtime_models.avatar_pack import load_pack
 
 OLDEST = 150.0  # ms, p95 age of a face that still feels live
 FEWEST = 0.98  # share of the ticks that must be shown

@@ -1,8 +1,8 @@
 """How long does a picture take, and how near is that to what the machine can do?
 
-    python -m benchmarks.decode
-    python -m benchmarks.decode --decoder openvino cuda --network pack 16384@256 --batch 1 2 4
-    python -m benchmarks.decode --decoder openvino-int8 openvino-bf16 --network pack --lanes 2
+    python -m latentcam.benchmarks.decode
+    python -m latentcam.benchmarks.decode --decoder openvino cuda --batch 1 2
+    python -m latentcam.benchmarks.decode --decoder openvino-int8 openvino-bf16 --lanes 2
 
 A row per decoder, network and batch. A network is `pack`, the avatar's own, or
 CHANNEL_BASE@RESOLUTION with random weights: its speed is that of trained ones. The ceiling is a
@@ -31,17 +31,17 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.machine_card import machine_card, print_card, print_json
-from benchmarks.options import avatar_options
-from realtime_models.avatar import Avatar
-from realtime_models.avatar_pack import AvatarPack, generator_shapes, load_pack
-from realtime_models.axes import FACE_AXES
-from realtime_models.basis import Basis
-from realtime_models.decoders.auto import DECODERS, TORCH_CPU, open_decoder
-from realtime_models.decoders.base import Decode, Decoder
-from realtime_models.errors import BackendUnavailable
-from realtime_models.generator_config import GeneratorConfig
-from realtime_models.life import life
+from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
+from latentcam.benchmarks.tools.options import avatar_options
+from latentcam.realtime_models.avatar import Avatar
+from latentcam.realtime_models.avatar_pack import AvatarPack, generator_shapes, load_pack
+from latentcam.realtime_models.axes import FACE_AXES
+from latentcam.realtime_models.decoders.auto import DECODERS, TORCH_CPU, open_decoder
+from latentcam.realtime_models.decoders.base import Decode, Decoder
+from latentcam.realtime_models.errors import BackendUnavailable
+from latentcam.realtime_models.generator.basis import Basis
+from latentcam.realtime_models.generator.layers import GeneratorConfig
+from latentcam.realtime_models.motion.life import life
 
 NETWORKS = ("pack", "8192@256", "16384@256", "8192@512")
 CHANNEL_MAX = 512  # of the random networks, as in StyleGAN2

@@ -1,4 +1,4 @@
-"""How old is the face, and do lips and voice agree? `python -m benchmarks.glass_to_glass`
+"""How old is the face, and do lips and voice agree? `python -m latentcam.benchmarks.glass_to_glass`
 
 The real application in a process of its own, real WebRTC peers over loopback. Every frame has its
 tick stamped into the pixels.
@@ -25,13 +25,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import psutil
 
-from benchmarks.call import Call, Shown, percentiles
-from benchmarks.link import Script
-from benchmarks.machine_card import machine_card, print_card, print_json
-from benchmarks.options import session_options
-from benchmarks.served import Served, served
-from benchmarks.voice import PAUSE, onsets, talk
-from realtime_models.avatar_pack import load_pack
+from latentcam.benchmarks.tools.call import Call, Shown, percentiles
+from latentcam.benchmarks.tools.link import Script
+from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
+from latentcam.benchmarks.tools.options import session_options
+from latentcam.benchmarks.tools.served import Served, served
+from latentcam.benchmarks.tools.voice import PAUSE, onsets, talk
+from latentcam.realtime_models.avatar_pack import load_pack
 
 SETTLE = 3.0  # seconds of talk before anything counts
 LEFT_REST = 4.0  # times the mouth's own noise at rest

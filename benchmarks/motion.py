@@ -1,4 +1,4 @@
-"""Do the lips say what is said? `python -m benchmarks.motion --data DIR --said DIR`
+"""Do the lips say what is said? `python -m latentcam.benchmarks.motion --data DIR --said DIR`
 
 Without folders: the time of a tick, of all and of the model alone, and rest in silence. With them
 (their content is described in realtime_models.training.motion), on clips, speakers and voices that
@@ -31,19 +31,24 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.machine_card import machine_card, print_card, print_json
-from benchmarks.options import avatar_options
-from benchmarks.voice import talk
-from realtime_models.arrays import Samples
-from realtime_models.avatar_pack import AvatarPack, load_pack
-from realtime_models.basis import Basis
-from realtime_models.motion import MotionModel
-from stream.performance import Performance, Settings
+from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
+from latentcam.benchmarks.tools.options import avatar_options
+from latentcam.benchmarks.tools.voice import talk
+from latentcam.realtime_models.arrays import Samples
+from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
+from latentcam.realtime_models.generator.basis import Basis
+from latentcam.realtime_models.motion.model import MotionModel
+from latentcam.realtime_models.motion.performance import Performance, Settings
 
 try:
-    from realtime_models.training.motion.augment import lose_packets, mix, to_dbfs
-    from realtime_models.training.motion.corpora import NOISE_FOR_TRAINING_S, office_noise
-    from realtime_models.training.motion.evaluate import (
+    from latentcam.realtime_models.training.motion.data.augment import lose_packets, mix, to_dbfs
+    from latentcam.realtime_models.training.motion.data.corpora import (
+        NOISE_FOR_TRAINING_S,
+        office_noise,
+    )
+    from latentcam.realtime_models.training.motion.data.phones import SILENCE, VOWELS
+    from latentcam.realtime_models.training.motion.data.sound import RATE
+    from latentcam.realtime_models.training.motion.judge.evaluate import (
         Judge,
         Sound,
         judge,
@@ -55,14 +60,12 @@ try:
         unseen_lj,
         unseen_voices,
     )
-    from realtime_models.training.motion.lips import LipClip, held_out, read_lips
-    from realtime_models.training.motion.phones import SILENCE, VOWELS
-    from realtime_models.training.motion.retarget import (
+    from latentcam.realtime_models.training.motion.targets.lips import LipClip, held_out, read_lips
+    from latentcam.realtime_models.training.motion.targets.retarget import (
         compose,
         rendered_lips,
         shown_aperture,
     )
-    from realtime_models.training.motion.sound import RATE
 except ModuleNotFoundError as error:
     if __name__ != "__main__":
         raise
@@ -263,7 +266,7 @@ def train(prepared: Path, models: Path, steps: int) -> None:
         hears = both if folder == "both" else ["--look-ahead", folder, "--hidden", "64"]
         if not (models / folder / "motion.safetensors").exists():
             command = [
-                sys.executable, "-m", "realtime_models.training.motion.train",
+                sys.executable, "-m", "latentcam.realtime_models.training.motion.train",
                 "--prepared", str(prepared), "--out", str(models / folder),
                 "--steps", str(steps), *SIZE, *hears,
             ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""How fast is a file rendered? `python -m benchmarks.pipeline`
+"""How fast is a file rendered? `python -m latentcam.benchmarks.pipeline`
 
 A generated voice of --seconds becomes an MP4 with the steps of `latentcam render`, one after the
 other; where the time goes, frame by frame, and how many times faster than real time the whole is,
@@ -20,17 +20,17 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.machine_card import machine_card, print_card, print_json
-from benchmarks.options import session_options
-from benchmarks.voice import talk
-from realtime_models.avatar import Avatar
-from realtime_models.avatar_pack import load_pack
-from realtime_models.decoders.auto import open_decoder
-from realtime_models.motion import MotionModel
-from stream.media_file import OUTPUT_RATE, Blocks, VideoFile, read_voice
-from stream.offline import perform_file
-from stream.performance import Performance, Settings
-from stream.timeline import Timeline
+from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
+from latentcam.benchmarks.tools.options import session_options
+from latentcam.benchmarks.tools.voice import talk
+from latentcam.realtime_models.avatar import Avatar
+from latentcam.realtime_models.avatar_pack import load_pack
+from latentcam.realtime_models.decoders.auto import open_decoder
+from latentcam.realtime_models.motion.model import MotionModel
+from latentcam.realtime_models.motion.performance import Performance, Settings
+from latentcam.stream.media_file import OUTPUT_RATE, Blocks, VideoFile, read_voice
+from latentcam.stream.offline import perform_file
+from latentcam.stream.timeline import Timeline
 
 STAGES = ("motion", "decode", "encode")
 

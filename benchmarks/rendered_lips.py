@@ -1,6 +1,7 @@
 """Do the lips of a rendered video do what they were told?
 
-    python -m benchmarks.rendered_lips SPEECH... --model face_landmarker.task --sheets FOLDER
+    python -m latentcam.benchmarks.rendered_lips SPEECH... --model face_landmarker.task \\
+        --sheets FOLDER
 
 Every sound file goes through `latentcam render` and `latentcam motion`, with lips only; the video
 is read back and tracked by MediaPipe. jaw: correlation of the tracked lip aperture with the
@@ -23,14 +24,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-from benchmarks.machine_card import machine_card, print_card, print_json
-from benchmarks.options import avatar_options
-from realtime_models.arrays import Rgb
-from realtime_models.training.face_tracker import FaceTracker
-from realtime_models.training.motion.figures import best_lag, correlation
-from realtime_models.training.motion.retarget import rendered_lips, shown_aperture
-from server.__main__ import main as latentcam
-from stream.media_file import read_voice
+from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
+from latentcam.benchmarks.tools.options import avatar_options
+from latentcam.realtime_models.arrays import Rgb
+from latentcam.realtime_models.training.face_tracker import FaceTracker
+from latentcam.realtime_models.training.motion.judge.figures import best_lag, correlation
+from latentcam.realtime_models.training.motion.targets.retarget import rendered_lips, shown_aperture
+from latentcam.server.__main__ import main as latentcam
+from latentcam.stream.media_file import read_voice
 
 FPS = 25
 REACH = 4  # frames

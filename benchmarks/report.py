@@ -8,15 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks.capacity import OLDEST, capacity
-from benchmarks.decode import measure as decode
-from benchmarks.glass_to_glass import measure
-from benchmarks.link import Script
-from benchmarks.machine_card import as_json, machine_card
-from benchmarks.pipeline import pipeline
-from benchmarks.plots import save_capacity, save_scenes, save_stages
-from benchmarks.served import served
-from realtime_models.avatar_pack import load_pack
+from latentcam.benchmarks.capacity import OLDEST, capacity
+from latentcam.benchmarks.decode import measure as decode
+from latentcam.benchmarks.glass_to_glass import measure
+from latentcam.benchmarks.pipeline import pipeline
+from latentcam.benchmarks.tools.link import Script
+from latentcam.benchmarks.tools.machine_card import as_json, machine_card
+from latentcam.benchmarks.tools.plots import save_capacity, save_scenes, save_stages
+from latentcam.benchmarks.tools.served import served
+from latentcam.realtime_models.avatar_pack import load_pack
 
 PICTURES = 200  # decoded one by one
 

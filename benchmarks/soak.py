@@ -1,4 +1,4 @@
-"""Is it the same after hours? `python -m benchmarks.soak --minutes 30 --out soak.png`
+"""Is it the same after hours? `python -m latentcam.benchmarks.soak --minutes 30 --out soak.png`
 
 One call to the real application that lasts: age, skew of the returned voice, memory of the server
 and what was dropped, a figure of each for every ten seconds, and a plot. The first and the last
@@ -16,14 +16,14 @@ from typing import Any
 import numpy as np
 import psutil
 
-from benchmarks.call import Call
-from benchmarks.link import Script, link_options, script_of
-from benchmarks.machine_card import machine_card, print_card, print_json
-from benchmarks.options import session_options
-from benchmarks.plots import save_soak
-from benchmarks.served import Served, served
-from benchmarks.voice import talk
-from realtime_models.avatar_pack import load_pack
+from latentcam.benchmarks.tools.call import Call
+from latentcam.benchmarks.tools.link import Script, link_options, script_of
+from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
+from latentcam.benchmarks.tools.options import session_options
+from latentcam.benchmarks.tools.plots import save_soak
+from latentcam.benchmarks.tools.served import Served, served
+from latentcam.benchmarks.tools.voice import talk
+from latentcam.realtime_models.avatar_pack import load_pack
 
 EVERY = 10.0  # seconds
 SETTLE = 30.0  # seconds until caches are full and rates found

@@ -1,4 +1,4 @@
-"""How long from the command to the first picture? `python -m benchmarks.startup`
+"""How long from the command to the first picture? `python -m latentcam.benchmarks.startup`
 
 `latentcam serve` starts with an empty cache folder, and again with what the first start left there;
 a caller waits for its address and asks for a picture at once. ready: until the address is printed.
@@ -17,11 +17,11 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.call import Call
-from benchmarks.machine_card import machine_card, print_card, print_json
-from benchmarks.options import avatar_options
-from benchmarks.served import served
-from realtime_models.avatar_pack import load_pack
+from latentcam.benchmarks.tools.call import Call
+from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
+from latentcam.benchmarks.tools.options import avatar_options
+from latentcam.benchmarks.tools.served import served
+from latentcam.realtime_models.avatar_pack import load_pack
 
 FPS = 25
 SILENCE = np.zeros(48000, np.float32)

@@ -1,6 +1,6 @@
 """How far is the voice in the virtual microphone from the lips on the virtual camera?
 
-    python -m benchmarks.voice_offset --minutes 10
+    python -m latentcam.benchmarks.voice_offset --minutes 10
 
 Speech is played into a PulseAudio sink without a sound card; `latentcam camera`'s own parts hear
 its monitor, show a face and play the voice into the virtual microphone, from which `parec` records
@@ -29,25 +29,25 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import correlate
 
-from benchmarks.machine_card import machine_card, print_card, print_json
-from benchmarks.options import session_options
-from benchmarks.voice import talk
-from realtime_models.arrays import Samples
-from realtime_models.avatar import Avatar
-from realtime_models.avatar_pack import load_pack
-from realtime_models.decoders.auto import open_decoder
-from realtime_models.motion import MotionModel
-from stream import pulse
-from stream.camera_sink import CameraSink
-from stream.composition import I420, Composer
-from stream.device_error import DeviceError
-from stream.engine import Engine
-from stream.messages import Frame
-from stream.session import Session
-from stream.sound_devices import VOICE_RATE
-from stream.timeline import Timeline
-from stream.voice_out import VoiceLine, VoiceOut, wanted_delay
-from stream.voice_source import Microphone, Voice
+from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
+from latentcam.benchmarks.tools.options import session_options
+from latentcam.benchmarks.tools.voice import talk
+from latentcam.realtime_models.arrays import Samples
+from latentcam.realtime_models.avatar import Avatar
+from latentcam.realtime_models.avatar_pack import load_pack
+from latentcam.realtime_models.decoders.auto import open_decoder
+from latentcam.realtime_models.motion.model import MotionModel
+from latentcam.stream.engine import Engine
+from latentcam.stream.errors import DeviceError
+from latentcam.stream.local import pulse
+from latentcam.stream.local.camera_sink import CameraSink
+from latentcam.stream.local.composition import I420, Composer
+from latentcam.stream.local.sound_devices import VOICE_RATE
+from latentcam.stream.local.voice_out import VoiceLine, VoiceOut, wanted_delay
+from latentcam.stream.local.voice_source import Microphone, Voice
+from latentcam.stream.messages import Frame
+from latentcam.stream.session import Session
+from latentcam.stream.timeline import Timeline
 
 SPEECH = "latentcam_speech"
 FIRST = 15 * VOICE_RATE  # what was heard in the beginning; the voice repeats after 30 s

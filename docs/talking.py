@@ -11,13 +11,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from realtime_models.avatar import Avatar
-from realtime_models.avatar_pack import DEFAULT_PACK, load_pack
-from realtime_models.decoders.auto import open_decoder
-from realtime_models.motion import MotionModel
-from stream.offline import perform_file
-from stream.performance import Performance, Settings
-from stream.timeline import Timeline
+from latentcam.realtime_models.avatar import Avatar
+from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, load_pack
+from latentcam.realtime_models.decoders.auto import open_decoder
+from latentcam.realtime_models.motion.model import MotionModel
+from latentcam.realtime_models.motion.performance import Performance, Settings
+from latentcam.stream.offline import perform_file
+from latentcam.stream.timeline import Timeline
 
 FPS = 25
 

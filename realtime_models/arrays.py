@@ -8,6 +8,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+SAMPLE_RATE = 16000
+"""Hz, of every voice that a motion model hears."""
+
 Samples = NDArray[np.float32]
 """float32 [n] in [-1, 1]: mono sound at 16 kHz."""
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from realtime_models.arrays import Control, Latent, Rgb
-from realtime_models.avatar_pack import AvatarPack
-from realtime_models.basis import Basis
-from realtime_models.decoders.base import Decoder
-from realtime_models.latents import sample_z, w_to_ws, z_to_w
+from latentcam.realtime_models.arrays import Control, Latent, Rgb
+from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.decoders.base import Decoder
+from latentcam.realtime_models.generator.basis import Basis
+from latentcam.realtime_models.generator.latents import sample_z, w_to_ws, z_to_w
 
 
 class Avatar:

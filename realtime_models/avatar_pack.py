@@ -19,11 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 
-from realtime_models.axes import Axis
-from realtime_models.errors import AvatarPackError
-from realtime_models.generator_config import GeneratorConfig
-from realtime_models.motion import MotionConfig
-from realtime_models.motion_lstm import weight_shapes
+from latentcam.realtime_models.axes import Axis
+from latentcam.realtime_models.errors import AvatarPackError
+from latentcam.realtime_models.generator.layers import GeneratorConfig
+from latentcam.realtime_models.motion.lstm import weight_shapes
+from latentcam.realtime_models.motion.model import MotionConfig
 
 FORMAT = 1
 PACKS = Path(__file__).parent / "packs"

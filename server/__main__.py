@@ -7,12 +7,8 @@ import argparse
 import logging
 import sys
 
-from realtime_models.errors import AvatarPackError, BackendUnavailable
-from server.commands import bench, camera, doctor, motion, render, serve
-from server.commands.options import UsageError
-from server.config import ConfigError
-from stream.device_error import DeviceError
-from stream.media_file import MediaError
+from latentcam.realtime_models.errors import LatentcamError
+from latentcam.server.commands import bench, camera, doctor, motion, render, serve
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -25,9 +21,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.getLogger("aioice").setLevel(logging.WARNING)  # its INFO tells peers' addresses
     try:
         return args.run(args) or 0
-    except (
-        UsageError, ConfigError, MediaError, AvatarPackError, BackendUnavailable, DeviceError
-    ) as error:  # fmt: skip
+    except LatentcamError as error:
         print(f"latentcam: {error}", file=sys.stderr)
         return EXIT_USAGE
     except KeyboardInterrupt:

@@ -17,13 +17,15 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
-from server.config import ServerConfig
-from server.guard import Refused, check_request, guarded, problem
-from server.metrics import CONTENT_TYPE, exposition
-from server.peer import BadRequest, Lobby
-from server.signalling import Offer, signalling
-from stream.engine import Engine, EngineFull
-from stream.meter import STAGES
+from latentcam.server.config import ServerConfig
+from latentcam.server.errors import BadRequest, Refused
+from latentcam.server.guard import check_request, guarded, problem
+from latentcam.server.lobby import Lobby
+from latentcam.server.metrics import CONTENT_TYPE, exposition
+from latentcam.server.signalling import Offer, signalling
+from latentcam.stream.engine import Engine
+from latentcam.stream.errors import EngineFull
+from latentcam.stream.meter import STAGES
 
 PAGE = Path(__file__).resolve().parent.parent / "client_demo"
 LARGEST_BODY = 64 * 1024  # bytes; an SDP is a few thousand

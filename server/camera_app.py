@@ -16,15 +16,16 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 
-from server.app import PAGE, PageFiles, limited_body
-from server.config import ServerConfig
-from server.guard import guarded, problem
-from server.peer import BadRequest, check_axes, check_life, find_face
-from stream.camera_sink import CameraSink
-from stream.engine import Engine
-from stream.jpeg import jpeg
-from stream.session import Session
-from stream.voice_source import Voice
+from latentcam.server.app import PAGE, PageFiles, limited_body
+from latentcam.server.config import ServerConfig
+from latentcam.server.controls import check_axes, check_life, find_face
+from latentcam.server.errors import BadRequest
+from latentcam.server.guard import guarded, problem
+from latentcam.stream.engine import Engine
+from latentcam.stream.local.camera_sink import CameraSink
+from latentcam.stream.local.jpeg import jpeg
+from latentcam.stream.local.voice_source import Voice
+from latentcam.stream.session import Session
 
 BOUNDARY = b"latentcam"
 

@@ -20,16 +20,17 @@ import msgspec
 import numpy as np
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
 
-from realtime_models.avatar import Avatar
-from realtime_models.avatar_pack import PACKS, load_pack
-from realtime_models.decoders.auto import TENSORRT, TORCH_CUDA, open_decoder
-from realtime_models.errors import AvatarPackError, BackendUnavailable
-from server.config import ConfigError, IceServer
-from server.run import listen
-from stream import pulse, v4l2
-from stream.device_error import DeviceError
-from stream.sound_devices import list_sound_devices, open_microphone
-from stream.virtual_camera import SETUP
+from latentcam.realtime_models.avatar import Avatar
+from latentcam.realtime_models.avatar_pack import PACKS, load_pack
+from latentcam.realtime_models.decoders.auto import TENSORRT, TORCH_CUDA, open_decoder
+from latentcam.realtime_models.errors import AvatarPackError, BackendUnavailable
+from latentcam.server.config import IceServer
+from latentcam.server.errors import ConfigError
+from latentcam.server.run import listen
+from latentcam.stream.errors import DeviceError
+from latentcam.stream.local import pulse, v4l2
+from latentcam.stream.local.sound_devices import list_sound_devices, open_microphone
+from latentcam.stream.local.virtual_camera import SETUP
 
 PACKAGES = ("latentcam", "numpy", "openvino", "av", "aiortc", "sounddevice", "pyvirtualcam")
 LISTEN = 3.0  # seconds for a microphone to give its first sound

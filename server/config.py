@@ -7,9 +7,7 @@ from pathlib import Path
 
 import msgspec
 
-
-class ConfigError(ValueError):
-    """A setting cannot be used; the message is for the person who set it."""
+from latentcam.server.errors import ConfigError
 
 
 class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):

@@ -9,19 +9,12 @@ from urllib.parse import urlsplit
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 
-from server.config import ServerConfig
+from latentcam.server.config import ServerConfig
+from latentcam.server.errors import Refused
 
 Handler = Callable[[Request], Awaitable[Response]]
 
 LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
-
-
-class Refused(Exception):
-    """status: the HTTP status that says why; the message is for the asking person."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 def check_request(request: HTTPConnection, config: ServerConfig) -> None:

@@ -14,8 +14,8 @@ from prometheus_client.core import (
 )
 from prometheus_client.registry import Collector
 
-from server.peer import Lobby
-from stream.meter import BOUNDS
+from latentcam.server.lobby import Lobby
+from latentcam.stream.meter import BOUNDS
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 

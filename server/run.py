@@ -11,9 +11,10 @@ from urllib.parse import urlencode
 import uvicorn
 from starlette.applications import Starlette
 
-from server.app import LARGEST_BODY, make_app
-from server.config import ConfigError, ServerConfig
-from stream.engine import Engine
+from latentcam.server.app import LARGEST_BODY, make_app
+from latentcam.server.config import ServerConfig
+from latentcam.server.errors import ConfigError
+from latentcam.stream.engine import Engine
 
 SHUTDOWN_DEADLINE = 5  # seconds for open requests and sockets
 

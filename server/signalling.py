@@ -9,8 +9,10 @@ from contextlib import suppress
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from server.peer import BadRequest, Lobby, Peer
-from stream.engine import EngineFull
+from latentcam.server.errors import BadRequest
+from latentcam.server.lobby import Lobby
+from latentcam.server.webrtc.peer import Peer
+from latentcam.stream.errors import EngineFull
 
 OFFER_DEADLINE = 10.0  # seconds from the socket's opening to its first message
 TELEMETRY_EVERY = 0.5  # seconds

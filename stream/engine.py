@@ -10,21 +10,18 @@ from typing import ParamSpec, TypeVar
 
 import numpy as np
 
-from realtime_models.avatar import Avatar
-from realtime_models.motion import MotionModel
-from stream.meter import Stages
-from stream.performance import Performance, Settings
-from stream.renderer import Renderer
-from stream.timeline import Timeline
+from latentcam.realtime_models.avatar import Avatar
+from latentcam.realtime_models.motion.model import MotionModel
+from latentcam.realtime_models.motion.performance import Performance, Settings
+from latentcam.stream.errors import EngineFull
+from latentcam.stream.meter import Stages
+from latentcam.stream.renderer import Renderer
+from latentcam.stream.timeline import Timeline
 
 WARM_UP_TICKS = 3
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class EngineFull(RuntimeError):
-    """No session more is taken; the message says why."""
 
 
 class Engine:

@@ -13,15 +13,12 @@ from av.audio.stream import AudioStream
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from realtime_models.arrays import Rgb, Samples
-from stream.timeline import Timeline
+from latentcam.realtime_models.arrays import Rgb, Samples
+from latentcam.stream.errors import MediaError
+from latentcam.stream.timeline import Timeline
 
 OUTPUT_RATE = 48000  # Hz, the voice in the file
 OUTPUT_BLOCK = 1024  # samples handed to the encoder at a time
-
-
-class MediaError(ValueError):
-    """A file cannot be read or written; the message is for its user."""
 
 
 def read_voice(path: Path, rate: int) -> Iterator[NDArray[np.float32]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from realtime_models.arrays import Control, Rgb, Samples
+from latentcam.realtime_models.arrays import Control, Rgb, Samples
 
 
 @dataclass(frozen=True, slots=True)

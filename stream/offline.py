@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from realtime_models.arrays import Control
-from stream.media_file import Blocks, read_voice
-from stream.performance import Performance, Settings
-from stream.timeline import SAMPLE_RATE, Timeline
+from latentcam.realtime_models.arrays import SAMPLE_RATE, Control
+from latentcam.realtime_models.motion.performance import Performance, Settings
+from latentcam.stream.media_file import Blocks, read_voice
+from latentcam.stream.timeline import Timeline
 
 
 def perform_file(

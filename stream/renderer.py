@@ -16,8 +16,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from realtime_models.arrays import Control, Latent, Rgb
-from realtime_models.avatar import Avatar
+from latentcam.realtime_models.arrays import Control, Latent, Rgb
+from latentcam.realtime_models.avatar import Avatar
 
 logger = logging.getLogger(__name__)
 

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from realtime_models.arrays import Latent
-from stream.engine import Engine
-from stream.latest import Latest
-from stream.messages import AudioChunk, Frame, Motion
-from stream.performance import Settings
+from latentcam.realtime_models.arrays import Latent
+from latentcam.realtime_models.motion.performance import Settings
+from latentcam.stream.engine import Engine
+from latentcam.stream.latest import Latest
+from latentcam.stream.messages import AudioChunk, Frame, Motion
 
 
 class FrameSink(Protocol):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from realtime_models.arrays import Samples
-from stream.messages import AudioChunk
-from stream.timeline import SAMPLE_RATE, Timeline
+from latentcam.realtime_models.arrays import SAMPLE_RATE, Samples
+from latentcam.stream.messages import AudioChunk
+from latentcam.stream.timeline import Timeline
 
 LONGEST_FILLED_GAP = SAMPLE_RATE // 5  # 200 ms; after a longer one the ticks jump
 

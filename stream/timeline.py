@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-SAMPLE_RATE = 16000  # Hz, what the motion model hears
+from latentcam.realtime_models.arrays import SAMPLE_RATE
+
 VIDEO_CLOCK = 90000  # Hz, RTP's clock for video (RFC 3551, section 5)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from realtime_models.avatar_pack import AvatarPack, load_pack
+from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from tests.tiny import write_pack
 
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import uvicorn
 
-from benchmarks.caller import Caller
-from server.app import make_app
-from server.config import ServerConfig
-from stream.engine import Engine
+from latentcam.benchmarks.tools.caller import Caller
+from latentcam.server.app import make_app
+from latentcam.server.config import ServerConfig
+from latentcam.stream.engine import Engine
 
 __all__ = ["Caller", "serving"]
 

@@ -10,10 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from realtime_models.avatar_pack import FORMAT, Card, generator_shapes, motion_shapes, sha256
-from realtime_models.axes import FACE_AXES
-from realtime_models.generator_config import GeneratorConfig
-from realtime_models.motion import MotionConfig
+from latentcam.realtime_models.avatar_pack import (
+    FORMAT,
+    Card,
+    generator_shapes,
+    motion_shapes,
+    sha256,
+)
+from latentcam.realtime_models.axes import FACE_AXES
+from latentcam.realtime_models.generator.layers import GeneratorConfig
+from latentcam.realtime_models.motion.model import MotionConfig
 
 GENERATOR = GeneratorConfig(
     z_dim=8,

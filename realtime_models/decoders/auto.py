@@ -6,9 +6,9 @@ import importlib.util
 import logging
 import shutil
 
-from realtime_models.avatar_pack import AvatarPack
-from realtime_models.decoders.base import Decoder
-from realtime_models.errors import BackendUnavailable
+from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.decoders.base import Decoder
+from latentcam.realtime_models.errors import BackendUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -31,23 +31,23 @@ def open_decoder(name: str, pack: AvatarPack, lanes: int = 0) -> Decoder:
         logger.info("decoder %s: %s", name, reason)
     if name in OPENVINO:
         _require(name, "openvino", "pip install openvino")
-        from realtime_models.decoders.openvino import OpenVinoDecoder
+        from latentcam.realtime_models.decoders.openvino import OpenVinoDecoder
 
         return OpenVinoDecoder(pack, name.partition("-")[2] or "auto", lanes=lanes)
     if name == "cuda":
         _require(name, "torch", TORCH_CUDA)
-        from realtime_models.decoders.cuda import CudaDecoder
+        from latentcam.realtime_models.decoders.cuda import CudaDecoder
 
         return CudaDecoder(pack)
     if name == "tensorrt":
         _require(name, "torch", TORCH_CUDA)
         _require(name, "torch_tensorrt", TENSORRT)
         _require(name, "tensorrt", TENSORRT)
-        from realtime_models.decoders.cuda import require_gpu
+        from latentcam.realtime_models.decoders.cuda import require_gpu
 
         require_gpu()
         try:  # its libraries come in packages of their own
-            from realtime_models.decoders.tensorrt import TensorRtDecoder
+            from latentcam.realtime_models.decoders.tensorrt import TensorRtDecoder
         except (ImportError, OSError) as error:
             raise BackendUnavailable(
                 f"decoder tensorrt cannot load its libraries ({error}): {TENSORRT}"
@@ -55,7 +55,7 @@ def open_decoder(name: str, pack: AvatarPack, lanes: int = 0) -> Decoder:
         return TensorRtDecoder(pack)
     if name == "eager":
         _require(name, "torch", TORCH_CPU)
-        from realtime_models.decoders.eager import EagerDecoder
+        from latentcam.realtime_models.decoders.eager import EagerDecoder
 
         return EagerDecoder(pack)
     raise BackendUnavailable(f"decoder {name!r} is not one of {', '.join(DECODERS)}")

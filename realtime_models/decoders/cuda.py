@@ -8,12 +8,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from realtime_models.avatar_pack import AvatarPack
-from realtime_models.decoders.auto import TORCH_CUDA
-from realtime_models.decoders.base import Decode, batches, check_batch_sizes, joined
-from realtime_models.decoders.pictures import PictureNetwork
-from realtime_models.errors import BackendUnavailable
-from realtime_models.generator_config import GeneratorConfig
+from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.decoders.auto import TORCH_CUDA
+from latentcam.realtime_models.decoders.base import Decode, batches, check_batch_sizes, joined
+from latentcam.realtime_models.decoders.pictures import PictureNetwork
+from latentcam.realtime_models.errors import BackendUnavailable
+from latentcam.realtime_models.generator.layers import GeneratorConfig
 
 BATCH_SIZES = (1, 2, 4, 8)
 WARM_UP_RUNS = 3  # before a capture, as PyTorch's notes on CUDA graphs ask for

@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from realtime_models.avatar_pack import AvatarPack
-from realtime_models.decoders.base import Decode
-from realtime_models.decoders.pictures import PictureNetwork
+from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.decoders.base import Decode
+from latentcam.realtime_models.decoders.pictures import PictureNetwork
 
 
 class EagerDecoder:

@@ -7,10 +7,10 @@ import inspect
 import torch
 from torch.export import Dim, ExportedProgram
 
-from realtime_models import stylegan2
-from realtime_models.avatar_pack import AvatarPack
-from realtime_models.decoders import cache, pictures
-from realtime_models.decoders.pictures import PictureNetwork
+from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.decoders import cache, pictures
+from latentcam.realtime_models.decoders.pictures import PictureNetwork
+from latentcam.realtime_models.generator import network as stylegan2
 
 
 def export_pictures(

@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from openvino import Node
 from openvino import opset13 as op
 
-from realtime_models.avatar_pack import INT8_RANGE, AvatarPack
-from realtime_models.decoders.base import Decode, joined
-from realtime_models.decoders.cache import cache_folder
-from realtime_models.errors import BackendUnavailable
-from realtime_models.generator_config import SynthesisLayer
-from realtime_models.latents import LRELU_GAIN, LRELU_SLOPE
+from latentcam.realtime_models.avatar_pack import INT8_RANGE, AvatarPack
+from latentcam.realtime_models.decoders.base import Decode, joined
+from latentcam.realtime_models.decoders.cache import cache_folder
+from latentcam.realtime_models.errors import BackendUnavailable
+from latentcam.realtime_models.generator.latents import LRELU_GAIN, LRELU_SLOPE
+from latentcam.realtime_models.generator.layers import SynthesisLayer
 
 DEMOD_EPSILON = 1e-8
 

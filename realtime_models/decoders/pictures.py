@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from realtime_models.avatar_pack import AvatarPack
-from realtime_models.stylegan2 import SynthesisNetwork
+from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.generator.network import SynthesisNetwork
 
 PRECISIONS = {"f32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 

@@ -16,11 +16,11 @@ import torch
 import torch_tensorrt
 from numpy.typing import NDArray
 
-from realtime_models.avatar_pack import AvatarPack
-from realtime_models.decoders import cache
-from realtime_models.decoders.base import Decode, batches, joined
-from realtime_models.decoders.cuda import HostBuffers, require_gpu
-from realtime_models.decoders.exported import engine_key, export_pictures
+from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.decoders import cache
+from latentcam.realtime_models.decoders.base import Decode, batches, joined
+from latentcam.realtime_models.decoders.cuda import HostBuffers, require_gpu
+from latentcam.realtime_models.decoders.exported import engine_key, export_pictures
 
 logger = logging.getLogger(__name__)
 

@@ -6,7 +6,7 @@ with and without an emotion is the direction that brings it on. The classifier i
 regression; its latents are those of sampled faces that talk, look and turn besides; its labels are
 known, as the faces' factors are. The stronger its penalty, the less it makes of accidental
 correlations: with PENALTY its normal nearly is the plain regression of the latent on the known
-strength, which `python -m realtime_models.training.expressions` prints beside it.
+strength, which `python -m latentcam.realtime_models.training.expressions` prints beside it.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
 
-from realtime_models.avatar_pack import DEFAULT_PACK, load_pack
-from realtime_models.axes import FACE_AXES, Axis
-from realtime_models.basis import Basis
-from realtime_models.errors import AvatarPackError
-from realtime_models.latents import z_to_w
-from realtime_models.training.heads.expression import control, sample_x
+from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, load_pack
+from latentcam.realtime_models.axes import FACE_AXES, Axis
+from latentcam.realtime_models.errors import AvatarPackError
+from latentcam.realtime_models.generator.basis import Basis
+from latentcam.realtime_models.generator.latents import z_to_w
+from latentcam.realtime_models.training.heads.expression import control, sample_x
 
 Array = NDArray[np.float32]
 

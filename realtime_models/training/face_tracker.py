@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 
-from realtime_models.arrays import Rgb
+from latentcam.realtime_models.arrays import Rgb
 
 Points = NDArray[np.float64]
 

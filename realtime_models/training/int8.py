@@ -15,11 +15,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from realtime_models.avatar_pack import INT8_RANGE, Tensors
-from realtime_models.axes import Axis
-from realtime_models.basis import Basis
-from realtime_models.generator_config import GeneratorConfig
-from realtime_models.stylegan2 import SynthesisNetwork
+from latentcam.realtime_models.avatar_pack import INT8_RANGE, Tensors
+from latentcam.realtime_models.axes import Axis
+from latentcam.realtime_models.generator.basis import Basis
+from latentcam.realtime_models.generator.layers import GeneratorConfig
+from latentcam.realtime_models.generator.network import SynthesisNetwork
 
 SMOOTHING = 0.75  # SmoothQuant's alpha: how much of the difference moves
 HEADROOM = 0.7  # of the largest input seen: few are clipped, and all others have finer steps

@@ -1,6 +1,7 @@
 """Put a trained generator and a trained motion model together as an avatar pack.
 
-`python -m realtime_models.training.make_pack --generator CHECKPOINT --motion FOLDER --out PACK`
+`python -m latentcam.realtime_models.training.make_pack --generator CHECKPOINT \\
+    --motion FOLDER --out PACK`
 
 One of the two may be left out: `--base PACK` gives it, unchanged. Of several checkpoints, and of
 several folders, the pack gets the mean of their weights.
@@ -17,18 +18,25 @@ import numpy as np
 import torch
 from safetensors.numpy import load_file
 
-from realtime_models.avatar_pack import FORMAT, AvatarPack, Card, Tensors, load_pack, sha256
-from realtime_models.axes import FACE_AXES, Axis
-from realtime_models.basis import global_pca
-from realtime_models.errors import AvatarPackError
-from realtime_models.generator_config import GeneratorConfig
-from realtime_models.motion import MotionConfig
-from realtime_models.stylegan2 import Generator
-from realtime_models.training.expressions import EMOTION_AXES, SAMPLES, emotion_basis
-from realtime_models.training.generator.data import axis_scale
-from realtime_models.training.heads.identity import CURATED, curated_z
-from realtime_models.training.int8 import int8_layers, ready_for_int8
-from realtime_models.training.weights import save_weights
+from latentcam.realtime_models.avatar_pack import (
+    FORMAT,
+    AvatarPack,
+    Card,
+    Tensors,
+    load_pack,
+    sha256,
+)
+from latentcam.realtime_models.axes import FACE_AXES, Axis
+from latentcam.realtime_models.errors import AvatarPackError
+from latentcam.realtime_models.generator.basis import global_pca
+from latentcam.realtime_models.generator.layers import GeneratorConfig
+from latentcam.realtime_models.generator.network import Generator
+from latentcam.realtime_models.motion.model import MotionConfig
+from latentcam.realtime_models.training.expressions import EMOTION_AXES, SAMPLES, emotion_basis
+from latentcam.realtime_models.training.generator.data import axis_scale
+from latentcam.realtime_models.training.heads.identity import CURATED, curated_z
+from latentcam.realtime_models.training.int8 import int8_layers, ready_for_int8
+from latentcam.realtime_models.training.weights import save_weights
 
 PCA_AXES = 8
 PCA_RANGE = 2.0  # standard deviations
@@ -50,19 +58,19 @@ PROVENANCE = (
 LICENCE = "Apache-2.0"
 CONSENT = "The faces are computer graphics and show no real person."
 RETRAIN = (
-    "python -m realtime_models.training.heads.render --assets MAKEHUMAN --out RENDERS",
-    "python -m realtime_models.training.generator.train --data RENDERS --out GENERATOR",
-    "python -m realtime_models.training.motion.calibrate --data SPEECH --renders RENDERS "
-    "--out realtime_models/training/motion/rendered_lips.json",
-    "python -m realtime_models.training.motion.synthesise --data SPEECH --out SAID",
-    "python -m realtime_models.training.motion.annotate --data SPEECH --said SAID "
+    "python -m latentcam.realtime_models.training.heads.render --assets MAKEHUMAN --out RENDERS",
+    "python -m latentcam.realtime_models.training.generator.train --data RENDERS --out GENERATOR",
+    "python -m latentcam.realtime_models.training.motion.targets.calibrate --data SPEECH "
+    "--renders RENDERS --out realtime_models/training/motion/targets/rendered_lips.json",
+    "python -m latentcam.realtime_models.training.motion.data.synthesise --data SPEECH --out SAID",
+    "python -m latentcam.realtime_models.training.motion.data.annotate --data SPEECH --said SAID "
     "--natural NATURAL --learners LEARNERS --out ANNOTATED",
-    "python -m realtime_models.training.motion.prepare --data SPEECH --said SAID "
+    "python -m latentcam.realtime_models.training.motion.targets.prepare --data SPEECH --said SAID "
     "--natural NATURAL --learners LEARNERS --annotated ANNOTATED --out PREPARED",
-    "python -m realtime_models.training.motion.train --prepared PREPARED --out MOTION",
-    "python -m realtime_models.training.make_pack --generator GENERATOR/checkpoint.pt "
+    "python -m latentcam.realtime_models.training.motion.train --prepared PREPARED --out MOTION",
+    "python -m latentcam.realtime_models.training.make_pack --generator GENERATOR/checkpoint.pt "
     "--motion MOTION --out PACK",
-    "python -m realtime_models.training.seal --avatar PACK --model face_landmarker.task",
+    "python -m latentcam.realtime_models.training.seal --avatar PACK --model face_landmarker.task",
 )
 
 

@@ -1,4 +1,6 @@
-"""Close the lips of a pack's named faces at rest: `python -m realtime_models.training.seal --help`
+"""Close the lips of a pack's named faces at rest.
+
+`python -m latentcam.realtime_models.training.seal --help`
 
 What a generator learned of lips that touch can leave a thin gap that a tracker, or a person, takes
 for a mouth a little open. The latent of such a face is moved against its jaw until the tracker
@@ -14,13 +16,13 @@ import msgspec
 import numpy as np
 from safetensors.numpy import load_file
 
-from realtime_models.arrays import Latent
-from realtime_models.avatar import Avatar
-from realtime_models.avatar_pack import find_pack, load_pack, sha256
-from realtime_models.decoders.eager import EagerDecoder
-from realtime_models.errors import AvatarPackError
-from realtime_models.training.face_tracker import FaceTracker
-from realtime_models.training.weights import save_weights
+from latentcam.realtime_models.arrays import Latent
+from latentcam.realtime_models.avatar import Avatar
+from latentcam.realtime_models.avatar_pack import find_pack, load_pack, sha256
+from latentcam.realtime_models.decoders.eager import EagerDecoder
+from latentcam.realtime_models.errors import AvatarPackError
+from latentcam.realtime_models.training.face_tracker import FaceTracker
+from latentcam.realtime_models.training.weights import save_weights
 
 CLOSED = 0.0045  # tracked aperture, as a share of the face's height; more swallows small openings
 STEPS = np.arange(0.0, 0.31, 0.0125)  # of jawOpen

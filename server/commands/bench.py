@@ -8,16 +8,11 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from server.commands.options import (
-    Help,
-    UsageError,
-    avatar_options,
-    decoder_options,
-    timeline_of,
-)
+from latentcam.server.commands.options import Help, avatar_options, decoder_options, timeline_of
+from latentcam.server.errors import UsageError
 
 if TYPE_CHECKING:
-    from server.commands.options import Commands
+    from latentcam.server.commands.options import Commands
 
 NEEDED = ("httpx", "matplotlib", "psutil")
 
@@ -49,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(
             f"bench needs {', '.join(missing)}, not installed: pip install 'latentcam[bench]'"
         )
-    from benchmarks.report import write_report
+    from latentcam.benchmarks.report import write_report
 
     page = write_report(
         args.out,

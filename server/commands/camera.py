@@ -13,14 +13,13 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING
 
-from realtime_models.avatar import Avatar
-from realtime_models.avatar_pack import load_pack
-from realtime_models.decoders.auto import open_decoder
-from realtime_models.motion import MotionModel
-from server.camera_app import CameraControls, make_camera_app
-from server.commands.options import (
+from latentcam.realtime_models.avatar import Avatar
+from latentcam.realtime_models.avatar_pack import load_pack
+from latentcam.realtime_models.decoders.auto import open_decoder
+from latentcam.realtime_models.motion.model import MotionModel
+from latentcam.server.camera_app import CameraControls, make_camera_app
+from latentcam.server.commands.options import (
     Help,
-    UsageError,
     avatar_options,
     decoder_options,
     face_options,
@@ -28,23 +27,23 @@ from server.commands.options import (
     settings_of,
     timeline_of,
 )
-from server.config import ServerConfig
-from server.run import listen, serve_page
-from stream import pulse
-from stream.camera_sink import CameraSink
-from stream.composition import I420, Composer
-from stream.device_error import DeviceError
-from stream.engine import Engine
-from stream.media_file import MediaError
-from stream.messages import Frame
-from stream.session import Session
-from stream.sound_devices import list_sound_devices
-from stream.virtual_camera import open_virtual_camera
-from stream.voice_out import VoiceLine, VoiceOut, wanted_delay
-from stream.voice_source import Microphone, Voice, check_voice_file, file_sounds
+from latentcam.server.config import ServerConfig
+from latentcam.server.errors import UsageError
+from latentcam.server.run import listen, serve_page
+from latentcam.stream.engine import Engine
+from latentcam.stream.errors import DeviceError, MediaError
+from latentcam.stream.local import pulse
+from latentcam.stream.local.camera_sink import CameraSink
+from latentcam.stream.local.composition import I420, Composer
+from latentcam.stream.local.sound_devices import list_sound_devices
+from latentcam.stream.local.virtual_camera import open_virtual_camera
+from latentcam.stream.local.voice_out import VoiceLine, VoiceOut, wanted_delay
+from latentcam.stream.local.voice_source import Microphone, Voice, check_voice_file, file_sounds
+from latentcam.stream.messages import Frame
+from latentcam.stream.session import Session
 
 if TYPE_CHECKING:
-    from server.commands.options import Commands
+    from latentcam.server.commands.options import Commands
 
 HOST = "127.0.0.1"
 FIRST_DELAY = 0.15  # seconds, until enough pictures tell their age

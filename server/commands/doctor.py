@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.console import Console
 
-from server.checks import Finding, all_checks
-from server.commands.options import Help, avatar_options, timeline_of
-from server.config import check_port, parse_ice_server
+from latentcam.server.checks import Finding, all_checks
+from latentcam.server.commands.options import Help, avatar_options, timeline_of
+from latentcam.server.config import check_port, parse_ice_server
 
 if TYPE_CHECKING:
-    from server.commands.options import Commands
+    from latentcam.server.commands.options import Commands
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from realtime_models.avatar_pack import load_pack
-from server.commands.options import (
+from latentcam.realtime_models.avatar_pack import load_pack
+from latentcam.server.commands.options import (
     Help,
-    UsageError,
     avatar_options,
     life_options,
     seed_of,
@@ -22,10 +21,11 @@ from server.commands.options import (
     speech_options,
     timeline_of,
 )
-from server.commands.speech import perform
+from latentcam.server.commands.speech import perform
+from latentcam.server.errors import UsageError
 
 if TYPE_CHECKING:
-    from server.commands.options import Commands
+    from latentcam.server.commands.options import Commands
 
 
 def add(commands: Commands) -> None:

@@ -8,20 +8,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realtime_models.avatar_pack import DEFAULT_PACK
-from realtime_models.axes import Axis
-from realtime_models.decoders.auto import DECODERS
-from stream.performance import Settings
-from stream.timeline import Timeline
+from latentcam.realtime_models.avatar_pack import DEFAULT_PACK
+from latentcam.realtime_models.axes import Axis
+from latentcam.realtime_models.decoders.auto import DECODERS
+from latentcam.realtime_models.motion.performance import Settings
+from latentcam.server.errors import UsageError
+from latentcam.stream.timeline import Timeline
 
 if TYPE_CHECKING:  # argparse names the type of add_subparsers()'s result in private only
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 Help = argparse.ArgumentDefaultsHelpFormatter
-
-
-class UsageError(ValueError):
-    """The command cannot be carried out as given."""
 
 
 def avatar_options() -> argparse.ArgumentParser:

@@ -6,12 +6,11 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realtime_models.avatar import Avatar
-from realtime_models.avatar_pack import load_pack
-from realtime_models.decoders.auto import open_decoder
-from server.commands.options import (
+from latentcam.realtime_models.avatar import Avatar
+from latentcam.realtime_models.avatar_pack import load_pack
+from latentcam.realtime_models.decoders.auto import open_decoder
+from latentcam.server.commands.options import (
     Help,
-    UsageError,
     avatar_options,
     decoder_options,
     face_options,
@@ -21,11 +20,12 @@ from server.commands.options import (
     speech_options,
     timeline_of,
 )
-from server.commands.speech import perform
-from stream.media_file import OUTPUT_RATE, Blocks, VideoFile, read_voice
+from latentcam.server.commands.speech import perform
+from latentcam.server.errors import UsageError
+from latentcam.stream.media_file import OUTPUT_RATE, Blocks, VideoFile, read_voice
 
 if TYPE_CHECKING:
-    from server.commands.options import Commands
+    from latentcam.server.commands.options import Commands
 
 
 def add(commands: Commands) -> None:

@@ -8,16 +8,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from realtime_models.avatar import Avatar
-from realtime_models.avatar_pack import load_pack
-from realtime_models.decoders.auto import open_decoder
-from realtime_models.motion import MotionModel
-from server.commands.options import Help, UsageError, avatar_options, decoder_options, timeline_of
-from server.config import ServerConfig, parse_ice_server
-from stream.engine import Engine
+from latentcam.realtime_models.avatar import Avatar
+from latentcam.realtime_models.avatar_pack import load_pack
+from latentcam.realtime_models.decoders.auto import open_decoder
+from latentcam.realtime_models.motion.model import MotionModel
+from latentcam.server.commands.options import Help, avatar_options, decoder_options, timeline_of
+from latentcam.server.config import ServerConfig, parse_ice_server
+from latentcam.server.errors import UsageError
+from latentcam.stream.engine import Engine
 
 if TYPE_CHECKING:
-    from server.commands.options import Commands
+    from latentcam.server.commands.options import Commands
 
 
 def add(commands: Commands) -> None:
@@ -57,7 +58,7 @@ def cores() -> int:
 
 def run(args: argparse.Namespace) -> None:
     """Serve until interrupted. Raises what `main` tells the user."""
-    from server.run import run_server
+    from latentcam.server.run import run_server
 
     config = ServerConfig(
         host=args.host,

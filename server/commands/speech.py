@@ -9,14 +9,14 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 
-from realtime_models.arrays import Control
-from realtime_models.avatar_pack import AvatarPack
-from realtime_models.basis import Basis
-from realtime_models.motion import MotionModel
-from stream.media_file import voice_seconds
-from stream.offline import perform_file
-from stream.performance import Performance, Settings
-from stream.timeline import Timeline
+from latentcam.realtime_models.arrays import Control
+from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.generator.basis import Basis
+from latentcam.realtime_models.motion.model import MotionModel
+from latentcam.realtime_models.motion.performance import Performance, Settings
+from latentcam.stream.media_file import voice_seconds
+from latentcam.stream.offline import perform_file
+from latentcam.stream.timeline import Timeline
 
 
 def perform(

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from realtime_models.axes import FACE_AXES
+from latentcam.realtime_models.axes import FACE_AXES
 
 HELD_OUT_EVERY = 50  # one picture of a curated identity in 50, and one sampled identity in 50
 

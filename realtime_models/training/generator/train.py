@@ -1,4 +1,6 @@
-"""Train the generator: `python -m realtime_models.training.generator.train --data D --out O`.
+"""Train the generator.
+
+`python -m latentcam.realtime_models.training.generator.train --data D --out O`
 
 Stages run in order, each RESOLUTION:MINUTES, with an `a` for the adversarial ones. A checkpoint
 is written every few minutes; the same command goes on from it, also in the middle of a stage.
@@ -24,13 +26,13 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from realtime_models.avatar_pack import AvatarPack, load_pack
-from realtime_models.axes import FACE_AXES
-from realtime_models.errors import AvatarPackError
-from realtime_models.generator_config import GeneratorConfig
-from realtime_models.stylegan2 import Generator
-from realtime_models.training.generator import losses
-from realtime_models.training.generator.data import Heads, axis_scale, load_heads
+from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
+from latentcam.realtime_models.axes import FACE_AXES
+from latentcam.realtime_models.errors import AvatarPackError
+from latentcam.realtime_models.generator.layers import GeneratorConfig
+from latentcam.realtime_models.generator.network import Generator
+from latentcam.realtime_models.training.generator import losses
+from latentcam.realtime_models.training.generator.data import Heads, axis_scale, load_heads
 
 CHECKPOINT_EVERY = 240.0  # seconds
 REPORT_EVERY = 60.0  # seconds

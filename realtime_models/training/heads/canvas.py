@@ -13,10 +13,10 @@ import numpy.typing as npt
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from realtime_models.training.heads import shading
-from realtime_models.training.heads.camera import F64
-from realtime_models.training.heads.makehuman import F32, I32
-from realtime_models.training.heads.parts import Part
+from latentcam.realtime_models.training.heads import shading
+from latentcam.realtime_models.training.heads.camera import F64
+from latentcam.realtime_models.training.heads.makehuman import F32, I32
+from latentcam.realtime_models.training.heads.parts import Part
 
 Rgb = npt.NDArray[np.uint8]
 """uint8 [H, W, 3]."""

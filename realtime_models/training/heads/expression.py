@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from realtime_models.axes import FACE_AXES
-from realtime_models.training.heads.makehuman import F32
+from latentcam.realtime_models.axes import FACE_AXES
+from latentcam.realtime_models.training.heads.makehuman import F32
 
 F64 = npt.NDArray[np.float64]
 """float64 [24] here: a control vector in the making."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.spatial import cKDTree
 
-from realtime_models.training.heads.makehuman import F32, Clothing, Obj
+from latentcam.realtime_models.training.heads.makehuman import F32, Clothing, Obj
 
 AXIS_Z, HALF_WIDTH, HALF_DEPTH = 0.3, 0.88, 1.25
 """The head as an upright elliptic cylinder, in dm on MakeHuman's base mesh."""

@@ -14,8 +14,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr, ndtri
 
-from realtime_models.training.heads.makehuman import F32
-from realtime_models.training.heads.sculpt import (
+from latentcam.realtime_models.training.heads.makehuman import F32
+from latentcam.realtime_models.training.heads.sculpt import (
     RACES,
     SCULPTED,
     macro_targets,

@@ -9,15 +9,15 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from realtime_models.training.heads.makehuman import (
+from latentcam.realtime_models.training.heads.makehuman import (
     F32,
     I32,
     BoolArray,
     Clothing,
     Obj,
 )
-from realtime_models.training.heads.rig import skin
-from realtime_models.training.heads.subdivision import subdivide
+from latentcam.realtime_models.training.heads.rig import skin
+from latentcam.realtime_models.training.heads.subdivision import subdivide
 
 FaceFilter = Callable[[F32], BoolArray]
 """Corners of faces [f, 4, 3] -> which faces to keep [f]."""

@@ -1,4 +1,4 @@
-"""Render shards of training pictures: `python -m realtime_models.training.heads.render`.
+"""Render shards of training pictures: `python -m latentcam.realtime_models.training.heads.render`.
 
 A shard is an uncompressed .npz with
     images   uint8   [n, size, size, 3]
@@ -21,12 +21,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from realtime_models.training.heads.expression import AXES, sample_x
-from realtime_models.training.heads.identity import CURATED, Z_DIM, curated_z, identity_from_z
-from realtime_models.training.heads.makehuman import Assets, MissingAssetsError
+from latentcam.realtime_models.training.heads.expression import AXES, sample_x
+from latentcam.realtime_models.training.heads.identity import (
+    CURATED,
+    Z_DIM,
+    curated_z,
+    identity_from_z,
+)
+from latentcam.realtime_models.training.heads.makehuman import Assets, MissingAssetsError
 
 if TYPE_CHECKING:
-    from realtime_models.training.heads.renderer import HeadRenderer
+    from latentcam.realtime_models.training.heads.renderer import HeadRenderer
 
 
 def render_shard(
@@ -63,7 +68,7 @@ def shard_path(out: Path, index: int) -> Path:
 def work(options: argparse.Namespace, jobs: list[tuple[int, int]]) -> None:
     """Render shards, as (index, count), with a renderer of one's own."""
     # Only here, so that the command line answers without OpenGL.
-    from realtime_models.training.heads.renderer import HeadRenderer
+    from latentcam.realtime_models.training.heads.renderer import HeadRenderer
 
     renderer = HeadRenderer(options.assets, options.size)
     for index, count in jobs:

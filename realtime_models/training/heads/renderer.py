@@ -11,16 +11,16 @@ from typing import Any
 import moderngl
 import numpy as np
 
-from realtime_models.training.heads.camera import look_at, orthographic, perspective
-from realtime_models.training.heads.canvas import Canvas, Mesh, Rgb, assign
-from realtime_models.training.heads.expression import (
+from latentcam.realtime_models.training.heads.camera import look_at, orthographic, perspective
+from latentcam.realtime_models.training.heads.canvas import Canvas, Mesh, Rgb, assign
+from latentcam.realtime_models.training.heads.expression import (
     TARGETS,
     Expression,
     expression_from_x,
 )
-from realtime_models.training.heads.hair import STYLES, styled
-from realtime_models.training.heads.identity import Colour, Identity
-from realtime_models.training.heads.makehuman import (
+from latentcam.realtime_models.training.heads.hair import STYLES, styled
+from latentcam.realtime_models.training.heads.identity import Colour, Identity
+from latentcam.realtime_models.training.heads.makehuman import (
     F32,
     Assets,
     BoolArray,
@@ -31,9 +31,9 @@ from realtime_models.training.heads.makehuman import (
     load_obj,
     load_target,
 )
-from realtime_models.training.heads.parts import Part, Proxy
-from realtime_models.training.heads.rig import Rig, skin
-from realtime_models.training.heads.sculpt import RACES
+from latentcam.realtime_models.training.heads.parts import Part, Proxy
+from latentcam.realtime_models.training.heads.rig import Rig, skin
+from latentcam.realtime_models.training.heads.sculpt import RACES
 
 VIEW_WIDTH = 2.8
 """Width of the picture at the face, in dm; it holds the largest hair."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import scipy.sparse as sp
 
-from realtime_models.training.heads.makehuman import F32, Assets
+from latentcam.realtime_models.training.heads.makehuman import F32, Assets
 
 F64 = npt.NDArray[np.float64]
 """float64, any shape: rotations and transforms."""

@@ -1,4 +1,7 @@
-"""Labelled contact sheets to look at: `python -m realtime_models.training.heads.sheet`."""
+"""Labelled contact sheets to look at.
+
+`python -m latentcam.realtime_models.training.heads.sheet --help`
+"""
 
 from __future__ import annotations
 
@@ -10,17 +13,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from realtime_models.axes import FACE_AXES
-from realtime_models.training.heads.expression import VISEMES, control, sample_x
-from realtime_models.training.heads.identity import (
+from latentcam.realtime_models.axes import FACE_AXES
+from latentcam.realtime_models.training.heads.expression import VISEMES, control, sample_x
+from latentcam.realtime_models.training.heads.identity import (
     CURATED,
     Z_DIM,
     Identity,
     curated_z,
     identity_from_z,
 )
-from realtime_models.training.heads.makehuman import F32, MissingAssetsError
-from realtime_models.training.heads.renderer import HeadRenderer
+from latentcam.realtime_models.training.heads.makehuman import F32, MissingAssetsError
+from latentcam.realtime_models.training.heads.renderer import HeadRenderer
 
 Cell = tuple[str, Identity, F32]
 """What to write, who, and how."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from realtime_models.training.heads.makehuman import I32
+from latentcam.realtime_models.training.heads.makehuman import I32
 
 
 @dataclass(frozen=True, slots=True)

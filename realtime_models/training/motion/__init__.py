@@ -1,7 +1,7 @@
 """How the motion model's weights come to be. Nothing here runs in a session.
 
 Real lips (GRID) teach the shape of the movement; speech with known phone times teaches every other
-voice and sound. In this order, each with `python -m realtime_models.training.motion.NAME --help`:
+voice and sound. In this order, each a module with `--help`:
 
     calibrate    renders of our faces -> how their lips answer to the axes (rendered_lips.json)
     synthesise   flite, festival, espeak-ng -> speech with phone times, in many voices

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from realtime_models.motion_lstm import REST_MARGIN
-from realtime_models.training.motion.phones import PHONES
+from latentcam.realtime_models.motion.lstm import REST_MARGIN
+from latentcam.realtime_models.training.motion.data.phones import PHONES
 
 
 class MotionNetwork(nn.Module):

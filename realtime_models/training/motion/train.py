@@ -1,6 +1,6 @@
 """Train the motion model on prepared examples; may be stopped and goes on where it was.
 
-python -m realtime_models.training.motion.train --prepared DIR --out DIR [--minutes M]
+python -m latentcam.realtime_models.training.motion.train --prepared DIR --out DIR [--minutes M]
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import Tensor
 
-from realtime_models.motion import MotionConfig
-from realtime_models.training.motion.network import MotionNetwork
-from realtime_models.training.motion.phones import PHONES, SILENCE
-from realtime_models.training.motion.prepared import Prepared, read_prepared
-from realtime_models.training.motion.retarget import (
+from latentcam.realtime_models.motion.model import MotionConfig
+from latentcam.realtime_models.training.motion.data.phones import PHONES, SILENCE
+from latentcam.realtime_models.training.motion.data.vary import FLOOR, vary
+from latentcam.realtime_models.training.motion.network import MotionNetwork
+from latentcam.realtime_models.training.motion.targets.prepared import Prepared, read_prepared
+from latentcam.realtime_models.training.motion.targets.retarget import (
     AXES,
     BESIDE_JAW,
     RenderedLips,
     rendered_lips,
 )
-from realtime_models.training.motion.vary import FLOOR, vary
-from realtime_models.training.weights import save_weights
+from latentcam.realtime_models.training.weights import save_weights
 
 SHARES = "grid=0.26,lj=0.12,ocean=0.15,said=0.12,natural=0.27,sung=0.03,rest=0.05"
 CROP = 350  # hops: 3.5 s

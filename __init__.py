@@ -1,0 +1,1 @@
+"""You talk, and a StyleGAN face talks for you, live."""

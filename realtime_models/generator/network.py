@@ -1,0 +1,190 @@
+"""StyleGAN2 in PyTorch: mapping network and skip-architecture synthesis network.
+
+Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020
+(https://arxiv.org/abs/1912.04958). Written for export: a modulated convolution scales its
+inputs by the style, convolves with constant weights and demodulates its outputs, which equals
+the paper's equations 1 and 3 without weights that depend on the data. Upsampling is bilinear
+(the paper's [1, 3, 3, 1] filter) and follows the convolution. There are no noise inputs: one
+latent is one picture, always.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from latentcam.realtime_models.generator.layers import GeneratorConfig, SynthesisLayer
+
+LRELU_SLOPE = 0.2
+LRELU_GAIN = math.sqrt(2.0)  # keeps the variance of the activations (StyleGAN2)
+DEMOD_EPSILON = 1e-8
+
+
+class MappingNetwork(nn.Module):
+    """z ~ N(0, I) -> w: fully connected layers with leaky ReLU between them."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        dims = [config.z_dim] + [config.w_dim] * config.mapping_layers
+        self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in zip(dims, dims[1:], strict=False))
+        self.register_buffer("w_avg", torch.zeros(config.w_dim))
+        self.w_avg: Tensor
+
+    def forward(self, z: Tensor, truncation_psi: float = 1.0) -> Tensor:
+        """z: float [N, z_dim]. Returns w: float [N, w_dim], drawn towards w_avg by psi < 1."""
+        x = z
+        for index, layer in enumerate(self.layers):
+            x = layer(x)
+            if index + 1 < len(self.layers):
+                x = F.leaky_relu(x, LRELU_SLOPE) * LRELU_GAIN
+        return self.w_avg.lerp(x, truncation_psi) if truncation_psi != 1.0 else x
+
+
+class ModulatedConv(nn.Module):
+    """One `SynthesisLayer`: style, convolution, demodulation, bias, activation."""
+
+    def __init__(self, layer: SynthesisLayer, w_dim: int) -> None:
+        super().__init__()
+        self.layer = layer
+        fan_in = layer.in_channels * layer.kernel_size**2
+        gain = 1.0 if layer.kind != "rgb" else 0.3
+        self.weight = nn.Parameter(
+            torch.randn(layer.out_channels, layer.in_channels, layer.kernel_size, layer.kernel_size)
+            * (gain / math.sqrt(fan_in))
+        )
+        self.bias = nn.Parameter(torch.zeros(layer.out_channels))
+        self.affine = nn.Linear(w_dim, layer.in_channels)
+        nn.init.normal_(self.affine.weight, std=0.5 / math.sqrt(w_dim))
+        nn.init.ones_(self.affine.bias)
+        self.register_buffer("energy", None, persistent=False)
+        self.energy: Tensor | None
+
+    def freeze(self, dtype: torch.dtype) -> None:
+        """Convolve in dtype from now on; styles and demodulation stay in float32."""
+        self.requires_grad_(False)
+        self.energy = self.weight.square().sum(dim=(2, 3))
+        self.weight.data, self.bias.data = self.weight.to(dtype), self.bias.to(dtype)
+
+    def forward(self, x: Tensor, w: Tensor) -> Tensor:
+        """x: [N, I, h, w]; w: [N, w_dim]. Returns [N, O, H, W]."""
+        return self.modulate(x, self.affine(w))
+
+    def modulate(self, x: Tensor, style: Tensor) -> Tensor:
+        """The same from a style of space S. x: [N or 1, I, h, w]; style: [N, I]."""
+        if x.dtype == torch.float16 and self.layer.kind != "rgb":
+            # Demodulation undoes the scale of a style: at most 1, it cannot overflow float16.
+            style = style / style.abs().amax(dim=1, keepdim=True)
+        x = x * style[:, :, None, None].to(x.dtype)
+        x = F.conv2d(x, self.weight, padding=self.layer.kernel_size // 2)
+        if self.layer.kind == "rgb":
+            return x + self.bias[None, :, None, None].to(x.dtype)
+        # [O, I]
+        energy = self.weight.square().sum(dim=(2, 3)) if self.energy is None else self.energy
+        demod = torch.rsqrt(style.square() @ energy.t() + DEMOD_EPSILON)  # [N, O]
+        x = x * demod[:, :, None, None].to(x.dtype)
+        if self.layer.kind == "up":
+            x = upsample(x)
+        x = x + self.bias[None, :, None, None].to(x.dtype)
+        return F.leaky_relu(x, LRELU_SLOPE) * LRELU_GAIN
+
+
+def upsample(x: Tensor) -> Tensor:
+    """Bilinear, twice the size: [N, C, h, w] -> [N, C, 2h, 2w]."""
+    y: Tensor = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)
+    return y
+
+
+class SynthesisNetwork(nn.Module):
+    """Latent in W+ -> picture, the skip architecture: every block adds to the picture so far."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.const = nn.Parameter(torch.randn(1, config.channels(4), 4, 4))
+        self.convs = nn.ModuleDict(
+            {layer.name: ModulatedConv(layer, config.w_dim) for layer in config.layers}
+        )
+
+    def freeze(self, dtype: torch.dtype) -> None:
+        """For decoding only: features in dtype, constants computed once. See `ModulatedConv`."""
+        self.requires_grad_(False)
+        self.const.data = self.const.to(dtype)
+        for layer in self.config.layers:
+            self.conv(layer).freeze(dtype)
+
+    def conv(self, layer: SynthesisLayer) -> ModulatedConv:
+        module = self.convs[layer.name]
+        assert isinstance(module, ModulatedConv)
+        return module
+
+    def styles(self, ws: Tensor) -> dict[str, Tensor]:
+        """Space S (Wu et al. 2021, "StyleSpace Analysis"): layer name -> style [N, channels].
+
+        ws: [N, num_ws, w_dim].
+        """
+        return {
+            layer.name: self.conv(layer).affine(ws[:, layer.ws_index])
+            for layer in self.config.layers
+        }
+
+    def forward(self, ws: Tensor, stop: int | None = None) -> Tensor:
+        """ws: [N, num_ws, w_dim]. Returns pictures [N, 3, resolution, resolution], about [-1, 1].
+
+        stop: end after the block of this feature resolution (progressive training); the picture
+        then has that size (of the last block: `resolution`).
+        """
+        return self.from_styles(self.styles(ws), stop)
+
+    def from_styles(self, styles: dict[str, Tensor], stop: int | None = None) -> Tensor:
+        """The same from space S."""
+        x: Tensor = self.const
+        picture: Tensor | None = None
+        for layer in self.config.layers:
+            if stop is not None and layer.resolution > stop:
+                break
+            y = self.conv(layer).modulate(x, styles[layer.name])
+            if layer.kind != "rgb":
+                x = y
+                continue
+            picture = y if picture is None else self._add(upsample(picture), y)
+        assert picture is not None
+        return picture
+
+    @staticmethod
+    def _add(picture: Tensor, rgb: Tensor) -> Tensor:
+        """Add a to-RGB layer's output; 12 channels are 2x2 sub-pixels."""
+        if rgb.shape[1] == 3:
+            return picture + rgb
+        return upsample(picture) + F.pixel_shuffle(rgb, 2)
+
+
+class Generator(nn.Module):
+    """Mapping and synthesis, and the linear basis that moves the face: w_t = w + V x_t.
+
+    axes: length of the control vector. V is learned with the network and is linear by
+    construction; `motion_layers` are the first rows of W+ that it reaches.
+    """
+
+    def __init__(self, config: GeneratorConfig, axes: int, motion_layers: int) -> None:
+        super().__init__()
+        self.mapping = MappingNetwork(config)
+        self.synthesis = SynthesisNetwork(config)
+        self.motion_layers = motion_layers
+        self.basis = nn.Parameter(
+            torch.randn(1, config.w_dim, axes).repeat(motion_layers, 1, 1) * 0.3
+        )
+
+    def latents(self, z: Tensor, x: Tensor) -> Tensor:
+        """z: [N, z_dim]; x: [N, axes]. Returns ws [N, num_ws, w_dim]."""
+        w = self.mapping(z)
+        num_ws = self.synthesis.config.num_ws
+        moved = w[:, None] + torch.einsum("ldk,nk->nld", self.basis, x)
+        rest = w[:, None].expand(-1, num_ws - self.motion_layers, -1)
+        return torch.cat([moved, rest], dim=1)
+
+    def forward(self, z: Tensor, x: Tensor, stop: int | None = None) -> Tensor:
+        pictures: Tensor = self.synthesis(self.latents(z, x), stop)
+        return pictures

@@ -1,0 +1,25 @@
+"""What a person or a peer asked that cannot be done, told in one sentence each."""
+
+from __future__ import annotations
+
+from latentcam.realtime_models.errors import LatentcamError
+
+
+class UsageError(LatentcamError, ValueError):
+    """The command cannot be carried out as given."""
+
+
+class ConfigError(LatentcamError, ValueError):
+    """A setting cannot be used; the message is for the person who set it."""
+
+
+class BadRequest(LatentcamError, ValueError):
+    """What a peer asks for makes no sense; the message says what was got and expected."""
+
+
+class Refused(LatentcamError):
+    """status: the HTTP status that says why; the message is for the asking person."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status

@@ -1,0 +1,25 @@
+"""A picture as a JPEG file."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import av
+
+from latentcam.stream.local.composition import I420
+
+JPEG_QUALITY = "4"  # FFmpeg's scale, 2 (best) to 31
+
+
+def jpeg(picture: I420) -> bytes:
+    """The picture as a JPEG file, which counts levels from 0 to 255."""
+    source = av.VideoFrame.from_ndarray(picture, format="yuv420p")
+    frame = source.reformat(
+        format="yuvj420p", src_color_range="MPEG", dst_color_range="JPEG", threads=1
+    )
+    frame.pts = 0
+    encoder = av.CodecContext.create("mjpeg", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuvj420p"
+    encoder.time_base = Fraction(1, 25)  # any; a file of one picture has no time
+    encoder.options = {"qmin": JPEG_QUALITY, "qmax": JPEG_QUALITY}
+    return b"".join(bytes(packet) for packet in (*encoder.encode(frame), *encoder.encode(None)))

@@ -1,0 +1,86 @@
+"""PulseAudio's devices, and PipeWire's, by their own tool `pactl`: names, and a virtual microphone.
+
+ALSA, which PortAudio speaks on Linux, hides all of them behind one device called "pulse".
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+
+from latentcam.stream.errors import DeviceError
+
+SINK = "latentcam_voice"  # what is played into it ...
+SOURCE = "latentcam_mic"  # ... comes out of here; browsers hide a sink's monitor, not this
+
+
+def run_pactl(*arguments: str) -> str:
+    """What `pactl` answers. Raises DeviceError."""
+    if not sys.platform.startswith("linux") or shutil.which("pactl") is None:
+        raise DeviceError("pactl is missing: sudo apt install pulseaudio-utils")
+    try:
+        answer = subprocess.run(
+            ["pactl", *arguments], capture_output=True, text=True, timeout=10, check=True
+        )
+    except subprocess.CalledProcessError as error:
+        raise DeviceError(f"pactl {arguments[0]} failed: {error.stderr.strip()}") from None
+    except subprocess.TimeoutExpired:
+        raise DeviceError("PulseAudio does not answer: systemctl --user restart pipewire-pulse "
+                          "(or pulseaudio --kill)") from None  # fmt: skip
+    return answer.stdout.strip()
+
+
+def list_names(kind: str) -> list[str]:
+    """kind: "sources" (microphones) or "sinks". Raises DeviceError if no sound server answers."""
+    return [line.split("\t")[1] for line in run_pactl("list", "short", kind).splitlines()]
+
+
+def default_name(kind: str) -> str:
+    """kind: "source" or "sink". Raises DeviceError."""
+    return run_pactl(f"get-default-{kind}")
+
+
+@contextlib.contextmanager
+def virtual_microphone() -> Iterator[str]:
+    """A microphone called latentcam while this lasts; yields the output to play into.
+
+    What an earlier run left behind is used and taken away at the end. Raises DeviceError.
+    """
+    sinks, sources = list_names("sinks"), list_names("sources")
+    try:
+        if SINK not in sinks:
+            run_pactl(
+                "load-module", "module-null-sink", f"sink_name={SINK}", "rate=48000", "channels=1",
+                "channel_map=mono", "sink_properties=device.description=latentcam-voice",
+            )  # fmt: skip
+        if SOURCE not in sources:
+            run_pactl(
+                "load-module", "module-remap-source", f"master={SINK}.monitor",
+                f"source_name={SOURCE}", "source_properties=device.description=latentcam",
+            )  # fmt: skip
+        yield SINK
+    finally:
+        with contextlib.suppress(DeviceError):  # the server may have gone first
+            for line in reversed(run_pactl("list", "short", "modules").splitlines()):
+                index, _, about = line.partition("\t")
+                if SINK in about:
+                    run_pactl("unload-module", index)
+
+
+@contextlib.contextmanager
+def chosen(source: str | None = None, sink: str | None = None) -> Iterator[None]:
+    """Streams that open meanwhile use these; its client library reads them from the environment."""
+    names = {"PULSE_SOURCE": source, "PULSE_SINK": sink}
+    before = {variable: os.environ.get(variable) for variable in names}
+    try:
+        os.environ.update({variable: name for variable, name in names.items() if name})
+        yield
+    finally:
+        for variable, value in before.items():
+            os.environ.pop(variable, None)
+            if value is not None:
+                os.environ[variable] = value

@@ -1,0 +1,206 @@
+"""Linux's side of a virtual camera: what a v4l2loopback device is, holds and can be mended into.
+
+Numbers and layouts are those of <linux/videodev2.h>. Nothing here is called on other systems.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import struct
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentcam.stream.errors import DeviceError
+
+VIDIOC_QUERYCAP = 0x80685600
+VIDIOC_G_FMT = 0xC0D05604
+VIDIOC_STREAMON = 0x40045612
+CAPTURE, OUTPUT = 1, 2  # V4L2_BUF_TYPE_*, and the capabilities' bits
+DEVICE_CAPS = 0x80000000
+DRIVER = "v4l2 loopback"
+WATCH = 2.0  # seconds without a picture after which nobody writes any
+LARGEST = 4096  # pixels a side
+
+LOAD = 'sudo modprobe v4l2loopback exclusive_caps=1 card_label="latentcam"'
+INSTALL = "sudo apt install v4l2loopback-dkms"
+
+
+@dataclass(frozen=True, slots=True)
+class Loopback:
+    """A v4l2loopback device. With exclusive_caps it is output (free to write to) or capture
+    (somebody writes), or after a fault of its driver neither; without, it is always both."""
+
+    path: str
+    card: str
+    capture: bool
+    output: bool
+
+
+def list_loopbacks() -> list[Loopback]:
+    """All v4l2loopback devices that this user can open, in the order of their numbers."""
+    paths = sorted(Path("/dev").glob("video*"), key=lambda path: (len(path.name), path.name))
+    return [found for path in paths if (found := _query(str(path))) is not None]
+
+
+def unreadable() -> list[str]:
+    """Video devices that this user may not open."""
+    return [str(p) for p in Path("/dev").glob("video*") if not os.access(p, os.R_OK | os.W_OK)]
+
+
+def driver_version() -> str | None:
+    """The version of the loaded module, None if it is not loaded."""
+    folder = Path("/sys/module/v4l2loopback")
+    if not folder.is_dir():
+        return None
+    version = folder / "version"
+    return version.read_text().strip() if version.is_file() else "unknown"
+
+
+def users(path: str) -> list[str]:
+    """Programs that hold the device open, as "name (pid)"; of other users only as root."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if any(os.readlink(fd) == path for fd in (process / "fd").iterdir()):
+                name = (process / "comm").read_text().strip()
+                if int(process.name) != os.getpid():
+                    found.append(f"{name} ({process.name})")
+    return sorted(found)
+
+
+def mend(path: str) -> None:
+    """Give a device its OUTPUT back.
+
+    v4l2loopback 0.12 with exclusive_caps=1 does so only for a writer that did STREAMON, which one
+    that uses write(2) never does: after it the device is neither output nor capture, or, where a
+    reader stayed, capture only. To be called only when nobody writes to it.
+    """
+    with _opened(path) as device, contextlib.suppress(OSError):
+        _ioctl(device, VIDIOC_STREAMON, bytearray(struct.pack("i", OUTPUT)))
+
+
+def flowing(path: str) -> bool:
+    """Whether somebody writes pictures: one comes within WATCH seconds. Reads along meanwhile."""
+    width, height = held_size(path) or (LARGEST, LARGEST)
+    waited, end = False, time.monotonic() + WATCH
+    with _opened(path) as device:
+        while time.monotonic() < end:
+            try:
+                os.read(device, width * height * 4)
+            except BlockingIOError:
+                waited = True  # what was written before now has been read
+                time.sleep(0.01)
+            except OSError:
+                return True  # it cannot be told: better leave it alone
+            else:
+                if waited:
+                    return True
+    return False
+
+
+def held_size(path: str) -> tuple[int, int] | None:
+    """Width and height that readers get at present, None if the device tells none."""
+    with _opened(path) as device:
+        for kind in (CAPTURE, OUTPUT):
+            form = bytearray(208)  # struct v4l2_format; its union begins at 8
+            struct.pack_into("I", form, 0, kind)
+            try:
+                _ioctl(device, VIDIOC_G_FMT, form)
+            except OSError:
+                continue
+            width, height = struct.unpack_from("II", form, 8)
+            return width, height
+    return None
+
+
+def choose_loopback(path: str | None, mending: bool = True) -> str:
+    """A device to write to, mended if its driver left it unusable. Raises DeviceError.
+
+    mending: False names such a device and leaves it as it is. Each reason has its own sentence:
+    no module, no right, all taken, not such a device.
+    """
+    devices = list_loopbacks()
+    if path is not None:
+        device = next((d for d in devices if d.path == os.path.realpath(path)), None)
+        if device is None:
+            raise DeviceError(_why_not(path, devices))
+        candidates = [device]
+    else:
+        candidates = devices
+    if not candidates:
+        raise DeviceError(_why_none())
+    for device in candidates:
+        if device.output:
+            return device.path
+    for device in candidates:  # neither output nor capture, or a reader keeps it: no writer is left
+        if not device.capture or not flowing(device.path):
+            if not mending:
+                return device.path
+            mend(device.path)
+            again = _query(device.path)
+            if again is not None and again.output:
+                return device.path
+    told = ", ".join(
+        f"{d.path} by {' and '.join(users(d.path)) or 'a program'}" for d in candidates
+    )
+    raise DeviceError(
+        f"the virtual camera is in use ({told}); end that program, or load v4l2loopback with more "
+        "devices: sudo modprobe -r v4l2loopback && sudo modprobe v4l2loopback devices=2 "
+        "exclusive_caps=1,1"
+    )
+
+
+def _why_none() -> str:
+    if driver_version() is None:
+        return f"there is no virtual camera: {LOAD} (if the module is not found: {INSTALL})"
+    if locked := unreadable():
+        return (
+            f"{', '.join(locked)} may not be opened by this user: sudo usermod -aG video $USER, "
+            "then log in again"
+        )
+    return f"v4l2loopback is loaded without a device: sudo modprobe -r v4l2loopback && {LOAD}"
+
+
+def _why_not(path: str, devices: list[Loopback]) -> str:
+    known = ", ".join(f"{d.path} ({d.card})" for d in devices)
+    if not os.path.exists(path):
+        return f"{path} does not exist; " + (f"there is {known}" if known else _why_none())
+    if not os.access(path, os.R_OK | os.W_OK):
+        return f"{path} may not be opened by this user: sudo usermod -aG video $USER"
+    return f"{path} is no virtual camera; " + (f"there is {known}" if known else _why_none())
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[int]:
+    device = os.open(path, os.O_RDWR | os.O_NONBLOCK)
+    try:
+        yield device
+    finally:
+        os.close(device)
+
+
+def _ioctl(device: int, request: int, data: bytearray) -> None:
+    if sys.platform == "win32":
+        raise OSError("Windows has no ioctl")
+    import fcntl
+
+    fcntl.ioctl(device, request, data)
+
+
+def _query(path: str) -> Loopback | None:
+    answer = bytearray(104)  # struct v4l2_capability
+    try:
+        with _opened(path) as device:
+            _ioctl(device, VIDIOC_QUERYCAP, answer)
+    except OSError:
+        return None
+    driver, card, _, _, all_caps, own_caps = struct.unpack_from("16s32s32sIII", answer)
+    if driver.rstrip(b"\0").decode() != DRIVER:
+        return None
+    caps = own_caps if all_caps & DEVICE_CAPS else all_caps
+    label = card.rstrip(b"\0").decode(errors="replace")
+    return Loopback(path, label, bool(caps & CAPTURE), bool(caps & OUTPUT))

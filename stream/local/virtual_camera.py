@@ -1,0 +1,76 @@
+"""A camera that meeting apps can pick. The one file that imports `pyvirtualcam`, when needed:
+it is GPL-2.0 and an extra of its own."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from latentcam.stream.errors import DeviceError
+from latentcam.stream.local import v4l2
+from latentcam.stream.local.composition import I420
+
+SETUP = {
+    "linux": f"{v4l2.INSTALL} && {v4l2.LOAD}",
+    "darwin": "install OBS 30 or newer, start its virtual camera once, stop it, close OBS",
+    "win32": "install OBS, which brings its virtual camera, or Unity Capture",
+}
+
+
+class VirtualCamera:
+    """Opened by its maker, `open_virtual_camera`. One thread at a time may call it."""
+
+    def __init__(self, camera: Any) -> None:
+        self._camera = camera
+        self.device: str = camera.device
+
+    def send(self, picture: I420) -> None:
+        """Show a picture of the camera's size. Raises DeviceError if the camera is gone."""
+        try:
+            self._camera.send(picture)
+        except RuntimeError as error:
+            raise DeviceError(f"{self.device} takes no more pictures: {error}") from None
+
+    def close(self) -> None:
+        """May be called twice."""
+        self._camera.close()
+
+
+def open_virtual_camera(device: str | None, width: int, height: int, fps: int) -> VirtualCamera:
+    """Open a device by its name, or the first free one. Raises DeviceError.
+
+    On Linux it becomes a camera for others with the first picture that is sent.
+    """
+    try:
+        import pyvirtualcam
+    except ModuleNotFoundError:
+        raise DeviceError(
+            'the package pyvirtualcam is missing: pip install "latentcam[camera]"'
+        ) from None
+    if sys.platform.startswith("linux"):
+        device = v4l2.choose_loopback(device)
+    try:
+        camera = pyvirtualcam.Camera(
+            width, height, fps, device=device, fmt=pyvirtualcam.PixelFormat.I420
+        )
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise DeviceError(
+            f"no virtual camera: {SETUP.get(sys.platform, SETUP['linux'])} ({reason})"
+        ) from None
+    if sys.platform.startswith("linux"):
+        held = v4l2.held_size(camera.device)
+        if held is not None and held != (width, height):
+            name = camera.device
+            camera.close()
+            raise DeviceError(_pinned(name, held, (width, height)))
+    return VirtualCamera(camera)
+
+
+def _pinned(device: str, held: tuple[int, int], asked: tuple[int, int]) -> str:
+    """A reader that stayed open keeps its size: others would get cut-off pictures, untold."""
+    readers = " and ".join(v4l2.users(device)) or "a program"
+    return (
+        f"{device} is still open at {held[0]}x{held[1]} in {readers}, got --size "
+        f"{asked[0]}x{asked[1]}: close it there, or give --size {held[0]}x{held[1]}"
+    )

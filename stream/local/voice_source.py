@@ -1,0 +1,192 @@
+"""A voice from a microphone that may come and go, or from a file as if it were spoken now."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from pathlib import Path
+
+import av
+import numpy as np
+
+from latentcam.realtime_models.arrays import SAMPLE_RATE, Samples
+from latentcam.stream.errors import DeviceError, MediaError
+from latentcam.stream.local.sound_devices import BLOCK, VOICE_RATE, Stream, open_microphone, refresh
+from latentcam.stream.media_file import Blocks, read_voice
+from latentcam.stream.messages import AudioChunk
+from latentcam.stream.ticks import TickCutter
+from latentcam.stream.timeline import Timeline
+
+logger = logging.getLogger(__name__)
+
+HELD_BLOCKS = 50  # half a second that may wait for a slow motion model; older sound is lost
+LATE = HELD_BLOCKS * BLOCK / VOICE_RATE  # a file waits instead; no more silence at a time
+PIECE = 50 * BLOCK  # of a file, decoded at a time
+PATIENCE = 0.2  # seconds without sound until silence is filled in
+LOST_AFTER = 3.0  # seconds without sound until the microphone is opened again
+
+Sounds = AsyncGenerator[tuple[Samples, float], None]
+"""float32 [n] at VOICE_RATE without gaps, each with the loop's time when its last sample came."""
+
+OnVoice = Callable[[Samples, float], None]
+
+
+async def file_sounds(path: Path, thread: Executor) -> Sounds:
+    """The voice of a file at the speed of speech, again and again. Raises MediaError.
+
+    thread: where the file is read and decoded.
+    """
+    loop = asyncio.get_running_loop()
+    pieces, due = _again_and_again(path), loop.time()
+    while True:
+        piece = await loop.run_in_executor(thread, next, pieces)
+        for samples in np.split(piece, range(BLOCK, len(piece), BLOCK)):
+            due = max(due + len(samples) / VOICE_RATE, loop.time() - LATE)
+            await asyncio.sleep(due - loop.time())
+            yield samples, due
+
+
+def _again_and_again(path: Path) -> Iterator[Samples]:
+    """float32 [n] at VOICE_RATE, n from 1 to PIECE, without end. Raises MediaError."""
+    while True:
+        voice = Blocks(read_voice(path, VOICE_RATE))
+        while voice.length is None:
+            piece = voice.take(PIECE)
+            if voice.length is not None:  # what follows in it is no sound of the file
+                piece = piece[: voice.length - voice.taken]
+            if len(piece):
+                yield piece
+
+
+class Microphone:
+    """A microphone by name, or the system's default. Silence takes its place while it is gone.
+
+    thread: where PortAudio's blocking calls run; one worker, shared with other sound streams.
+    aside: inside it the other streams are closed, because the list of devices is read again.
+    """
+
+    def __init__(
+        self,
+        name: str | None,
+        thread: Executor,
+        aside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+    ) -> None:
+        self._name, self._thread, self._aside = name, thread, aside
+        self._blocks: deque[tuple[Samples, float]] = deque(maxlen=HELD_BLOCKS)
+        self._arrived = asyncio.Event()
+        self._stream: Stream | None = None
+        self.lost = False
+        """It went away and silence takes its place."""
+
+    async def open(self) -> None:
+        """Raises DeviceError."""
+        loop = asyncio.get_running_loop()
+
+        def on_sound(samples: Samples) -> None:  # in PortAudio's thread
+            loop.call_soon_threadsafe(self._put, samples, loop.time())
+
+        self._stream = await loop.run_in_executor(
+            self._thread, open_microphone, self._name, on_sound
+        )
+
+    def _put(self, samples: Samples, born: float) -> None:
+        self._blocks.append((samples, born))
+        self._arrived.set()
+
+    async def close(self) -> None:
+        """May be called twice."""
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            await asyncio.get_running_loop().run_in_executor(self._thread, stream.close)
+
+    async def sounds(self) -> Sounds:
+        """What it hears, from `open` on; never ends by itself."""
+        loop = asyncio.get_running_loop()
+        heard = filled = loop.time()  # the newest real sound; up to where sound was handed out
+        opening: asyncio.Task[None] | None = None
+        try:
+            while True:
+                try:
+                    async with asyncio.timeout(0.04 if self.lost else PATIENCE):
+                        await self._arrived.wait()
+                except TimeoutError:
+                    now = loop.time()
+                    silence = min(now - filled, LATE)  # more after the machine slept
+                    yield np.zeros(round(silence * VOICE_RATE), np.float32), now
+                    filled = now
+                    if now - heard > LOST_AFTER and (opening is None or opening.done()):
+                        heard = now  # the next try is due as much later
+                        if not self.lost:
+                            self.lost = True
+                            logger.warning("the microphone went away; silence takes its place")
+                        opening = asyncio.create_task(self._reopen(), name="reopen microphone")
+                    continue
+                self._arrived.clear()
+                if self.lost:
+                    self.lost = False
+                    logger.warning("the microphone is back")
+                while self._blocks:
+                    samples, born = self._blocks.popleft()
+                    heard = filled = born
+                    yield samples, born
+        finally:
+            if opening is not None:
+                opening.cancel()
+                await asyncio.wait({opening})
+
+    async def _reopen(self) -> None:
+        await self.close()
+        try:
+            await self.open()
+        except DeviceError:
+            # It may have been plugged in since PortAudio read the list.
+            async with self._aside():
+                await asyncio.get_running_loop().run_in_executor(self._thread, refresh)
+            try:
+                await self.open()
+            except DeviceError:
+                return  # the next try comes
+
+
+class Voice:
+    """One voice: what the face hears, and what others hear later.
+
+    on_sound: gets every block, float32 [n] at VOICE_RATE, with the time its last sample came.
+    """
+
+    def __init__(
+        self, sounds: Sounds, timeline: Timeline, on_sound: OnVoice = lambda samples, born: None
+    ) -> None:
+        self._sounds, self._timeline, self._on_sound = sounds, timeline, on_sound
+        self.muted = False
+        """Silence takes its place, for the face and for others."""
+
+    async def chunks(self) -> AsyncIterator[AudioChunk]:
+        """The voice, tick by tick."""
+        resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
+        cutter = TickCutter(self._timeline)
+        position: int | None = None  # at 16 kHz
+        async with aclosing(self._sounds) as sounds:
+            async for samples, born in sounds:
+                if self.muted:
+                    samples = np.zeros_like(samples)
+                self._on_sound(samples, born)
+                frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
+                frame.sample_rate = VOICE_RATE  # without pts: resample by count
+                for block in resampler.resample(frame):
+                    heard = np.ascontiguousarray(block.to_ndarray()[0], dtype=np.float32)
+                    if position is None:  # what the resampler holds back counts as heard
+                        position = len(samples) * SAMPLE_RATE // VOICE_RATE - len(heard)
+                    for chunk in cutter.push(heard, position, born):
+                        yield chunk
+                    position += len(heard)
+
+
+def check_voice_file(path: Path) -> None:
+    """Raises MediaError if there is nothing to hear in it."""
+    if next(read_voice(path, VOICE_RATE), None) is None:
+        raise MediaError(f"{path} has no sound in it")

@@ -1,0 +1,80 @@
+"""The gate opens at once for a voice, soft or loud, and stays shut for the room around it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from latentcam.realtime_models.arrays import Samples
+from latentcam.realtime_models.motion.gate import VoiceGate
+from tests.voice import speech
+
+RATE = 16000
+
+
+def over(sound: Samples, gate: VoiceGate | None = None, chunk: int = 160) -> np.ndarray:
+    gate = gate or VoiceGate()
+    return np.array([gate.step(sound[i : i + chunk]) for i in range(0, len(sound), chunk)])
+
+
+def at_dbfs(sound: Samples, level: float) -> Samples:
+    return np.asarray(sound * 10 ** (level / 20) / np.sqrt(np.mean(sound**2)), np.float32)
+
+
+@pytest.mark.parametrize("level", [-40.0, -26.0, -12.0, -3.0])
+def test_a_voice_opens_within_fifty_milliseconds_at_any_level(level: float) -> None:
+    hiss = 1e-5 * np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
+    voice = at_dbfs(speech(2.0), level)
+    begins = int(np.flatnonzero(np.abs(voice) > 0.1 * np.abs(voice).max())[0]) // 160
+    opened = over(np.concatenate([hiss, voice]))
+    assert not opened[:100].any()
+    assert opened[100 + begins + 5 :].min() == 1.0
+
+
+def test_it_closes_after_the_voice_smoothly_and_for_good() -> None:
+    opened = over(np.concatenate([speech(1.0), np.zeros(RATE, np.float32)]))
+    after = opened[100:]
+    assert after[:25].min() == 1.0 and not after[50:].any()
+    assert np.abs(np.diff(after)).max() < 0.1
+
+
+@pytest.mark.parametrize("below", [20.0, 30.0])
+def test_other_people_twenty_decibels_below_do_not_open_it(below: float) -> None:
+    voice = at_dbfs(speech(3.0), -26.0)
+    others = at_dbfs(speech(5.0)[::-1].copy(), -26.0 - below)
+    gate = VoiceGate()
+    assert over(voice, gate).mean() > 0.95
+    assert over(others, gate)[60:].mean() < 0.1
+
+
+def test_a_speaker_who_goes_softer_is_still_heard() -> None:
+    gate = VoiceGate()
+    over(at_dbfs(speech(3.0), -20.0), gate)
+    assert over(at_dbfs(speech(3.0), -32.0), gate).min() == 1.0
+
+
+@pytest.mark.parametrize("chunk", [1, 97, 640, 5000])
+def test_any_cutting_ends_the_same(chunk: int) -> None:
+    sound = np.concatenate([speech(0.7), np.zeros(RATE // 3, np.float32)])[: 160 * 100]
+    assert over(sound, chunk=chunk)[-1] == over(sound)[-1]
+
+
+@pytest.mark.parametrize("hertz", [110.0, 220.0])
+def test_a_vowel_may_be_held_as_long_as_breath_lasts(hertz: float) -> None:
+    """A voice that did not vary was taken for the room's noise after two seconds."""
+    t = np.arange(8 * RATE) / RATE
+    phase = 2 * np.pi * np.cumsum(hertz * (1 + 0.01 * np.sin(2 * np.pi * 5 * t))) / RATE
+    formants = ((700, 1.0), (1220, 0.6), (2600, 0.3))  # of "ah"
+    vowel = sum(
+        sum(gain * np.exp(-(((h * hertz - f) / 160) ** 2)) for f, gain in formants)
+        * np.sin(h * phase)
+        for h in range(1, 30)
+    )
+    hiss = 1e-4 * np.random.default_rng(0).standard_normal(9 * RATE)
+    sound = hiss + np.concatenate([np.zeros(RATE), at_dbfs(vowel, -26.0)])
+    opened = over(sound.astype(np.float32))
+    assert not opened[:95].any() and opened[110:].min() == 1.0
+
+
+def test_silence_never_opens() -> None:
+    assert not over(np.zeros(3 * RATE, np.float32)).any()

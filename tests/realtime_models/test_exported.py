@@ -1,0 +1,92 @@
+"""The graph that Torch-TensorRT gets: one engine must cover all of it, and be kept under the
+right key."""
+
+from __future__ import annotations
+
+import json
+from functools import reduce
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+from torch._decomp import get_decompositions
+from torch._export.utils import (
+    _collect_all_valid_cia_ops_for_aten_namespace,
+    _get_decomp_for_cia,
+)
+
+from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, AvatarPack, load_pack
+from latentcam.realtime_models.decoders.eager import EagerDecoder
+from latentcam.realtime_models.decoders.exported import engine_key, export_pictures
+from tests.torch_tensorrt_converters import CONVERTERS
+
+# PyTorch 2.13's own tracing uses a name that it deprecates.
+pytestmark = pytest.mark.filterwarnings("ignore:.*LeafSpec:FutureWarning")
+
+
+def lowered(exported: torch.export.ExportedProgram) -> torch.export.ExportedProgram:
+    """Decompose as `torch_tensorrt.dynamo.lowering.get_decompositions` does by default."""
+    registry = json.loads(CONVERTERS.read_text())
+
+    def operators(names: list[str]) -> list[object]:
+        return [reduce(getattr, name.split("."), torch.ops) for name in names]
+
+    kept = operators(registry["kept"])
+    composite = _collect_all_valid_cia_ops_for_aten_namespace()
+    table = {
+        **get_decompositions(operators(registry["decomposed"])),
+        **{op: _get_decomp_for_cia(op) for op in composite if op not in kept},
+    }
+    return exported.run_decompositions(table)
+
+
+@pytest.mark.parametrize("precision", ["fp16", "bf16", "f32"])
+def test_torch_tensorrt_converts_every_operator(tiny_pack: AvatarPack, precision: str) -> None:
+    registry = json.loads(CONVERTERS.read_text())
+    graph = lowered(export_pictures(tiny_pack, precision, 8, "cpu")).graph
+    nodes = [
+        node
+        for node in graph.nodes
+        if node.op == "call_function" and str(node.target) not in registry["erased"]
+    ]
+    names = {str(node.target) for node in nodes}
+    assert {"aten.convolution.default", "aten.pixel_shuffle.default"} <= names
+    missing = {name for name in names if not registry["converters"].get(name)}
+    assert not missing, f"no converter that takes dynamic batches: {missing}"
+    casts = [getattr(torch, name.removeprefix("torch.")) for name in registry["casts"]]
+    for node in nodes:
+        if str(node.target) == "aten._to_copy.default":
+            assert node.kwargs["dtype"] in casts
+
+
+def test_the_graph_takes_any_batch(tiny_pack: AvatarPack) -> None:
+    config = tiny_pack.card.generator
+    traced = export_pictures(tiny_pack, "f32", 8, "cpu").module()
+    rng = np.random.default_rng(0)
+    for count in (1, 2, 5, 8):
+        ws = rng.standard_normal((count, config.num_ws, config.w_dim)).astype(np.float32)
+        levels = traced(torch.from_numpy(ws)).numpy()
+        difference = np.abs(levels - EagerDecoder(tiny_pack).decode(ws))
+        assert levels.shape[0] == count and difference.max() <= 1
+
+
+def test_an_engines_key_holds_all_that_it_depends_on(tiny_pack: AvatarPack) -> None:
+    versions = {"torch": "2.14.0", "tensorrt": "11.1"}
+
+    def key(pack: AvatarPack = tiny_pack, **changes: object) -> str:
+        arguments = {"precision": "fp16", "max_batch": 8, "device": "X 9.0", "versions": versions}
+        return engine_key(pack, **{**arguments, **changes})  # type: ignore[arg-type]
+
+    other = load_pack(DEFAULT_PACK)
+    trained = msgspec.structs.replace(tiny_pack.card, digests=other.card.digests)
+    keys = [
+        key(),
+        key(other),
+        key(AvatarPack(trained, tiny_pack.generator, tiny_pack.motion)),
+        key(precision="bf16"),
+        key(max_batch=4),
+        key(device="X 10.0"),
+        key(versions={**versions, "tensorrt": "11.2"}),
+    ]
+    assert key() == key() and len(set(keys)) == len(keys)

@@ -1,0 +1,143 @@
+"""`latentcam doctor`: what it finds on this machine, and what it says when something is missing."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import sys
+from pathlib import Path
+from typing import cast
+
+import aioice.stun
+import pytest
+
+from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, PACKS
+from latentcam.server import checks
+from latentcam.server.__main__ import main
+from latentcam.server.config import IceServer
+from latentcam.stream.errors import DeviceError
+from latentcam.stream.local import v4l2
+from tests.aio import run
+from tests.tiny import write_pack
+
+
+def test_the_report_is_whole_and_the_exit_status_tells(
+    capsys: pytest.CaptureFixture[str], tiny_folder: Path
+) -> None:
+    status = main(["doctor", "--json", "--avatar", str(tiny_folder), "--port", "0"])
+    report = json.loads(capsys.readouterr().out)
+    by_name = {check["name"]: check for check in report["checks"]}
+    assert {"versions", "CPU", f"pack {DEFAULT_PACK}", "decoding", "GPU", "microphone"} < set(
+        by_name
+    )
+    assert {"virtual camera", "virtual microphone", "port 0", "HTTPS"} < set(by_name)
+    assert by_name[f"pack {DEFAULT_PACK}"]["verdict"] == "ok"
+    failed = [check for check in report["checks"] if check["verdict"] == "fail"]
+    assert status == (1 if failed else 0) and report["ok"] is not bool(failed)
+    assert all(check["mend"] for check in failed), "what fails has a command that mends it"
+
+
+def test_people_get_a_line_per_finding_and_its_command_below(
+    capsys: pytest.CaptureFixture[str], tiny_folder: Path
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        number = taken.getsockname()[1]
+        main(["doctor", "--avatar", str(tiny_folder), "--port", str(number)])
+    lines = capsys.readouterr().out.splitlines()
+    at = next(i for i, line in enumerate(lines) if f"port {number}" in line)
+    assert lines[at].startswith("warn") and "already in use" in lines[at]
+    assert lines[at + 1].strip() == "give another: --port 0"
+
+
+def test_a_pack_with_a_wrong_digest_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    folder = write_pack(tmp_path / "mine")
+    with (folder / "motion.safetensors").open("r+b") as file:
+        file.seek(-1, 2)
+        file.write(b"\x01")
+    monkeypatch.setattr(checks, "PACKS", tmp_path)
+    (finding,) = checks.packs()
+    assert finding.verdict == "fail" and "SHA-256" in finding.found
+    assert finding.mend == "pip install --force-reinstall --no-deps latentcam"
+
+
+def test_the_installed_packs_are_all_looked_at() -> None:
+    names = {finding.name for finding in checks.packs()}
+    assert names == {f"pack {card.parent.name}" for card in PACKS.glob("*/card.json")}
+
+
+class StunServer(asyncio.DatagramProtocol):
+    """Answers a binding request with where it came from."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast(asyncio.DatagramTransport, transport)
+
+    def datagram_received(self, data: bytes, address: tuple[str, int]) -> None:
+        request = aioice.stun.parse_message(data)
+        answer = aioice.stun.Message(
+            message_method=request.message_method,
+            message_class=aioice.stun.Class.RESPONSE,
+            transaction_id=request.transaction_id,
+        )
+        answer.attributes["XOR-MAPPED-ADDRESS"] = ("203.0.113.7", address[1])
+        self.transport.sendto(bytes(answer), address)
+
+
+def test_a_stun_server_that_answers_and_one_that_does_not() -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        transport, _ = await loop.create_datagram_endpoint(StunServer, local_addr=("127.0.0.1", 0))
+        number = transport.get_extra_info("sockname")[1]
+        there = await checks.ice(IceServer(f"stun:127.0.0.1:{number}"))
+        transport.close()
+        gone = await checks.ice(IceServer(f"stun:127.0.0.1:{number}"))
+        assert there.verdict == "ok" and "answers within" in there.found
+        assert gone.verdict == "fail" and gone.mend is not None
+
+    run(scene(), timeout=60)
+
+
+def test_certificates_that_do_not_fit(tmp_path: Path) -> None:
+    assert checks.https(None, None).verdict == "ok"
+    (tmp_path / "cert.pem").write_text("nothing")
+    finding = checks.https(str(tmp_path / "cert.pem"), str(tmp_path / "none.pem"))
+    assert finding.verdict == "fail" and finding.mend is not None and "openssl" in finding.mend
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a shell script in the tool's place")
+def test_a_graphics_driver_that_hangs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text("#!/bin/sh\nexec sleep 30\n")
+    tool.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    monkeypatch.setattr(checks, "GPU_DEADLINE", 0.2)
+    finding = checks.gpu()
+    assert finding.verdict == "warn" and "does not answer" in finding.found
+
+
+def test_too_slow_a_machine_is_told_a_rate_that_fits(tiny_folder: Path) -> None:
+    finding = checks.speed(str(tiny_folder), fps=1_000_000)
+    assert finding.verdict == "fail"
+    assert finding.mend is not None and finding.mend.startswith("latentcam camera --fps ")
+
+
+def test_without_the_extra_each_device_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    finding = checks.microphone()
+    assert finding.verdict == "fail"
+    assert finding.mend == 'pip install "latentcam[camera]"'
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Linux's virtual camera")
+@pytest.mark.skipif(bool(v4l2.list_loopbacks()), reason="this machine has a virtual camera")
+def test_without_a_virtual_camera_the_mend_is_a_command() -> None:
+    finding = checks.virtual_camera()
+    assert finding.verdict == "fail"
+    assert finding.mend is not None and finding.mend.startswith("sudo ")
+    with pytest.raises(DeviceError):
+        v4l2.choose_loopback(None)

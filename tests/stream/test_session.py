@@ -1,0 +1,389 @@
+"""A session under load, at its end, when cancelled, when a stage fails."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import time
+from collections.abc import AsyncIterator
+from functools import partial
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from latentcam.realtime_models.arrays import Latent, Rgb
+from latentcam.realtime_models.avatar import Avatar
+from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.decoders.base import Decode
+from latentcam.realtime_models.motion.model import MotionModel
+from latentcam.realtime_models.motion.performance import Settings
+from latentcam.stream.engine import Engine
+from latentcam.stream.errors import EngineFull
+from latentcam.stream.messages import AudioChunk, Frame
+from latentcam.stream.session import Session
+from latentcam.stream.timeline import Timeline
+from tests.aio import run
+from tests.voice import speech
+
+
+class FakeDecoder:
+    """Writes the number of the call into the pixels; as slow or broken as asked for."""
+
+    description = "fake"
+    lanes: tuple[Decode, ...] = ()
+
+    def __init__(self, seconds: float = 0.0, fail_at: int | None = None) -> None:
+        self.calls, self._seconds, self._fail_at = 0, seconds, fail_at
+
+    def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+        self.calls += 1
+        if self.calls == self._fail_at:
+            raise RuntimeError("the decoder broke")
+        time.sleep(self._seconds)
+        return np.full((len(ws), 4, 4, 3), self.calls % 256, np.uint8)
+
+
+class Collect:
+    """A sink that keeps everything."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self.closed = 0
+
+    def send(self, frame: Frame) -> None:
+        self.frames.append(frame)
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def make_engine(pack: AvatarPack, decoder: FakeDecoder, places: int = 2) -> Engine:
+    motion = MotionModel(pack.card.motion, pack.motion)
+    return Engine(Avatar(pack, decoder), motion, Timeline(25), places)
+
+
+def face(pack: AvatarPack, identity: str) -> Latent:
+    return Avatar(pack, FakeDecoder()).anchor(identity)
+
+
+async def voice(ticks: int, pause: float = 0.0, first: int = 0) -> AsyncIterator[AudioChunk]:
+    sound = speech(ticks / 25).reshape(ticks, 640)
+    for tick in range(ticks):
+        await asyncio.sleep(pause)
+        yield AudioChunk(first + tick, asyncio.get_running_loop().time(), sound[tick])
+
+
+def test_a_slow_decoder_hears_all_shows_the_newest_and_counts(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        engine, sink = make_engine(tiny_pack, FakeDecoder(0.03)), Collect()
+        session = Session(engine, voice(40, pause=0.004), sink, face(tiny_pack, "Ada"), seed=0)
+        await session.run()
+        ticks = [frame.tick for frame in sink.frames]
+        assert session.ticks_heard == 40
+        assert ticks == sorted(set(ticks)) and ticks[-1] == 39, "the newest is always shown"
+        assert len(ticks) < 40 and session.skipped == 40 - len(ticks)
+        assert sink.closed == 1
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_without_load_every_tick_is_shown(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        engine, sink = make_engine(tiny_pack, FakeDecoder()), Collect()
+        session = Session(engine, voice(20, pause=0.02), sink, face(tiny_pack, "Ada"), seed=0)
+        await session.run()
+        assert [frame.tick for frame in sink.frames] == list(range(20))
+        assert session.skipped == 0
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_cancelling_is_a_normal_end(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        engine, sink = make_engine(tiny_pack, FakeDecoder(0.01)), Collect()
+        session = Session(engine, voice(200, pause=0.01), sink, face(tiny_pack, "Ada"), seed=0)
+        task = asyncio.create_task(session.run())
+        while not sink.frames:
+            await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert sink.frames and sink.closed == 1
+        await engine.aclose()
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_a_broken_decoder_ends_its_session_only(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        engine = make_engine(tiny_pack, FakeDecoder(fail_at=3))
+        bad, good = Collect(), Collect()
+        with pytest.raises(ExceptionGroup) as caught:
+            await Session(engine, voice(9, 0.01), bad, face(tiny_pack, "Ada"), seed=0).run()
+        assert caught.group_contains(RuntimeError, match="the decoder broke")
+        assert len(bad.frames) == 2 and bad.closed == 1
+        await Session(engine, voice(5, 0.01), good, face(tiny_pack, "Bo"), seed=0).run()
+        assert [frame.tick for frame in good.frames] == list(range(5))
+        await engine.aclose()
+
+    run(scene())
+
+
+class LatentDecoder(FakeDecoder):
+    """Writes a digest of the latent into the pixels, so that frames tell what moved them."""
+
+    def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+        digest = np.frombuffer(hashlib.sha256(ws.tobytes()).digest()[:12], np.uint8)
+        return np.broadcast_to(digest.reshape(1, 2, 2, 3), (len(ws), 2, 2, 3)).copy()
+
+
+def test_two_sessions_share_an_engine_and_nothing_else(tiny_pack: AvatarPack) -> None:
+    """Every frame of a session is the same whether or not another one talks beside it."""
+
+    async def scene(count: int) -> list[list[bytes]]:
+        engine = make_engine(tiny_pack, LatentDecoder())
+        sinks = [Collect() for _ in range(count)]
+        async with asyncio.TaskGroup() as group:
+            for number, sink in enumerate(sinks):
+                anchor = face(tiny_pack, ("Ada", "Bo")[number])
+                session = Session(engine, voice(15, 0.02), sink, anchor, seed=number)
+                group.create_task(session.run())
+        await engine.aclose()
+        return [[frame.rgb.tobytes() for frame in sink.frames] for sink in sinks]
+
+    (alone,) = run(scene(1))
+    beside, other = run(scene(2))
+    assert len(set(alone)) == 15 and beside == alone
+    assert not set(other) & set(alone)
+
+
+def test_a_jump_of_the_tick_begins_afresh(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        async def with_gap() -> AsyncIterator[AudioChunk]:
+            async for chunk in voice(5):
+                yield chunk
+            async for chunk in voice(5, first=100):
+                yield chunk
+
+        engine, sink = make_engine(tiny_pack, FakeDecoder()), Collect()
+        session = Session(engine, with_gap(), sink, face(tiny_pack, "Ada"), seed=0)
+        before = session._performance
+        await session.run()
+        assert session._performance is not before and session.ticks_heard == 10
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_a_pause_in_the_voice_does_not_change_the_mood(tiny_pack: AvatarPack) -> None:
+    """The expression used to fall to neutral for a moment whenever the tick jumped."""
+
+    async def scene() -> None:
+        async def with_gap() -> AsyncIterator[AudioChunk]:
+            for tick in (*range(100), *range(150, 153)):
+                await asyncio.sleep(0.002)
+                yield AudioChunk(tick, asyncio.get_running_loop().time(), np.zeros(640, np.float32))
+
+        engine, sink = make_engine(tiny_pack, LatentDecoder()), Collect()
+        session = Session(engine, with_gap(), sink, face(tiny_pack, "Ada"), seed=0)
+        session.settings = Settings({"mouthSmile": 0.6, "headYaw": 10.0}, life=0.0)
+        await session.run()
+        await engine.aclose()
+        before = [frame.rgb.tobytes() for frame in sink.frames if frame.tick < 150]
+        after = [frame.rgb.tobytes() for frame in sink.frames if frame.tick >= 150]
+        assert after and set(after) == {before[-1]} and before[0] != before[-1]
+
+    run(scene())
+
+
+def test_places_are_counted(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        engine = make_engine(tiny_pack, FakeDecoder(), places=1)
+        engine.admit()
+        with pytest.raises(EngineFull, match="all 1 places are taken"):
+            engine.admit()
+        engine.release()
+        engine.admit()
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_warm_up_uses_the_threads_that_will_work(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        decoder = FakeDecoder()
+        engine = make_engine(tiny_pack, decoder)
+        assert not engine.ready
+        await engine.warm_up()
+        assert engine.ready and decoder.calls > 0
+        await engine.aclose()
+        assert not engine.ready
+
+    run(scene())
+
+
+class BatchDecoder(FakeDecoder):
+    """Notes what each call was given, by the first number of each latent; may hold the first."""
+
+    def __init__(self, each: float = 0.0, call: float = 0.0) -> None:
+        super().__init__()
+        self.batches: list[list[float]] = []
+        self.hold = threading.Event()
+        self.hold.set()
+        self._each, self._call, self.poison = each, call, -1.0
+
+    def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+        self.batches.append([float(w.flat[0]) for w in ws])
+        assert self.hold.wait(10)
+        time.sleep(self._call + self._each * len(ws))
+        if self.poison in self.batches[-1]:
+            raise RuntimeError("poisoned")
+        return np.stack([np.full((4, 4, 3), w.flat[0], np.uint8) for w in ws])
+
+
+def anchors(pack: AvatarPack, count: int) -> list[Latent]:
+    shape = face(pack, "Ada").shape
+    return [np.full(shape, number, np.float32) for number in range(count)]
+
+
+async def six_orders(
+    pack: AvatarPack, engine: Engine, decoder: BatchDecoder
+) -> list[asyncio.Task[tuple[Rgb, float]]]:
+    """Asked for one after the other, while the decoder is held in the first."""
+    decoder.hold.clear()
+    still = np.zeros(len(pack.card.axes), np.float32)
+    orders = []
+    for anchor in anchors(pack, 6):
+        orders.append(asyncio.create_task(engine.renderer.render(anchor, still)))
+        await asyncio.sleep(0)
+    while not decoder.batches:
+        await asyncio.sleep(0.001)
+    return orders
+
+
+@pytest.mark.parametrize("most", [1, 3])
+def test_who_waits_longest_is_served_first_and_together(tiny_pack: AvatarPack, most: int) -> None:
+    async def scene() -> None:
+        decoder = BatchDecoder()
+        engine = make_engine(tiny_pack, decoder)
+        engine.renderer.most = most
+        orders = await six_orders(tiny_pack, engine, decoder)
+        decoder.hold.set()
+        pictures = [picture for picture, _ in await asyncio.gather(*orders)]
+        assert [int(picture.flat[0]) for picture in pictures] == list(range(6)), "each its own"
+        served = [number for batch in decoder.batches for number in batch]
+        assert served == list(range(6)), "in the order of asking"
+        assert max(map(len, decoder.batches)) == most
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_a_session_that_fails_or_leaves_does_not_harm_those_beside_it(
+    tiny_pack: AvatarPack,
+) -> None:
+    async def scene() -> None:
+        decoder = BatchDecoder()
+        decoder.poison = 3.0
+        engine = make_engine(tiny_pack, decoder)
+        engine.renderer.most = 8
+        orders = await six_orders(tiny_pack, engine, decoder)
+        orders[2].cancel()
+        await asyncio.sleep(0)
+        decoder.hold.set()
+        results = await asyncio.gather(*orders, return_exceptions=True)
+        assert isinstance(results[2], asyncio.CancelledError)
+        assert isinstance(results[3], RuntimeError)
+        for number in (0, 1, 4, 5):
+            picture, took = results[number]  # type: ignore[misc]
+            assert picture.flat[0] == number and took >= 0
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_a_decoder_with_two_lanes_decodes_two_at_a_time(tiny_pack: AvatarPack) -> None:
+    together = threading.Barrier(2, timeout=10)
+
+    class Lanes(FakeDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lanes = (self.paint, self.paint)
+
+        def paint(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+            together.wait()
+            return np.stack([np.full((4, 4, 3), w.flat[0], np.uint8) for w in ws])
+
+        decode = paint
+
+    async def scene() -> None:
+        engine = make_engine(tiny_pack, Lanes())
+        still = np.zeros(len(tiny_pack.card.axes), np.float32)
+        rendered = [engine.renderer.render(anchor, still) for anchor in anchors(tiny_pack, 6)]
+        pictures = [picture for picture, _ in await asyncio.gather(*rendered)]
+        assert [int(picture.flat[0]) for picture in pictures] == list(range(6)), "each its own"
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_one_session_has_the_whole_decoder_and_two_a_lane_each(tiny_pack: AvatarPack) -> None:
+    used: list[str] = []
+
+    class Lanes(FakeDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.lanes = (partial(self.paint, "lane"), partial(self.paint, "lane"))
+
+        def paint(self, name: str, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+            used.append(name)
+            return np.zeros((len(ws), 4, 4, 3), np.uint8)
+
+        def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+            return self.paint("whole", ws)
+
+    async def scene() -> None:
+        engine = make_engine(tiny_pack, Lanes(), places=2)
+        (anchor,), still = anchors(tiny_pack, 1), np.zeros(len(tiny_pack.card.axes), np.float32)
+        for change in (engine.admit, engine.admit, engine.release):
+            change()
+            await engine.renderer.render(anchor, still)
+        await engine.aclose()
+
+    run(scene())
+    assert used == ["whole", "lane", "whole"]
+
+
+def test_a_batch_is_used_only_where_it_is_faster(tiny_pack: AvatarPack) -> None:
+    async def found(each: float, call: float, sessions: int) -> int:
+        engine = make_engine(tiny_pack, BatchDecoder(each, call), places=sessions)
+        await engine.warm_up()
+        await engine.aclose()
+        return engine.renderer.most
+
+    assert run(found(0.01, 0.0, 8)) == 1, "a CPU: twice the pictures take twice the time"
+    assert run(found(0.0, 0.01, 8)) == 8, "a GPU: one call takes its time, whatever is in it"
+    assert run(found(0.0, 0.01, 5)) == 4 and run(found(0.0, 0.01, 1)) == 1
+
+
+def test_nobody_is_served_twice_before_another_once(tiny_pack: AvatarPack) -> None:
+    """Three sessions that want more than the decoder gives: they share it evenly."""
+
+    async def scene() -> None:
+        decoder = BatchDecoder(each=0.004)
+        engine = make_engine(tiny_pack, decoder, places=3)
+        sinks = [Collect() for _ in range(3)]
+        async with asyncio.TaskGroup() as group:
+            for sink, anchor in zip(sinks, anchors(tiny_pack, 3), strict=True):
+                session = Session(engine, voice(60, 0.002), sink, anchor, seed=0)
+                group.create_task(session.run())
+        counts = [len(sink.frames) for sink in sinks]
+        assert max(counts) - min(counts) <= 3, counts
+        await engine.aclose()
+
+    run(scene())

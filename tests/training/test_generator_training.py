@@ -1,0 +1,132 @@
+"""Training of the generator: it goes on where it stopped, and a pack comes of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the training stack is not installed")
+for name in ("PIL", "scipy", "sklearn"):
+    pytest.importorskip(name, reason="the training stack is not installed")
+
+from latentcam.realtime_models.avatar_pack import load_pack  # noqa: E402
+from latentcam.realtime_models.axes import FACE_AXES  # noqa: E402
+from latentcam.realtime_models.generator.layers import GeneratorConfig  # noqa: E402
+from latentcam.realtime_models.generator.network import Generator  # noqa: E402
+from latentcam.realtime_models.training import make_pack  # noqa: E402
+from latentcam.realtime_models.training.generator import train  # noqa: E402
+from latentcam.realtime_models.training.generator.data import HELD_OUT_EVERY  # noqa: E402
+from latentcam.realtime_models.training.heads.identity import Z_DIM  # noqa: E402
+from tests.tiny import GENERATOR, write_pack  # noqa: E402
+
+CONFIG = msgspec.structs.replace(GENERATOR, z_dim=Z_DIM)
+MOTION_LAYERS = 3
+
+
+def write_shard(folder: Path, level: int | None = None) -> None:
+    """Noise, or one level, of curated identities, just enough held out for a sheet, and of sampled
+    ones."""
+    rng, count = np.random.default_rng(0), 16 * HELD_OUT_EVERY
+    low, high = (0, 255) if level is None else (level, level)
+    folder.mkdir()
+    np.savez(
+        folder / "shard_0.npz",
+        images=rng.integers(low, high + 1, (count + 64, 32, 32, 3)).astype(np.uint8),
+        z=rng.standard_normal((count + 64, Z_DIM)).astype(np.float32),
+        x=rng.uniform(0, 1, (count + 64, len(FACE_AXES))).astype(np.float32),
+        curated=np.concatenate([np.arange(count) % 12, np.full(64, -1)]).astype(np.int16),
+    )
+
+
+def test_training_goes_on_from_its_checkpoint_and_leaves_sheets(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_shard(tmp_path / "renders")
+    # It would last as long as this process does.
+    monkeypatch.setattr(train, "keep_freed_memory", lambda: None)
+    sizes = {"resolution": 32, "channel-base": 256, "channel-max": 16, "w-dim": 12,
+             "mapping-layers": 2, "motion-layers": MOTION_LAYERS}  # fmt: skip
+    common = ["--data", str(tmp_path / "renders"), "--out", str(tmp_path), "--batch", "2"]
+    common += [word for name, size in sizes.items() for word in (f"--{name}", str(size))]
+
+    def run(stages: str) -> dict[str, object]:
+        train.main([*common, "--stages", stages])
+        return torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+
+    first = run("32:0.03")
+    assert "going on" not in capsys.readouterr().out
+    again = run("32:0.03")
+    assert "going on at stage 1" in capsys.readouterr().out
+    assert again["progress"] == first["progress"], "all was done"
+    for name, tensor in first["ema"].items():
+        torch.testing.assert_close(again["ema"][name], tensor, rtol=0, atol=0)
+    later = run("32:0.03,32:0.03")
+    assert later["progress"][0] == 2 and later["progress"][2] > first["progress"][2] > 0
+    moved = later["ema"]["synthesis.const"] - first["ema"]["synthesis.const"]
+    assert 0 < moved.abs().mean() < 0.5 * first["ema"]["synthesis.const"].abs().mean()
+    for stage in (0, 1):
+        assert (tmp_path / f"sheet_stage{stage}.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_pictures_of_another_folder_are_drawn_as_often_as_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_shard(tmp_path / "renders")
+    write_shard(tmp_path / "white", level=255)
+    monkeypatch.setattr(train, "keep_freed_memory", lambda: None)
+
+    def brightness(share: str) -> float:
+        """Of what was learned, -1 to 1; the noise of the other folder has 0."""
+        train.main([
+            "--data", str(tmp_path / "renders"), "--more", str(tmp_path / "white"),
+            "--more-share", share, "--out", str(tmp_path / share), "--batch", "2",
+            "--resolution", "32", "--channel-base", "256", "--channel-max", "16", "--w-dim", "12",
+            "--mapping-layers", "2", "--motion-layers", str(MOTION_LAYERS), "--stages", "32:0.05",
+        ])  # fmt: skip
+        state = torch.load(tmp_path / share / "checkpoint.pt", weights_only=True)
+        generator = Generator(GeneratorConfig(**state["config"]), len(FACE_AXES), MOTION_LAYERS)
+        generator.load_state_dict(state["ema"])
+        with torch.no_grad():
+            z, x = torch.randn(8, Z_DIM), torch.zeros(8, len(FACE_AXES))
+            return float(generator(z, x).mean())
+
+    assert brightness("1") > 0.5 > 0.2 > abs(brightness("0"))
+
+
+def write_checkpoint(path: Path, seed: int, config: GeneratorConfig = CONFIG) -> Path:
+    torch.manual_seed(seed)
+    generator = Generator(config, len(FACE_AXES), MOTION_LAYERS)
+    state = {"config": msgspec.structs.asdict(config), "ema": generator.state_dict()}
+    torch.save(state, path)
+    return path
+
+
+def test_a_pack_of_several_checkpoints_has_the_mean_of_their_weights(tmp_path: Path) -> None:
+    base = write_pack(tmp_path / "base")
+    paths = [write_checkpoint(tmp_path / f"{seed}.pt", seed) for seed in (1, 2, 3)]
+    states = [torch.load(path, weights_only=True)["ema"] for path in paths]
+    options = ["--base", str(base), "--out", str(tmp_path / "out"), "--generator"]
+    make_pack.main([*options, *map(str, paths)])
+    got = load_pack(str(tmp_path / "out"))
+    name = "mapping.layers.0.weight"
+    wanted = np.mean([state[name].numpy() for state in states], axis=0)
+    np.testing.assert_allclose(got.generator[name], wanted, atol=1e-3 * np.abs(wanted).max())
+    assert np.abs(got.generator[name] - states[0][name].numpy()).max() > 0.1
+    for file in (tmp_path / "out").glob("*.safetensors"):
+        assert file.stat().st_mode & 0o777 == 0o644, "everybody may read it"
+
+
+def test_checkpoints_of_different_networks_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = write_pack(tmp_path / "base")
+    one = write_checkpoint(tmp_path / "one.pt", 1)
+    other = write_checkpoint(tmp_path / "other.pt", 1, msgspec.structs.replace(CONFIG, w_dim=16))
+    options = ["--base", str(base), "--out", str(tmp_path / "out"), "--generator"]
+    for second, said in ((other, "another network than"), (tmp_path / "no.pt", "No such file")):
+        with pytest.raises(SystemExit):
+            make_pack.main([*options, str(one), str(second)])
+        assert said in capsys.readouterr().err
