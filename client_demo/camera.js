@@ -11,7 +11,7 @@ let refusal = ''; // why the newest change was not made
 const puts = []; // what moves the sliders to a state
 
 async function ask(path, change) {
-  const options = change ? { method: 'POST', body: JSON.stringify(change) } : {};
+  const options = change ? { method: 'POST', body: JSON.stringify({ type: 'change', ...change }) } : {};
   const response = await fetch(path, { cache: 'no-store', ...options }).catch(() => { throw GONE; });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error);
@@ -62,7 +62,7 @@ function show(newest) {
   document.body.toggleAttribute('data-speaking', state.speaking);
   const voice = state.voice_delay_ms === null ? '' : `, voice ${ms(state.voice_delay_ms)} later`;
   $('going').textContent = `${state.device}: ${state.fps.toFixed(1)} pictures a second, `
-    + `${ms(state.age_ms)} old${voice}`;
+    + `${ms(state.age_ms.p50)} old${voice}`;
   say(refusal || state.notice);
 }
 

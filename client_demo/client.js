@@ -475,7 +475,7 @@ const settings = { identity: '', expression: {}, life: 1 };
 
 function chooseFace(identity) {
   settings.identity = identity;
-  call?.send({ type: 'identity', identity });
+  call?.send({ type: 'change', identity });
 }
 
 function newFace() {
@@ -539,8 +539,7 @@ function sendSoon() { // a dragged slider fires faster than frames are made
 }
 
 function sendSettings() {
-  call?.send({ type: 'expression', values: settings.expression });
-  call?.send({ type: 'life', strength: settings.life });
+  call?.send({ type: 'change', expression: settings.expression, life: settings.life });
 }
 
 function buildControls() {

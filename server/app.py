@@ -12,17 +12,26 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from latentcam.server.config import ServerConfig
 from latentcam.server.errors import BadRequest, Refused
-from latentcam.server.guard import check_request, guarded, problem
+from latentcam.server.guard import check_request, guarded, problem, told
 from latentcam.server.lobby import Lobby
+from latentcam.server.messages import (
+    Answer,
+    Health,
+    Offer,
+    PageConfig,
+    SessionFigures,
+    Stage,
+    Stats,
+)
 from latentcam.server.metrics import CONTENT_TYPE, exposition
-from latentcam.server.signalling import Offer, signalling
+from latentcam.server.signalling import signalling
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import EngineFull
 from latentcam.stream.meter import STAGES
@@ -61,29 +70,31 @@ def make_app(engine: Engine, config: ServerConfig) -> Starlette:
             return problem(503, str(error))
         except (BadRequest, msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem(400, str(error))
-        return JSONResponse({"type": "answer", "sdp": answer, "session": peer.id})
+        return told(Answer(sdp=answer, session=peer.id))
 
     async def healthz(request: Request) -> Response:
-        return JSONResponse({"ready": engine.ready}, 200 if engine.ready else 503)
+        return told(Health(engine.ready), 200 if engine.ready else 503)
 
     async def stats(request: Request) -> Response:
-        sessions = [{"session": peer.name, **peer.stats()} for peer in lobby.peers.values()]
-        return JSONResponse(
-            {
-                "avatar": engine.avatar.card.name,
-                "decoder": engine.avatar.decoder.description,
-                "pictures_in_a_call": engine.renderer.most,
-                "max_sessions": engine.max_sessions,
-                "sessions": sessions,
-                "stages": {
-                    name: {
-                        "p50_ms": round(histogram.percentile(50) * 1000, 2),
-                        "p95_ms": round(histogram.percentile(95) * 1000, 2),
-                        "what": STAGES[name],
-                    }
+        return told(
+            Stats(
+                avatar=engine.avatar.card.name,
+                decoder=engine.avatar.decoder.description,
+                pictures_in_a_call=engine.renderer.most,
+                max_sessions=engine.max_sessions,
+                sessions=[
+                    SessionFigures(session=peer.name, **msgspec.structs.asdict(peer.stats()))
+                    for peer in lobby.peers.values()
+                ],
+                stages={
+                    name: Stage(
+                        p50_ms=round(histogram.percentile(50) * 1000, 2),
+                        p95_ms=round(histogram.percentile(95) * 1000, 2),
+                        what=STAGES[name],
+                    )
                     for name, histogram in engine.stages.histograms.items()
                 },
-            }
+            )
         )
 
     async def metrics(request: Request) -> Response:
@@ -91,16 +102,16 @@ def make_app(engine: Engine, config: ServerConfig) -> Starlette:
 
     async def page_config(request: Request) -> Response:
         card = engine.avatar.card
-        return JSONResponse(
-            {
-                "avatar": card.name,
-                "identities": list(card.identities),
-                "axes": msgspec.to_builtins(card.axes),
-                "fps": engine.timeline.fps,
-                "resolution": card.generator.resolution,
-                "ice_servers": msgspec.to_builtins(config.ice_servers),
-                "look_ahead_ms": round(engine.motion.config.look_ahead_s * 1000, 1),
-            }
+        return told(
+            PageConfig(
+                avatar=card.name,
+                identities=list(card.identities),
+                axes=card.axes,
+                fps=engine.timeline.fps,
+                resolution=card.generator.resolution,
+                ice_servers=config.ice_servers,
+                look_ahead_ms=round(engine.motion.config.look_ahead_s * 1000, 1),
+            )
         )
 
     async def socket(websocket: WebSocket) -> None:

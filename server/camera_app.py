@@ -8,19 +8,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
-from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Mount, Route
 
 from latentcam.server.app import PAGE, PageFiles, limited_body
 from latentcam.server.config import ServerConfig
-from latentcam.server.controls import check_axes, check_life, find_face
+from latentcam.server.controls import Controls
 from latentcam.server.errors import BadRequest
-from latentcam.server.guard import guarded, problem
+from latentcam.server.guard import guarded, problem, told
+from latentcam.server.messages import Ages, CameraState, Change
 from latentcam.stream.engine import Engine
 from latentcam.stream.local.camera_sink import CameraSink
 from latentcam.stream.local.jpeg import jpeg
@@ -30,17 +30,7 @@ from latentcam.stream.session import Session
 BOUNDARY = b"latentcam"
 
 
-class Change(msgspec.Struct, forbid_unknown_fields=True):
-    """What a person wants to be otherwise; what is not named stays."""
-
-    identity: str | None = None
-    life: float | None = None
-    expression: dict[str, float] | None = None
-    muted: bool | None = None
-    frozen: bool | None = None
-
-
-class CameraControls:
+class CameraControls(Controls):
     """What the page can read and change. Touched on the event loop only."""
 
     def __init__(
@@ -56,48 +46,39 @@ class CameraControls:
     ) -> None:
         """notice: what a person should know about the devices at present, or nothing.
         voice_delay: seconds, None if nobody else hears the voice."""
-        self._engine, self._session, self._sink, self._voice = engine, session, sink, voice
-        self._identity, self._device = identity, device
+        super().__init__(engine, session, identity, self._mute_voice, self._freeze_picture)
+        self._sink, self._voice, self._device = sink, voice, device
         self._notice, self._voice_delay = notice, voice_delay
 
-    def apply(self, change: Change) -> None:
-        """Raises BadRequest; then nothing is changed."""
-        anchor = None if change.identity is None else find_face(self._engine, change.identity)
-        if change.life is not None:
-            check_life(change.life)
-        check_axes(self._engine, change.expression or ())
-        session, settings = self._session, self._session.settings
-        if anchor is not None and change.identity is not None:
-            session.anchor, self._identity = anchor, change.identity
-        if change.life is not None:
-            settings.life = change.life
-        if change.expression is not None:
-            settings.expression = change.expression
-        if change.muted is not None:
-            self._voice.muted = change.muted
-        if change.frozen is not None:
-            self._sink.frozen = change.frozen
+    def _mute_voice(self, muted: bool) -> None:
+        self._voice.muted = muted
 
-    def state(self) -> dict[str, Any]:
+    def _freeze_picture(self, frozen: bool) -> None:
+        self._sink.frozen = frozen
+
+    def state(self) -> CameraState:
         """Settings and figures; no voice, no face."""
         session, meter, delay = self._session, self._sink.meter, self._voice_delay()
-        return {
-            "identity": self._identity,
-            "identities": list(self._engine.avatar.card.identities),
-            "life": session.settings.life,
-            "expression": session.settings.expression,
-            "muted": self._voice.muted,
-            "frozen": self._sink.frozen,
-            "device": self._device,
-            "notice": self._notice(),
-            "fps": round(meter.fps(asyncio.get_running_loop().time()), 2),
-            "age_ms": round(meter.age(50) * 1000, 1),
-            "repeated": self._sink.repeated,
-            "skipped": session.skipped,
-            "level": round(session.level, 4),
-            "speaking": session.speaking,
-            "voice_delay_ms": None if delay is None else round(delay * 1000, 1),
-        }
+        card = self._engine.avatar.card
+        return CameraState(
+            identity=self.identity,
+            expression=session.settings.expression,
+            life=session.settings.life,
+            muted=self.muted,
+            frozen=self.frozen,
+            identities=list(card.identities),
+            axes=card.axes,
+            device=self._device,
+            notice=self._notice(),
+            fps=round(meter.fps(asyncio.get_running_loop().time()), 2),
+            frames=meter.frames,
+            age_ms=Ages.of(meter),
+            repeated=self._sink.repeated,
+            skipped=session.skipped,
+            level=round(session.level, 4),
+            speaking=session.speaking,
+            voice_delay_ms=None if delay is None else round(delay * 1000, 1),
+        )
 
 
 def make_camera_app(
@@ -111,14 +92,14 @@ def make_camera_app(
     """The ASGI application. thread: where preview pictures are encoded, until `closing`."""
 
     async def state(request: Request) -> Response:
-        return JSONResponse(controls.state())
+        return told(controls.state())
 
     async def change(request: Request) -> Response:
         try:
-            controls.apply(msgspec.json.decode(await limited_body(request), type=Change))
+            await controls.apply(msgspec.json.decode(await limited_body(request), type=Change))
         except (BadRequest, msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem(400, str(error))
-        return JSONResponse(controls.state())
+        return told(controls.state())
 
     async def pictures() -> AsyncIterator[bytes]:
         loop, last = asyncio.get_running_loop(), None

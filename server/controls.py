@@ -2,26 +2,87 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 
 from latentcam.realtime_models.arrays import Latent
+from latentcam.realtime_models.axes import Axis
 from latentcam.server.errors import BadRequest
+from latentcam.server.messages import Change
 from latentcam.stream.engine import Engine
+from latentcam.stream.session import Session
 
 
-def find_face(engine: Engine, identity: str) -> Latent:
-    """The latent of an identity. Raises BadRequest for one that the avatar does not have."""
+class Controls:
+    """What a person can change of one running session, a browser's or the camera's.
+
+    identity: the one that the session began with. mute, freeze: called on the event loop with what
+    is wanted from now on.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        session: Session,
+        identity: str,
+        mute: Callable[[bool], None],
+        freeze: Callable[[bool], None],
+    ) -> None:
+        self._engine, self._session = engine, session
+        self._mute, self._freeze = mute, freeze
+        self._changing = asyncio.Lock()  # in the order that they came in
+        self.identity = identity
+        self.muted = False
+        self.frozen = False
+
+    async def apply(self, change: Change) -> None:
+        """Raises BadRequest; then nothing is changed. Cancelled: likewise."""
+        async with self._changing:
+            if change.expression is not None:
+                check_expression(change.expression, self._engine.avatar.card.axes)
+            if change.life is not None:
+                check_life(change.life)
+            anchor = None
+            if change.identity is not None:
+                anchor = await find_face(self._engine, change.identity)
+            self._take(change, anchor)
+
+    def _take(self, change: Change, anchor: Latent | None) -> None:
+        session, settings = self._session, self._session.settings
+        if change.identity is not None and anchor is not None:
+            session.anchor, self.identity = anchor, change.identity
+        if change.expression is not None:
+            settings.expression = change.expression
+        if change.life is not None:
+            settings.life = change.life
+        if change.muted is not None:
+            self.muted = change.muted
+            self._mute(change.muted)
+        if change.frozen is not None:
+            self.frozen = change.frozen
+            self._freeze(change.frozen)
+
+
+async def find_face(engine: Engine, identity: str) -> Latent:
+    """The latent of an identity, computed off the loop. Raises BadRequest for one that the avatar
+    does not have."""
     try:
-        return engine.avatar.anchor(identity)
+        return await engine.on_motion_thread(engine.avatar.anchor, identity)
     except ValueError as error:
         raise BadRequest(str(error)) from None
 
 
-def check_axes(engine: Engine, names: Iterable[str]) -> None:
-    """Raises BadRequest for an axis that the avatar does not have."""
-    known = {axis.name for axis in engine.avatar.card.axes}
-    if unknown := sorted(set(names) - known):
-        raise BadRequest(f"got the axes {unknown}, expected names out of {sorted(known)}")
+def check_expression(expression: Mapping[str, float], axes: Sequence[Axis]) -> None:
+    """Raises BadRequest for an axis that there is not, or for an offset that is no number or moves
+    further than from one end of the axis to the other."""
+    known = {axis.name: axis for axis in axes}
+    if unknown := sorted(set(expression) - set(known)):
+        first = f"{unknown[:3]}" + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")
+        raise BadRequest(f"got the axes {first}, expected names out of {sorted(known)}")
+    for name, offset in expression.items():
+        most = known[name].high - known[name].low
+        if not -most <= offset <= most:
+            raise BadRequest(f"{name} is {offset:g}, expected {-most:g} to {most:g}")
 
 
 def check_life(strength: float) -> None:

@@ -6,11 +6,13 @@ import hmac
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
+import msgspec
 from starlette.requests import HTTPConnection, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from latentcam.server.config import ServerConfig
 from latentcam.server.errors import Refused
+from latentcam.server.messages import Problem
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -52,5 +54,10 @@ def guarded(handler: Handler, config: ServerConfig) -> Handler:
     return checked
 
 
-def problem(status: int, message: str) -> JSONResponse:
-    return JSONResponse({"error": message}, status)
+def problem(status: int, message: str) -> Response:
+    return told(Problem(message), status)
+
+
+def told(message: msgspec.Struct, status: int = 200) -> Response:
+    """A message as an answer in JSON."""
+    return Response(msgspec.json.encode(message), status, media_type="application/json")

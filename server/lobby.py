@@ -31,15 +31,16 @@ class Lobby:
         Raises EngineFull or BadRequest; then nothing is left behind.
         """
         engine = self.engine
+        identity = identity or engine.avatar.card.identities[0]
+        anchor = await find_face(engine, identity)
         if not self._open:
             raise EngineFull("the server is shutting down")
-        anchor = find_face(engine, identity or engine.avatar.card.identities[0])
         try:
             engine.admit()
         except EngineFull:
             self._ended["refused"] += 1
             raise
-        peer = Peer(engine, self.config, anchor)
+        peer = Peer(engine, self.config, anchor, identity)
         try:
             answer = await peer.connect(sdp)
         except BaseException:

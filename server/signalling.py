@@ -11,37 +11,20 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from latentcam.server.errors import BadRequest
 from latentcam.server.lobby import Lobby
+from latentcam.server.messages import (
+    Answer,
+    Change,
+    ControlMessage,
+    Failure,
+    Offer,
+    PlayedSkew,
+    Telemetry,
+)
 from latentcam.server.webrtc.peer import Peer
 from latentcam.stream.errors import EngineFull
 
 OFFER_DEADLINE = 10.0  # seconds from the socket's opening to its first message
 TELEMETRY_EVERY = 0.5  # seconds
-
-
-class Offer(msgspec.Struct, tag="offer", tag_field="type", forbid_unknown_fields=True):
-    sdp: str
-    identity: str | None = None
-
-
-class SetIdentity(msgspec.Struct, tag="identity", tag_field="type", forbid_unknown_fields=True):
-    identity: str
-
-
-class SetExpression(msgspec.Struct, tag="expression", tag_field="type", forbid_unknown_fields=True):
-    values: dict[str, float]
-
-
-class SetLife(msgspec.Struct, tag="life", tag_field="type", forbid_unknown_fields=True):
-    strength: float
-
-
-class PlayedSkew(msgspec.Struct, tag="skew", tag_field="type", forbid_unknown_fields=True):
-    """By how much the page plays the voice before its picture, by the sender reports of both."""
-
-    early_ms: float
-
-
-ControlMessage = SetIdentity | SetExpression | SetLife | PlayedSkew
 
 
 async def signalling(socket: WebSocket, lobby: Lobby) -> None:
@@ -60,7 +43,7 @@ async def signalling(socket: WebSocket, lobby: Lobby) -> None:
         await _fail(socket, "bad_request", str(error))
         return
     try:
-        await socket.send_json({"type": "answer", "sdp": answer})
+        await _send(socket, Answer(sdp=answer))
         await _until_first(_listen(socket, peer), _report(socket, peer, lobby), lobby.wait(peer))
         if peer.failed:
             await _fail(socket, "failed", "this session failed; the server's log says why")
@@ -88,29 +71,29 @@ async def _listen(socket: WebSocket, peer: Peer) -> None:
     while True:
         try:
             message = msgspec.json.decode(await _receive(socket), type=ControlMessage)
-            apply_control(peer, message)
+            await apply_control(peer, message)
         except (BadRequest, msgspec.DecodeError) as error:
-            await socket.send_json({"type": "error", "code": "bad_request", "message": str(error)})
+            await _send(socket, Failure("bad_request", str(error)))
 
 
-def apply_control(peer: Peer, message: ControlMessage) -> None:
+async def apply_control(peer: Peer, message: ControlMessage) -> None:
     """Raises BadRequest; then nothing is changed."""
     match message:
-        case SetIdentity(identity):
-            peer.set_identity(identity)
-        case SetExpression(values):
-            peer.set_expression(values)
-        case SetLife(strength):
-            peer.set_life(strength)
+        case Change():
+            await peer.controls.apply(message)
         case PlayedSkew(early_ms):
             peer.played_early(early_ms / 1000)
 
 
 async def _report(socket: WebSocket, peer: Peer, lobby: Lobby) -> None:
     while True:
-        figures = {"type": "telemetry", **peer.stats(), "sessions": lobby.engine.sessions}
-        await socket.send_json(figures)
+        figures = msgspec.structs.asdict(peer.stats())
+        await _send(socket, Telemetry(**figures, sessions=lobby.engine.sessions))
         await asyncio.sleep(TELEMETRY_EVERY)
+
+
+async def _send(socket: WebSocket, message: Answer | Failure | Telemetry) -> None:
+    await socket.send_text(msgspec.json.encode(message).decode())
 
 
 async def _receive(socket: WebSocket) -> str:
@@ -126,7 +109,7 @@ async def _receive(socket: WebSocket) -> str:
 
 async def _fail(socket: WebSocket, code: str, message: str) -> None:
     with suppress(WebSocketDisconnect):  # the page has gone and need not be told
-        await socket.send_json({"type": "error", "code": code, "message": message})
+        await _send(socket, Failure(code, message))
     await _close(socket)
 
 

@@ -73,7 +73,7 @@ class Call:
         loop = asyncio.get_running_loop()
         asked = loop.time()
         self._socket: ClientConnection = await self.caller.call(port, self.link)
-        await self._socket.send(json.dumps({"type": "life", "strength": self.life}))
+        await self._socket.send(json.dumps({"type": "change", "life": self.life}))
         self._reader = asyncio.create_task(self._read())
         await self.caller.until_frames(10)
         self.first_frame = self.caller.frames[0][1] - asked

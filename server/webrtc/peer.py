@@ -6,7 +6,6 @@ import asyncio
 import logging
 import secrets
 import zlib
-from typing import Any
 
 import av
 from aiortc import (
@@ -21,8 +20,9 @@ from aiortc.rtp import RtpPacket
 
 from latentcam.realtime_models.arrays import Latent
 from latentcam.server.config import ServerConfig
-from latentcam.server.controls import check_axes, check_life, find_face
+from latentcam.server.controls import Controls
 from latentcam.server.errors import BadRequest
+from latentcam.server.messages import Ages, PeerFigures
 from latentcam.server.webrtc.reorder import hear_at_once
 from latentcam.server.webrtc.tracks import FaceTrack, VoiceTrack, voice_delay
 from latentcam.server.webrtc.video_encoder import Rate, encode_face, negotiated
@@ -43,14 +43,14 @@ MOST_PACKETS = 25  # half a second of voice that may wait for the motion model
 class Peer:
     """Made from an offer by `connect`; then `run` until it ends. `id` is its secret name."""
 
-    def __init__(self, engine: Engine, config: ServerConfig, anchor: Latent) -> None:
+    def __init__(self, engine: Engine, config: ServerConfig, anchor: Latent, identity: str) -> None:
         self.id = secrets.token_urlsafe(16)
         self.name = self.id[:6]  # for logs
         self._engine = engine
         self._prefetch = config.audio_prefetch
         servers = [RTCIceServer(s.urls, s.username, s.credential) for s in config.ice_servers]
         self._pc = RTCPeerConnection(RTCConfiguration(servers))
-        self._anchor = anchor
+        self._anchor, self._identity = anchor, identity
         self._loop = asyncio.get_running_loop()
         self._face = FaceTrack(engine.timeline)
         self._voice = VoiceTrack(self._wanted_delay)
@@ -114,7 +114,14 @@ class Peer:
             self._anchor,
             seed=zlib.crc32(self.id.encode()),
         )
+        self.controls = Controls(engine, self._session, self._identity, self._mute, self._freeze)
         return self._pc.localDescription.sdp
+
+    def _mute(self, muted: bool) -> None:
+        self._voice_in.muted = muted
+
+    def _freeze(self, frozen: bool) -> None:
+        self._face.frozen = frozen
 
     def _on_encoded(self, seconds: float) -> None:
         """On the thread that encodes."""
@@ -130,6 +137,8 @@ class Peer:
         self._packets.put(packet, born)
 
     def _send_back(self, packet: RtpPacket) -> None:
+        if self._voice_in.muted:
+            return
         if packet.payload and packet.payload_type == self._codec.payloadType:
             self._voice.put(packet, self._codec.clockRate, self._loop.time())
 
@@ -187,20 +196,6 @@ class Peer:
         self._voice.close()
         await self._pc.close()
 
-    def set_identity(self, identity: str) -> None:
-        """Raises BadRequest for a face that the avatar does not have."""
-        self.session.anchor = find_face(self._engine, identity)
-
-    def set_expression(self, values: dict[str, float]) -> None:
-        """Replace all offsets, by axis name. Raises BadRequest for an unknown axis."""
-        check_axes(self._engine, values)
-        self.session.settings.expression = values
-
-    def set_life(self, strength: float) -> None:
-        """Raises BadRequest if it is out of range."""
-        check_life(strength)
-        self.session.settings.life = strength
-
     def played_early(self, seconds: float) -> None:
         """What the page measured. Browsers let voice and picture drift by some 30 ms before they
         act; the voice leaves later by their mean. Raises BadRequest."""
@@ -220,19 +215,19 @@ class Peer:
             "dropped_packets": self._packets.dropped,
         }
 
-    def stats(self) -> dict[str, Any]:
+    def stats(self) -> PeerFigures:
         """Figures for people; no voice, no face, no address."""
         session = self.session
-        return {
-            "fps": round(self._left.fps(self._loop.time()), 2),
-            "frames": self._left.frames,
-            "age_ms": {f"p{p}": round(self._left.age(p) * 1000, 1) for p in (50, 95)},
-            "skipped": session.skipped + self._face.skipped,
-            "lost_packets": self._reorder.lost,
-            "dropped_packets": self._packets.dropped,
-            "voice_offset_s": round(self._voice_in.offset, 5),
-            "level": round(session.level, 4),
-            "speaking": session.speaking,
-            "voice_delay_ms": round(self._voice.delay * 1000, 1),
-            "voice_shift_ms": round(self._early * 1000, 1),
-        }
+        return PeerFigures(
+            fps=round(self._left.fps(self._loop.time()), 2),
+            frames=self._left.frames,
+            age_ms=Ages.of(self._left),
+            skipped=session.skipped + self._face.skipped,
+            lost_packets=self._reorder.lost,
+            dropped_packets=self._packets.dropped,
+            voice_offset_s=round(self._voice_in.offset, 5),
+            level=round(session.level, 4),
+            speaking=session.speaking,
+            voice_delay_ms=round(self._voice.delay * 1000, 1),
+            voice_shift_ms=round(self._early * 1000, 1),
+        )

@@ -31,6 +31,8 @@ class FaceTrack(MediaStreamTrack):
         super().__init__()
         self._timeline = timeline
         self._frames: Latest[Frame] = Latest()
+        self.frozen = False
+        """The last picture stays."""
         self.born = 0.0
         """When the last sample behind the newest frame that was asked for arrived."""
 
@@ -40,7 +42,8 @@ class FaceTrack(MediaStreamTrack):
         return self._frames.skipped
 
     def send(self, frame: Frame) -> None:
-        self._frames.put(frame)
+        if not self.frozen:
+            self._frames.put(frame)
 
     def close(self) -> None:
         self._frames.close()

@@ -89,6 +89,8 @@ class VoiceIn:
         self._expected: int | None = None  # pts of the next packet
         self._position = 0  # at 16 kHz, of the next packet
         self._silent = True  # since the newest packet, silence was given
+        self.muted = False
+        """Silence takes its place."""
         self.offset = 0.0
         """Seconds of the timeline at which pts 0 of the voice lies."""
 
@@ -127,6 +129,8 @@ class VoiceIn:
         assert packet.pts is not None
         pts, rate = packet.pts, packet.sample_rate
         samples = self._resample(packet)
+        if self.muted:
+            samples = np.zeros_like(samples)
         if self._expected is not None:
             self._position += max(0, pts - self._expected) * SAMPLE_RATE // rate
         if self._silent:  # the voice goes on after the silence, whatever its pts say

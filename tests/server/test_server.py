@@ -78,7 +78,7 @@ def test_two_peers_do_not_mix(tiny_pack: AvatarPack) -> None:
                 await listener.call(port, identity="Ada"),
             ]
             for socket in sockets:
-                await socket.send(json.dumps({"type": "life", "strength": 0}))
+                await socket.send(json.dumps({"type": "change", "life": 0}))
             await asyncio.gather(talker.until_frames(60), listener.until_frames(60))
             for socket in sockets:
                 await socket.close()
@@ -109,18 +109,16 @@ def test_control_messages(tiny_pack: AvatarPack) -> None:
                         assert answer["code"] == "bad_request"
                         return str(answer["message"])
 
-            assert "neither one of Ada, Bo" in await refusal(
-                {"type": "identity", "identity": "Eve"}
-            )
-            unknown = {"type": "expression", "values": {"wings": 1}}
+            assert "neither one of Ada, Bo" in await refusal({"type": "change", "identity": "Eve"})
+            unknown = {"type": "change", "expression": {"wings": 1}}
             assert "got the axes ['wings']" in await refusal(unknown)
-            assert "life is 9.0, expected 0 to 2" in await refusal({"type": "life", "strength": 9})
+            assert "life is 9.0, expected 0 to 2" in await refusal({"type": "change", "life": 9})
             assert "Invalid value 'dance'" in await refusal({"type": "dance"})
             assert "Input data was truncated" in await refusal("{")
-            await socket.send(json.dumps({"type": "life", "strength": 0}))
+            await socket.send(json.dumps({"type": "change", "life": 0}))
             await caller.until_frames(30)
             before = caller.frames[-1][2].astype(int)
-            await socket.send(json.dumps({"type": "identity", "identity": "Bo"}))
+            await socket.send(json.dumps({"type": "change", "identity": "Bo"}))
             await caller.until_frames(len(caller.frames) + 15)
             assert np.abs(caller.frames[-1][2] - before).mean() > 5, "another face"
             await socket.close()
@@ -375,7 +373,7 @@ def test_a_binary_message_is_refused_and_the_session_goes_on(tiny_pack: AvatarPa
             while (said := json.loads(await talking.recv()))["type"] != "error":
                 pass
             assert "got a binary message" in said["message"]
-            await talking.send(json.dumps({"type": "life", "strength": 9}))
+            await talking.send(json.dumps({"type": "change", "life": 9}))
             while (said := json.loads(await talking.recv()))["type"] != "error":
                 pass
             assert "life is 9.0" in said["message"], "the session goes on"

@@ -1,0 +1,194 @@
+"""Every message between a page and this program, both ways: docs/protocol.md describes them.
+
+What comes from outside is refused with a sentence when a field is unknown, missing or of another
+type; whether its values make sense is for `controls` to say. What goes out holds no voice, no face
+and no address.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+
+from latentcam.realtime_models.axes import Axis
+from latentcam.server.config import IceServer
+from latentcam.stream.meter import Meter
+
+LONGEST_NAME = 64  # characters of an identity or an axis
+MOST_AXES = 256  # in one expression
+
+Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
+Expression = Annotated[dict[Name, float], msgspec.Meta(max_length=MOST_AXES)]
+"""Offsets by axis name."""
+
+# ---- in ------------------------------------------------------------------------------------------
+
+
+class Offer(msgspec.Struct, tag="offer", tag_field="type", forbid_unknown_fields=True, frozen=True):
+    """A browser's half of a negotiation. No identity: the avatar's first."""
+
+    sdp: str
+    identity: Name | None = None
+
+
+class Change(
+    msgspec.Struct,
+    tag="change",
+    tag_field="type",
+    forbid_unknown_fields=True,
+    frozen=True,
+    kw_only=True,
+):
+    """What a person wants to be otherwise; what is not named stays.
+
+    expression: replaces the one before whole. life: 0 to 2. muted: silence takes the voice's place.
+    frozen: the last picture stays.
+    """
+
+    identity: Name | None = None
+    expression: Expression | None = None
+    life: float | None = None
+    muted: bool | None = None
+    frozen: bool | None = None
+
+
+class PlayedSkew(
+    msgspec.Struct, tag="skew", tag_field="type", forbid_unknown_fields=True, frozen=True
+):
+    """By how much the page plays the voice before its picture, by the sender reports of both."""
+
+    early_ms: float
+
+
+ControlMessage = Change | PlayedSkew
+
+# ---- out -----------------------------------------------------------------------------------------
+
+
+class Answer(
+    msgspec.Struct, tag="answer", tag_field="type", frozen=True, kw_only=True, omit_defaults=True
+):
+    """session: the secret name of the peer, for those who asked over HTTP."""
+
+    sdp: str
+    session: str = ""
+
+
+class Failure(msgspec.Struct, tag="error", tag_field="type", frozen=True):
+    """Something that was asked for is not done. code: `full`, `bad_request` or `failed`."""
+
+    code: str
+    message: str
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """The body of every HTTP answer of 400 and more."""
+
+    error: str
+
+
+class Ages(msgspec.Struct, frozen=True):
+    """Milliseconds from a tick's last sample arriving to its frame leaving, newest frames."""
+
+    p50: float
+    p95: float
+
+    @classmethod
+    def of(cls, meter: Meter) -> Ages:
+        return cls(*(round(meter.age(p) * 1000, 1) for p in (50, 95)))
+
+
+class Figures(msgspec.Struct, frozen=True, kw_only=True):
+    """How one session goes, in a browser's call and in the camera.
+
+    skipped: moves that were never shown because a newer one came first. level: of the voice, from
+    0 to 1. voice_delay_ms: how long the voice waits for its picture; null if nobody hears it.
+    """
+
+    fps: float
+    frames: int
+    age_ms: Ages
+    skipped: int
+    level: float
+    speaking: bool
+    voice_delay_ms: float | None
+
+
+class PeerFigures(Figures, frozen=True, kw_only=True):
+    """How one browser's call goes.
+
+    voice_offset_s: media time of the voice's first packet. voice_shift_ms: how much later the voice
+    leaves because the page plays it early.
+    """
+
+    lost_packets: int
+    dropped_packets: int
+    voice_offset_s: float
+    voice_shift_ms: float
+
+
+class Telemetry(PeerFigures, tag="telemetry", tag_field="type", frozen=True, kw_only=True):
+    """Twice a second to the page whose call it is. sessions: of the whole server."""
+
+    sessions: int
+
+
+class SessionFigures(PeerFigures, frozen=True, kw_only=True):
+    """session: the name that the log uses."""
+
+    session: str
+
+
+class Stage(msgspec.Struct, frozen=True):
+    """One stage of all sessions. what: from when to when."""
+
+    p50_ms: float
+    p95_ms: float
+    what: str
+
+
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
+    """How the server goes. stages: by the names of `latentcam.stream.meter`."""
+
+    avatar: str
+    decoder: str
+    pictures_in_a_call: int
+    max_sessions: int
+    sessions: list[SessionFigures]
+    stages: dict[str, Stage]
+
+
+class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a page needs to know before it calls. look_ahead_ms: of the motion model."""
+
+    avatar: str
+    identities: list[str]
+    axes: tuple[Axis, ...]
+    fps: int
+    resolution: int
+    ice_servers: tuple[IceServer, ...]
+    look_ahead_ms: float
+
+
+class Health(msgspec.Struct, frozen=True):
+    ready: bool
+
+
+class CameraState(Figures, frozen=True, kw_only=True):
+    """The camera's settings, as the last `Change` left them, and its figures.
+
+    device: the camera's name. notice: what a person should know about the devices at present, or
+    nothing. repeated: pictures that were shown again because none was new.
+    """
+
+    identity: str
+    expression: dict[str, float]
+    life: float
+    muted: bool
+    frozen: bool
+    identities: list[str]
+    axes: tuple[Axis, ...]
+    device: str
+    notice: str
+    repeated: int
