@@ -43,7 +43,7 @@ from latentcam.stream.local import pulse
 from latentcam.stream.local.camera_sink import CameraSink
 from latentcam.stream.local.composition import I420, Composer
 from latentcam.stream.local.sound_devices import VOICE_RATE
-from latentcam.stream.local.voice_out import VoiceLine, VoiceOut, wanted_delay
+from latentcam.stream.local.voice_out import VoiceLine, VoiceOut
 from latentcam.stream.local.voice_source import Microphone, Voice
 from latentcam.stream.messages import Frame
 from latentcam.stream.session import Session
@@ -200,7 +200,7 @@ async def measure(
 
         def delay() -> float | None:
             ready = frames.meter.frames >= fps
-            return wanted_delay(frames.meter.age(50), look_ahead, timeline) if ready else None
+            return timeline.lips_after(frames.meter.age(50), look_ahead) if ready else None
 
         recorder = Recorder(microphone)
         try:

@@ -37,7 +37,7 @@ from latentcam.stream.local.camera_sink import CameraSink
 from latentcam.stream.local.composition import I420, Composer
 from latentcam.stream.local.sound_devices import list_sound_devices
 from latentcam.stream.local.virtual_camera import open_virtual_camera
-from latentcam.stream.local.voice_out import VoiceLine, VoiceOut, wanted_delay
+from latentcam.stream.local.voice_out import VoiceLine, VoiceOut
 from latentcam.stream.local.voice_source import Microphone, Voice, check_voice_file, file_sounds
 from latentcam.stream.messages import Frame
 from latentcam.stream.session import Session
@@ -193,7 +193,7 @@ async def _run(args: argparse.Namespace) -> None:
             if sink.meter.frames < timeline.fps:
                 return None  # too few to tell
             look_ahead = engine.motion.config.look_ahead_s
-            return wanted_delay(sink.meter.age(50), look_ahead, timeline)
+            return timeline.lips_after(sink.meter.age(50), look_ahead)
 
         session = Session(engine, voice.chunks(), sink, anchor, seed=0)
         session.settings = settings

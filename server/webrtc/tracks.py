@@ -111,10 +111,5 @@ class VoiceTrack(MediaStreamTrack):
 
 def voice_delay(age: float, look_ahead: float, timeline: Timeline, ptime: float) -> float:
     """Seconds that a voice packet of `ptime` seconds must wait after its arrival so that it leaves
-    with its frame.
-
-    age: from the arrival of a tick's last sample to its frame leaving. A frame shows the mouth
-    `look_ahead` before that sample and is seen for one tick, so that moment belongs to the middle
-    of the tick on screen; the packet's first sample is ptime older than its arrival.
-    """
-    return max(0.0, age + look_ahead + 0.5 / timeline.fps - ptime)
+    with its frame; its first sample is ptime older than its arrival."""
+    return max(0.0, timeline.lips_after(age, look_ahead) - ptime)

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from latentcam.realtime_models.arrays import Samples
 from latentcam.stream.errors import DeviceError
 from latentcam.stream.local.sound_devices import BLOCK, VOICE_RATE, Stream, open_voice_out
-from latentcam.stream.timeline import Timeline
 
 logger = logging.getLogger(__name__)
 
@@ -28,16 +27,6 @@ FASTEST = 0.004  # change of speed, and of pitch, while catching up: 7 cents
 MARGIN = 0.015  # seconds that sound arrives before it is played, for what comes late
 WATCH = 1.0  # seconds between looks whether the device still plays
 LOST_AFTER = 3.0  # seconds without a call from PortAudio
-
-
-def wanted_delay(age: float, look_ahead: float, timeline: Timeline) -> float:
-    """Seconds from a sample's arrival to the moment it is to be heard.
-
-    age: from the arrival of a tick's last sample to its picture being on the camera. A picture
-    shows the mouth `look_ahead` before that sample and is seen for one tick, so that moment
-    belongs to the middle of the tick on screen.
-    """
-    return age + look_ahead + 0.5 / timeline.fps
 
 
 class VoiceLine:

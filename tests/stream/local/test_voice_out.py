@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.signal import correlate
 
 from latentcam.stream.local.sound_devices import BLOCK, VOICE_RATE
-from latentcam.stream.local.voice_out import FASTEST, NEAR, VoiceLine, wanted_delay
+from latentcam.stream.local.voice_out import FASTEST, NEAR, VoiceLine
 from latentcam.stream.timeline import Timeline
 
 STEP = BLOCK / VOICE_RATE
@@ -112,4 +112,4 @@ def test_nothing_was_put_in() -> None:
 
 
 def test_the_delay_is_the_picture_s_age_the_look_ahead_and_half_a_tick() -> None:
-    assert wanted_delay(0.05, 0.04, Timeline(25)) == pytest.approx(0.11)
+    assert Timeline(25).lips_after(0.05, 0.04) == pytest.approx(0.11)
