@@ -1,6 +1,7 @@
 // The control page of `latentcam camera`: settings go up as they change, figures come down.
 
-import { $, EXPRESSIONS, addFace, addSlider, element, randomFace, showFace } from './controls.js';
+import { EXPRESSIONS, addFace, addSlider, randomFace, showFace } from './controls.js';
+import { $, say } from './elements.js';
 
 const EVERY = 500; // ms between looks at the state
 const GONE = new Error('latentcam camera does not run any more.');
@@ -44,10 +45,6 @@ async function look() {
     $('going').textContent = '';
     say(error.message);
   }
-}
-
-function say(words) { // the same words again would make a screen reader repeat itself
-  if ($('status').textContent !== words) $('status').textContent = words;
 }
 
 function show(newest) {

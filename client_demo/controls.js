@@ -1,5 +1,7 @@
 // What the demo page and the control page of `latentcam camera` share: sliders and faces.
 
+import { $, element } from './elements.js';
+
 const MAX_NEW_FACES = 4; // older ones leave the list
 
 export const EXPRESSIONS = [
@@ -9,14 +11,6 @@ export const EXPRESSIONS = [
   { label: 'Eyes wide', axes: ['eyeWide'] },
   { label: 'Squint', axes: ['eyeSquint'] },
 ];
-
-export const $ = (id) => document.getElementById(id);
-
-export function element(tag, properties = {}, ...children) {
-  const made = Object.assign(document.createElement(tag), properties);
-  made.append(...children);
-  return made;
-}
 
 /** A slider from 0 to `most`, where 1 is 100 %. Returns what moves it without calling onInput. */
 export function addSlider(label, most, onInput) {
