@@ -36,8 +36,9 @@ from latentcam.benchmarks.tools.options import avatar_options
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import AvatarPack, generator_shapes, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
-from latentcam.realtime_models.decoders.auto import DECODERS, TORCH_CPU, open_decoder
+from latentcam.realtime_models.decoders.auto import DECODERS, open_decoder
 from latentcam.realtime_models.decoders.base import Decode, Decoder
+from latentcam.realtime_models.decoders.install import TORCH_CPU
 from latentcam.realtime_models.errors import BackendUnavailable
 from latentcam.realtime_models.generator.basis import Basis
 from latentcam.realtime_models.generator.layers import GeneratorConfig

@@ -22,7 +22,8 @@ from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
 
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import PACKS, load_pack
-from latentcam.realtime_models.decoders.auto import TENSORRT, TORCH_CUDA, open_decoder
+from latentcam.realtime_models.decoders.auto import open_decoder
+from latentcam.realtime_models.decoders.install import TENSORRT, TORCH_CUDA
 from latentcam.realtime_models.errors import AvatarPackError, BackendUnavailable
 from latentcam.server.config import IceServer
 from latentcam.server.errors import ConfigError

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
 import shutil
 
 from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.decoders import install
 from latentcam.realtime_models.decoders.base import Decoder
 from latentcam.realtime_models.errors import BackendUnavailable
 
@@ -14,10 +14,6 @@ logger = logging.getLogger(__name__)
 
 OPENVINO = ("openvino", "openvino-int8", "openvino-bf16", "openvino-f32")
 DECODERS = ("auto", *OPENVINO, "cuda", "tensorrt", "eager")
-
-TORCH_CPU = "pip install torch --index-url https://download.pytorch.org/whl/cpu"
-TORCH_CUDA = "pip install torch --index-url https://download.pytorch.org/whl/cu130"
-TENSORRT = "pip install torch-tensorrt tensorrt --extra-index-url https://pypi.nvidia.com"
 
 
 def open_decoder(name: str, pack: AvatarPack, lanes: int = 0) -> Decoder:
@@ -30,19 +26,19 @@ def open_decoder(name: str, pack: AvatarPack, lanes: int = 0) -> Decoder:
         name, reason = _choose()
         logger.info("decoder %s: %s", name, reason)
     if name in OPENVINO:
-        _require(name, "openvino", "pip install openvino")
+        install.require(name, "openvino", install.OPENVINO)
         from latentcam.realtime_models.decoders.openvino import OpenVinoDecoder
 
         return OpenVinoDecoder(pack, name.partition("-")[2] or "auto", lanes=lanes)
     if name == "cuda":
-        _require(name, "torch", TORCH_CUDA)
+        install.require(name, "torch", install.TORCH_CUDA)
         from latentcam.realtime_models.decoders.cuda import CudaDecoder
 
         return CudaDecoder(pack)
     if name == "tensorrt":
-        _require(name, "torch", TORCH_CUDA)
-        _require(name, "torch_tensorrt", TENSORRT)
-        _require(name, "tensorrt", TENSORRT)
+        install.require(name, "torch", install.TORCH_CUDA)
+        install.require(name, "torch_tensorrt", install.TENSORRT)
+        install.require(name, "tensorrt", install.TENSORRT)
         from latentcam.realtime_models.decoders.cuda import require_gpu
 
         require_gpu()
@@ -50,11 +46,11 @@ def open_decoder(name: str, pack: AvatarPack, lanes: int = 0) -> Decoder:
             from latentcam.realtime_models.decoders.tensorrt import TensorRtDecoder
         except (ImportError, OSError) as error:
             raise BackendUnavailable(
-                f"decoder tensorrt cannot load its libraries ({error}): {TENSORRT}"
+                f"decoder tensorrt cannot load its libraries ({error}): {install.TENSORRT}"
             ) from None
         return TensorRtDecoder(pack)
     if name == "eager":
-        _require(name, "torch", TORCH_CPU)
+        install.require(name, "torch", install.TORCH_CPU)
         from latentcam.realtime_models.decoders.eager import EagerDecoder
 
         return EagerDecoder(pack)
@@ -65,7 +61,7 @@ def _choose() -> tuple[str, str]:
     """Name of a decoder, and why. TensorRT is never chosen: its first start takes minutes."""
     if shutil.which("nvidia-smi") is None:  # cheaper than asking PyTorch
         gpu = "no NVIDIA driver is here"
-    elif not _installed("torch"):
+    elif not install.installed("torch"):
         gpu = "PyTorch, which the NVIDIA GPU would need, is not installed"
     else:
         import torch
@@ -73,17 +69,6 @@ def _choose() -> tuple[str, str]:
         if torch.cuda.is_available():
             return "cuda", f"PyTorch sees {torch.cuda.get_device_name()}"
         gpu = f"torch {torch.__version__} sees no NVIDIA GPU"
-    if _installed("openvino"):
+    if install.installed("openvino"):
         return "openvino", f"{gpu}, and it is the fastest on a CPU"
     return "eager", f"{gpu}, and openvino is not installed"
-
-
-def _installed(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None
-
-
-def _require(decoder: str, module: str, install: str) -> None:
-    if not _installed(module):
-        raise BackendUnavailable(
-            f"decoder {decoder} needs {module}, which is not installed: {install}"
-        )

@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 
 from latentcam.realtime_models.avatar_pack import AvatarPack
-from latentcam.realtime_models.decoders.auto import TORCH_CUDA
 from latentcam.realtime_models.decoders.base import Decode, batches, check_batch_sizes, joined
+from latentcam.realtime_models.decoders.install import TORCH_CUDA
 from latentcam.realtime_models.decoders.pictures import PictureNetwork
 from latentcam.realtime_models.errors import BackendUnavailable
 from latentcam.realtime_models.generator.layers import GeneratorConfig

@@ -7,14 +7,12 @@ from collections.abc import Collection
 from functools import partial
 
 import numpy as np
-import openvino as ov
 from numpy.typing import NDArray
-from openvino import Node
-from openvino import opset13 as op
 
 from latentcam.realtime_models.avatar_pack import INT8_RANGE, AvatarPack
 from latentcam.realtime_models.decoders.base import Decode, joined
 from latentcam.realtime_models.decoders.cache import cache_folder
+from latentcam.realtime_models.decoders.openvino_silent import Node, op, ov
 from latentcam.realtime_models.errors import BackendUnavailable
 from latentcam.realtime_models.generator.latents import LRELU_GAIN, LRELU_SLOPE
 from latentcam.realtime_models.generator.layers import SynthesisLayer

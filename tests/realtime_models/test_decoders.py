@@ -9,18 +9,19 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-import openvino as ov
 import pytest
 import torch
 from torch.nn import functional as F
 
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, AvatarPack, load_pack
-from latentcam.realtime_models.decoders.auto import TORCH_CUDA, open_decoder
+from latentcam.realtime_models.decoders.auto import open_decoder
 from latentcam.realtime_models.decoders.base import batches, check_batch_sizes
 from latentcam.realtime_models.decoders.cache import cache_folder, load, store
 from latentcam.realtime_models.decoders.eager import EagerDecoder
+from latentcam.realtime_models.decoders.install import TORCH_CUDA
 from latentcam.realtime_models.decoders.openvino import OpenVinoDecoder, build_model, x86
+from latentcam.realtime_models.decoders.openvino_silent import ov
 from latentcam.realtime_models.decoders.pictures import PictureNetwork
 from latentcam.realtime_models.errors import BackendUnavailable
 from latentcam.realtime_models.generator.latents import sample_z, w_to_ws, ws_to_styles, z_to_w
