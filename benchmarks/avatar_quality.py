@@ -196,7 +196,7 @@ def held_out(
             real, fake = bench.rendered(name, x), bench.shown(name, x)
             for region, box in REGIONS.items():
                 a, b = crop(real, box), crop(fake, box)
-                error = np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2)
+                error = float(np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2))
                 got = {
                     "psnr_db": 10 * np.log10(255**2 / max(error, 1e-9)),
                     "ssim": structural_similarity(a, b, channel_axis=2),

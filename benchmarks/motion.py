@@ -27,6 +27,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -112,7 +113,7 @@ def row(judged: Judge, clips: Sequence[LipClip], sets: Sets) -> dict[str, float]
     """Everything that the table says of one model; of the voices, the mean."""
     lips = real_lips(judged, clips)
     free, *others = sets.values()
-    figures = {
+    figures: dict[str, Any] = {
         "lips_r": lips["r_mean"], "lips_spread": lips["r_spread"], "lag_ms": lips["best_lag_ms"],
         "lj_open": free["auc_open_over_mbp"], "lj_closed": free["mbp_closed"],
         "lj_round": free["auc_rounded_over_spread"],
@@ -314,7 +315,7 @@ def main() -> None:
     print_card(card)
     pack = load_pack(args.avatar)
     model = MotionModel(pack.card.motion, pack.motion)
-    figures: dict[str, object] = {}
+    figures: dict[str, Any] = {}
 
     _, seconds = perform(pack, talk(60.0, RATE), life=1.0)
     p50, p95, p99 = (float(np.quantile(seconds, q)) * 1000 for q in (0.5, 0.95, 0.99))
@@ -386,7 +387,7 @@ def accuracy(
     return {"table": rows, "sets": sets, "clips": len(clips), "lj": len(lj)}
 
 
-def _rounded(value: object) -> object:
+def _rounded(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _rounded(part) for name, part in value.items()}
     return round(value, 4) if isinstance(value, float) else value

@@ -42,7 +42,10 @@ MOUTH = (0.36, 0.86, 0.25, 0.75)  # top, bottom, left, right of what a sheet sho
 
 def read_video(path: Path) -> list[Rgb]:
     with av.open(str(path)) as container:
-        return [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+        return [
+            np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
+            for frame in container.decode(video=0)
+        ]
 
 
 def sheet(frames: list[Rgb], level: NDArray[np.float64]) -> Image.Image:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Executor, Future
 from typing import Any, ParamSpec, TypeVar
@@ -26,6 +27,9 @@ class VirtualClock(asyncio.SelectorEventLoop):
     """An event loop whose time jumps to what is due next: waiting takes no time, and no load of
     the machine shows. For code without threads and sockets."""
 
+    _ready: deque[asyncio.Handle]  # of asyncio's own, in private
+    _scheduled: list[asyncio.TimerHandle]
+
     def __init__(self) -> None:
         self._now = 0.0
         super().__init__()
@@ -36,7 +40,7 @@ class VirtualClock(asyncio.SelectorEventLoop):
     def _run_once(self) -> None:
         if not self._ready and self._scheduled:
             self._now = max(self._now, self._scheduled[0].when())
-        super()._run_once()
+        super()._run_once()  # type: ignore[misc]
 
 
 def run_virtual(coroutine: Coroutine[Any, Any, T]) -> T:

@@ -20,4 +20,4 @@ def speech(seconds: float, rate: int = 16000) -> NDArray[np.float32]:
             syllable = (t * 4).astype(int) % len(VOWELS) == index
             sound += syllable * gain * np.sin(2 * np.pi * hertz * t)
     sound *= 0.55 - 0.45 * np.cos(2 * np.pi * 4 * t)
-    return (0.1 * sound / np.sqrt(np.mean(sound**2))).astype(np.float32)
+    return np.asarray(0.1 * sound / np.sqrt(np.mean(sound**2)), np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from pathlib import Path
@@ -165,7 +165,7 @@ class Voice:
         self.muted = False
         """Silence takes its place, for the face and for others."""
 
-    async def chunks(self) -> AsyncIterator[AudioChunk]:
+    async def chunks(self) -> AsyncGenerator[AudioChunk, None]:
         """The voice, tick by tick."""
         resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
         cutter = TickCutter(self._timeline)

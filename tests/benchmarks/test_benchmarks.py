@@ -20,6 +20,7 @@ from aiortc.clock import datetime_from_ntp
 from aiortc.codecs.vpx import vp8_depayload
 from aiortc.mediastreams import AudioStreamTrack
 from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket, RtpPacket
+from numpy.typing import NDArray
 
 from latentcam.benchmarks.decode import measure, psnr_to_float32
 from latentcam.benchmarks.glass_to_glass import answers
@@ -218,7 +219,11 @@ def test_decoding_is_measured_alone_and_side_by_side(tiny_folder: Path) -> None:
         assert "psnr_db" not in row, "float32 is what the others are compared with"
     assert len(measure("openvino-f32", "pack", pack, [1], 3, {})) == 1
     exact = open_decoder("openvino-f32", pack).decode
-    found = psnr_to_float32(pack, [exact, lambda ws: exact(ws) ^ 1])
+
+    def off_by_one(ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+        return np.bitwise_xor(exact(ws), np.uint8(1))
+
+    found = psnr_to_float32(pack, [exact, off_by_one])
     assert found == {1: {"psnr_db": 48.1}}, "20 log10(255 / 1) where each value is one off"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 from functools import reduce
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -29,7 +30,7 @@ def lowered(exported: torch.export.ExportedProgram) -> torch.export.ExportedProg
     """Decompose as `torch_tensorrt.dynamo.lowering.get_decompositions` does by default."""
     registry = json.loads(CONVERTERS.read_text())
 
-    def operators(names: list[str]) -> list[object]:
+    def operators(names: list[str]) -> list[Any]:
         return [reduce(getattr, name.split("."), torch.ops) for name in names]
 
     kept = operators(registry["kept"])
@@ -38,7 +39,8 @@ def lowered(exported: torch.export.ExportedProgram) -> torch.export.ExportedProg
         **get_decompositions(operators(registry["decomposed"])),
         **{op: _get_decomp_for_cia(op) for op in composite if op not in kept},
     }
-    return exported.run_decompositions(table)
+    program: torch.export.ExportedProgram = exported.run_decompositions(table)
+    return program
 
 
 @pytest.mark.parametrize("precision", ["fp16", "bf16", "f32"])

@@ -128,7 +128,7 @@ def speech_like(seconds: float) -> NDArray[np.float32]:
         gain = (1.0 / (1.0 + ((k * pitch[:, None] - formants) / 90.0) ** 2)).sum(axis=1)
         sound += gain * np.sin(k * phase) / np.sqrt(k)
     sound *= np.sin(np.pi * (syllable % 1.0)) ** 0.6  # the lips close between syllables
-    return (0.6 * sound / np.abs(sound).max()).astype(np.float32)
+    return np.asarray(0.6 * sound / np.abs(sound).max(), np.float32)
 
 
 @pytest.fixture(scope="module")

@@ -123,7 +123,7 @@ def test_what_makes_no_sense_is_refused_whole(
 def test_other_pages_and_other_names_are_refused(camera: Camera) -> None:
     for headers in ({"Origin": "http://example.org"}, {"Host": "example.org"}):
         for path in ("/state", "/change", "/preview.mjpg", "/"):
-            data = {} if path == "/change" else None
+            data: dict[str, Any] | None = {} if path == "/change" else None
             assert camera.refused(path, data, **headers)[0] == 403
 
 

@@ -32,11 +32,12 @@ def write_sound(
 ) -> Path:
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec or "pcm_s16le", rate=rate)
-        stream.layout = "mono"  # type: ignore[union-attr]
+        assert isinstance(stream, av.AudioStream)
+        stream.layout = "mono"
         pcm = (sound[None] * 32767).astype(np.int16)
         frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
         frame.sample_rate = rate
-        for packet in [*stream.encode(frame), *stream.encode(None)]:  # type: ignore[attr-defined]
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
             container.mux(packet)
     return path
 
@@ -59,7 +60,7 @@ def tell(capsys: pytest.CaptureFixture[str], *argv: str) -> str:
 def decoded(path: Path) -> tuple[list[tuple[float, NDArray[np.uint8]]], NDArray[np.float32]]:
     with av.open(str(path)) as container:
         pictures = [
-            (float(frame.pts * frame.time_base), frame.to_ndarray(format="rgb24"))  # type: ignore[operator]
+            (float(frame.time or 0.0), np.asarray(frame.to_ndarray(format="rgb24"), np.uint8))
             for frame in container.decode(video=0)
         ]
     return pictures, np.concatenate(list(read_voice(path, 48000)))
@@ -153,9 +154,9 @@ def test_what_cannot_be_heard(
     text.write_text("no sound in here")
     with av.open(str(mute), "w") as container:
         stream = container.add_stream("libx264", rate=25)
-        stream.width = stream.height = 32  # type: ignore[union-attr]
+        stream.width = stream.height = 32
         frame = av.VideoFrame.from_ndarray(np.zeros((32, 32, 3), np.uint8))
-        for packet in [*stream.encode(frame), *stream.encode(None)]:  # type: ignore[attr-defined]
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
             container.mux(packet)
     empty = write_sound(tmp_path / "empty.wav", np.zeros(1, np.float32), 16000)
     empty.write_bytes(empty.read_bytes()[:44])

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
 from aiortc.codecs.vpx import vp8_depayload
+from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.rtp import RtpPacket
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.types import Message
@@ -385,7 +386,7 @@ def test_a_binary_message_is_refused_and_the_session_goes_on(tiny_pack: AvatarPa
 
 def test_a_page_that_has_gone_need_not_be_told(tiny_pack: AvatarPack) -> None:
     """Refusing its offer was a traceback when it had closed meanwhile."""
-    told = []
+    told: list[str] = []
 
     async def receive() -> Message:
         return {"type": "websocket.receive", "text": "{"} if told else {"type": "websocket.connect"}
@@ -552,6 +553,7 @@ def test_losses_do_not_make_the_voice_older(tiny_pack: AvatarPack) -> None:
         await caller.accept(receiver_of.localDescription.sdp)
         for _ in range(90):
             frame = await audio.receiver.track.recv()
+            assert frame.pts is not None
             behind.append(seen - 1 - frame.pts // 960)
         assert reorder.lost > 5
         await caller.aclose()
@@ -560,6 +562,12 @@ def test_losses_do_not_make_the_voice_older(tiny_pack: AvatarPack) -> None:
 
     behind = run(scene(), timeout=60)
     assert sorted(behind)[len(behind) // 2] == 0 and max(behind[-20:]) <= 3
+
+
+def capabilities(kind: str) -> list[RTCRtpCodecCapability]:
+    found = RTCRtpReceiver.getCapabilities(kind)
+    assert found is not None
+    return found.codecs
 
 
 def encoded(number: int) -> RtpPacket:
@@ -577,13 +585,14 @@ def test_the_voice_goes_back_as_it_came(tiny_pack: AvatarPack, mime: str) -> Non
         async with serving(make_engine(tiny_pack)) as port:
             caller = Caller(VOICE)
             audio = caller.pc.getTransceivers()[0]
-            offered = RTCRtpReceiver.getCapabilities("audio").codecs
+            offered = capabilities("audio")
             audio.setCodecPreferences([c for c in offered if c.mimeType == mime])
             assert audio.sender.track is not None
             speak, hear = audio.sender.track.recv, audio.receiver._handle_rtp_packet
 
             async def spoken() -> Any:
                 packet = await speak()
+                assert isinstance(packet, av.Packet)
                 sent.append(bytes(packet))
                 return packet
 
@@ -659,7 +668,8 @@ class Listener:
     """Collects the ticks of a voice: (tick, number of the newest packet, time)."""
 
     def __init__(self) -> None:
-        self.packets, self.newest = Packets(25), -1
+        self.packets: Packets[av.AudioFrame] = Packets(25)
+        self.newest = -1
         self.voice = VoiceIn(self.packets, Timeline(25))
         self.heard: list[tuple[int, int, float]] = []
         self.sound: list[np.ndarray] = []
@@ -724,7 +734,7 @@ def test_a_microphone_that_falls_silent_and_comes_back(went_on: bool) -> None:
 
 def test_only_the_newest_packets_wait() -> None:
     async def scene() -> None:
-        packets = Packets(3)
+        packets: Packets[av.AudioFrame] = Packets(3)
         for number in range(5):
             packets.put(packet(number), 0.0)
         assert packets.dropped == 2
@@ -784,7 +794,7 @@ def test_either_codec_shows_the_face(tiny_pack: AvatarPack, codec: str) -> None:
         async with serving(make_engine(tiny_pack)) as port:
             caller = Caller(SILENCE)
             video = caller.pc.getTransceivers()[1]
-            kinds = RTCRtpReceiver.getCapabilities("video").codecs
+            kinds = capabilities("video")
             video.setCodecPreferences([kind for kind in kinds if kind.name == codec])
             socket = await caller.call(port)
             await caller.until_frames(12)

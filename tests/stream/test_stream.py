@@ -82,7 +82,7 @@ def test_the_newest_value_wins_and_the_rest_are_counted() -> None:
         for value in range(5):
             slot.put(value)
         assert await anext(slot) == 4 and slot.skipped == 4
-        waiting = asyncio.ensure_future(anext(slot))  # type: ignore[arg-type]
+        waiting = asyncio.ensure_future(slot.__anext__())
         await asyncio.sleep(0)
         slot.put(5)
         assert await waiting == 5
@@ -97,7 +97,7 @@ def test_the_newest_value_wins_and_the_rest_are_counted() -> None:
 def test_a_cancelled_wait_loses_nothing() -> None:
     async def scene() -> None:
         slot: Latest[int] = Latest()
-        waiting = asyncio.ensure_future(anext(slot))  # type: ignore[arg-type]
+        waiting = asyncio.ensure_future(slot.__anext__())
         await asyncio.sleep(0)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)

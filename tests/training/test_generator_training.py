@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -52,9 +53,10 @@ def test_training_goes_on_from_its_checkpoint_and_leaves_sheets(
     common = ["--data", str(tmp_path / "renders"), "--out", str(tmp_path), "--batch", "2"]
     common += [word for name, size in sizes.items() for word in (f"--{name}", str(size))]
 
-    def run(stages: str) -> dict[str, object]:
+    def run(stages: str) -> dict[str, Any]:
         train.main([*common, "--stages", stages])
-        return torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+        checkpoint: dict[str, Any] = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+        return checkpoint
 
     first = run("32:0.03")
     assert "going on" not in capsys.readouterr().out

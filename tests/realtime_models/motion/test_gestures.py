@@ -26,7 +26,9 @@ def melody(hertz: NDArray[np.float64], loud: NDArray[np.float64]) -> Samples:
 def stressed_at(times: list[float], seconds: float = 8.0) -> Samples:
     """A level voice of 120 Hz, half an octave up and 6 dB louder for 0.2 s at each of `times`."""
     t = np.arange(int(seconds * 16000)) / 16000
-    stress = sum(np.exp(-0.5 * ((t - at - 0.1) / 0.06) ** 2) for at in times)
+    stress = np.zeros_like(t)
+    for at in times:
+        stress += np.exp(-0.5 * ((t - at - 0.1) / 0.06) ** 2)
     return melody(120 * 2 ** (0.5 * stress), 0.5 + 0.5 * stress)
 
 

@@ -44,7 +44,7 @@ COLOURS = [(192, 64, 128), (20, 200, 60), (60, 60, 220), (235, 235, 20), (128, 1
 
 
 def picture(rgb: tuple[int, int, int], width: int = WIDTH, height: int = HEIGHT) -> Any:
-    solid = np.broadcast_to(np.uint8(rgb), (height, width, 3))
+    solid = np.broadcast_to(np.array(rgb, np.uint8), (height, width, 3))
     frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(solid), format="rgb24")
     return frame.reformat(format="yuv420p").to_ndarray()
 

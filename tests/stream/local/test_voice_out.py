@@ -49,7 +49,7 @@ def noise(seconds: float) -> NDArray[np.float32]:
     """Sound below 2 kHz of which every moment can be told from every other; rms 0.1."""
     rng = np.random.default_rng(1)
     sound = np.convolve(rng.normal(size=round(seconds * VOICE_RATE)), np.hanning(24), "same")
-    return (0.1 * sound / sound.std()).astype(np.float32)
+    return np.asarray(0.1 * sound / sound.std(), np.float32)
 
 
 def test_the_voice_is_the_same_sample_for_sample_only_later() -> None:
