@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import av
@@ -82,7 +82,7 @@ def events(
     return [tuple(json.loads(line)) for line in log.read_text().splitlines()]
 
 
-def forbidden(found: list[tuple[str, object]], home: Path, *asked: Path) -> list[object]:
+def forbidden(found: Sequence[tuple[str, object]], home: Path, *asked: Path) -> list[object]:
     """Of the events, those that nobody asked for."""
     own = {str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4}
     folders = [home / ".cache" / "latentcam", home / ".local" / "share" / "latentcam"]
@@ -122,11 +122,11 @@ def clip(tmp_path: Path) -> Path:
     path = tmp_path / "clip.wav"
     with av.open(str(path), "w") as container:
         stream = container.add_stream("pcm_s16le", rate=16000)
-        stream.layout = "mono"  # type: ignore[union-attr]
+        stream.layout = "mono"
         pcm = (speech(1.0)[None] * 32767).astype(np.int16)
         frame = av.AudioFrame.from_ndarray(pcm, format="s16", layout="mono")
         frame.sample_rate = 16000
-        for packet in [*stream.encode(frame), *stream.encode(None)]:  # type: ignore[attr-defined]
+        for packet in [*stream.encode(frame), *stream.encode(None)]:
             container.mux(packet)
     return path
 

@@ -106,7 +106,7 @@ def test_a_change_that_makes_no_sense_is_refused_whole(
         engine = make_engine(tiny_pack)
         one = Scene(engine)
         before = one.state()
-        fields = {
+        fields: dict[str, Any] = {
             "identity": wrong.identity or "Bo",
             "expression": wrong.expression or {"jawOpen": 0.5},
             "life": 0.5 if wrong.life is None else wrong.life,
