@@ -34,8 +34,7 @@ from latentcam.realtime_models.avatar_pack import AvatarPack, find_pack, load_pa
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.decoders.auto import DECODERS, open_decoder
 from latentcam.realtime_models.generator.latents import sample_z, w_to_ws, z_to_w
-from latentcam.realtime_models.motion.model import MotionModel
-from latentcam.realtime_models.motion.performance import Performance, Settings
+from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.realtime_models.training.face_tracker import FaceTracker, TrackedFace
 from latentcam.realtime_models.training.generator.losses import EYES, MOUTH, WHOLE, Box
 from latentcam.realtime_models.training.heads.expression import sample_x
@@ -329,10 +328,9 @@ def clip(
     scale = np.std(rest, axis=0) + 1e-6
     result: dict[str, Figures] = {}
     for seed, name in enumerate(names):
-        motion = MotionModel(bench.pack.card.motion, bench.pack.motion)
-        performance = Performance(motion, bench.avatar.basis, bench.pack.card.articulation, seed)
+        performer = Performer(bench.pack)
         ticks = chain.from_iterable(
-            perform_file(performance, Timeline(FPS), path, Settings()) for path in speech
+            perform_file(performer, Timeline(FPS), path, seed, Settings()) for path in speech
         )
         xs = [x for _, x in zip(range(60 * FPS), ticks, strict=False)]
         described: dict[str, list[NDArray[np.float64]]] = {"face": [], "render": []}

@@ -37,9 +37,8 @@ from latentcam.benchmarks.tools.options import avatar_options
 from latentcam.benchmarks.tools.voice import talk
 from latentcam.realtime_models.arrays import Samples
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
-from latentcam.realtime_models.generator.basis import Basis
 from latentcam.realtime_models.motion.model import MotionModel
-from latentcam.realtime_models.motion.performance import Performance, Settings
+from latentcam.realtime_models.motion.performance import Performer, Settings
 
 try:
     from latentcam.realtime_models.training.motion.data.augment import lose_packets, mix, to_dbfs
@@ -154,14 +153,14 @@ def perform(
 ) -> tuple[Float64, Float64]:
     """Controls over the pack's axes as a session asks for them, articulation, gate and all, and
     the seconds that each tick took. tick: samples."""
-    basis = Basis(pack.card.axes, pack.generator["basis"])
-    model = MotionModel(pack.card.motion, pack.motion)
-    performance = Performance(model, basis, pack.card.articulation, seed=0)
+    performer, settings = Performer(pack), Settings(life=life)
+    state = performer.initial_state(seed=0)
     xs, seconds = [], []
     for i in range(0, len(sound) - tick + 1, tick):
         begun = time.perf_counter()
-        xs.append(performance.step(sound[i : i + tick], i / RATE, Settings(life=life)))
+        x, state = performer.perform(sound[i : i + tick], state, settings)
         seconds.append(time.perf_counter() - begun)
+        xs.append(x)
     return np.stack(xs).astype(np.float64), np.array(seconds)
 
 

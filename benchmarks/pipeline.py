@@ -26,8 +26,7 @@ from latentcam.benchmarks.tools.voice import talk
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.realtime_models.decoders.auto import open_decoder
-from latentcam.realtime_models.motion.model import MotionModel
-from latentcam.realtime_models.motion.performance import Performance, Settings
+from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.stream.media_file import OUTPUT_RATE, Blocks, VideoFile, read_voice
 from latentcam.stream.offline import perform_file
 from latentcam.stream.timeline import Timeline
@@ -68,12 +67,11 @@ def pipeline(avatar_name: str, decoder: str, fps: int, seconds: float) -> dict[s
         with watch.stage("open"):
             pack = load_pack(avatar_name)
             avatar = Avatar(pack, open_decoder(decoder, pack))
-            model = MotionModel(pack.card.motion, pack.motion)
+            performer = Performer(pack)
             anchor = avatar.anchor(pack.card.identities[0])
             avatar.render(anchor, avatar.basis.control({}))
-        performance = Performance(model, avatar.basis, pack.card.articulation, seed=0)
         voice = Blocks(read_voice(speech, OUTPUT_RATE))
-        controls = perform_file(performance, timeline, speech, Settings())
+        controls = perform_file(performer, timeline, speech, 0, Settings())
         frames = 0
         with contextlib.ExitStack() as closing:
             file = closing.enter_context(VideoFile(video, timeline, pack.card.generator.resolution))

@@ -36,7 +36,7 @@ from latentcam.realtime_models.arrays import Samples
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.realtime_models.decoders.auto import open_decoder
-from latentcam.realtime_models.motion.model import MotionModel
+from latentcam.realtime_models.motion.performance import Performer
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import DeviceError
 from latentcam.stream.local import pulse
@@ -48,6 +48,7 @@ from latentcam.stream.local.voice_source import Microphone, Voice
 from latentcam.stream.messages import Frame
 from latentcam.stream.session import Session
 from latentcam.stream.timeline import Timeline
+from latentcam.stream.voice_motion import VoiceMotion
 
 SPEECH = "latentcam_speech"
 FIRST = 15 * VOICE_RATE  # what was heard in the beginning; the voice repeats after 30 s
@@ -166,8 +167,8 @@ async def measure(
     """Rows of (time, offset), seconds."""
     timeline, pack = Timeline(fps), load_pack(avatar)
     face = Avatar(pack, open_decoder(decoder, pack))
-    engine = Engine(face, MotionModel(pack.card.motion, pack.motion), timeline, 1)
-    look_ahead = engine.motion.config.look_ahead_s
+    engine = Engine(face, Performer(pack), timeline, 1)
+    look_ahead = engine.performer.look_ahead_s
     heard: list[Samples] = []
     pictures: list[tuple[int, float]] = []
     async with AsyncExitStack() as stack:
@@ -196,7 +197,8 @@ async def measure(
         grey = np.full((1080, 1280), 128, np.uint8)
         frames = CameraSink(composer, show, fps, composing, showing, grey)
         voice = Voice(ear.sounds(), timeline, on_sound)
-        session = Session(engine, voice.chunks(), frames, face.anchor(pack.card.identities[0]), 0)
+        motion = VoiceMotion(engine, voice.chunks(), seed=0)
+        session = Session(engine, motion.motions(), frames, face.anchor(pack.card.identities[0]))
 
         def delay() -> float | None:
             ready = frames.meter.frames >= fps

@@ -14,8 +14,7 @@ from PIL import Image
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, load_pack
 from latentcam.realtime_models.decoders.auto import open_decoder
-from latentcam.realtime_models.motion.model import MotionModel
-from latentcam.realtime_models.motion.performance import Performance, Settings
+from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.stream.offline import perform_file
 from latentcam.stream.timeline import Timeline
 
@@ -31,11 +30,10 @@ def main() -> None:
     args = parser.parse_args()
     pack = load_pack(DEFAULT_PACK)
     avatar = Avatar(pack, open_decoder("auto", pack))
-    model = MotionModel(pack.card.motion, pack.motion)
+    performer = Performer(pack)
     columns = []
     for seed, identity in enumerate(args.identities.split(",")):
-        performance = Performance(model, avatar.basis, pack.card.articulation, seed)
-        ticks = perform_file(performance, Timeline(FPS), args.speech, Settings())
+        ticks = perform_file(performer, Timeline(FPS), args.speech, seed, Settings())
         anchor = avatar.anchor(identity)
         count = round(args.seconds * FPS)
         columns.append(

@@ -110,7 +110,7 @@ def make_app(engine: Engine, config: ServerConfig) -> Starlette:
                 fps=engine.timeline.fps,
                 resolution=card.generator.resolution,
                 ice_servers=config.ice_servers,
-                look_ahead_ms=round(engine.motion.config.look_ahead_s * 1000, 1),
+                look_ahead_ms=round(engine.performer.look_ahead_s * 1000, 1),
             )
         )
 

@@ -26,6 +26,7 @@ from latentcam.stream.local.camera_sink import CameraSink
 from latentcam.stream.local.jpeg import jpeg
 from latentcam.stream.local.voice_source import Voice
 from latentcam.stream.session import Session
+from latentcam.stream.voice_motion import VoiceMotion
 
 BOUNDARY = b"latentcam"
 
@@ -37,6 +38,7 @@ class CameraControls(Controls):
         self,
         engine: Engine,
         session: Session,
+        motion: VoiceMotion,
         sink: CameraSink,
         voice: Voice,
         identity: str,
@@ -46,7 +48,7 @@ class CameraControls(Controls):
     ) -> None:
         """notice: what a person should know about the devices at present, or nothing.
         voice_delay: seconds, None if nobody else hears the voice."""
-        super().__init__(engine, session, identity, self._mute_voice, self._freeze_picture)
+        super().__init__(engine, session, motion, identity, self._mute_voice, self._freeze_picture)
         self._sink, self._voice, self._device = sink, voice, device
         self._notice, self._voice_delay = notice, voice_delay
 
@@ -58,12 +60,13 @@ class CameraControls(Controls):
 
     def state(self) -> CameraState:
         """Settings and figures; no voice, no face."""
-        session, meter, delay = self._session, self._sink.meter, self._voice_delay()
+        session, motion, meter = self._session, self._motion, self._sink.meter
+        delay = self._voice_delay()
         card = self._engine.avatar.card
         return CameraState(
             identity=self.identity,
-            expression=session.settings.expression,
-            life=session.settings.life,
+            expression=motion.settings.expression,
+            life=motion.settings.life,
             muted=self.muted,
             frozen=self.frozen,
             identities=list(card.identities),
@@ -75,8 +78,8 @@ class CameraControls(Controls):
             age_ms=Ages.of(meter),
             repeated=self._sink.repeated,
             skipped=session.skipped,
-            level=round(session.level, 4),
-            speaking=session.speaking,
+            level=round(motion.level, 4),
+            speaking=motion.speaking,
             voice_delay_ms=None if delay is None else round(delay * 1000, 1),
         )
 

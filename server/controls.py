@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from latentcam.realtime_models.arrays import Latent
 from latentcam.realtime_models.axes import Axis
@@ -11,6 +12,7 @@ from latentcam.server.errors import BadRequest
 from latentcam.server.messages import Change
 from latentcam.stream.engine import Engine
 from latentcam.stream.session import Session
+from latentcam.stream.voice_motion import VoiceMotion
 
 
 class Controls:
@@ -24,11 +26,12 @@ class Controls:
         self,
         engine: Engine,
         session: Session,
+        motion: VoiceMotion,
         identity: str,
         mute: Callable[[bool], None],
         freeze: Callable[[bool], None],
     ) -> None:
-        self._engine, self._session = engine, session
+        self._engine, self._session, self._motion = engine, session, motion
         self._mute, self._freeze = mute, freeze
         self._changing = asyncio.Lock()  # in the order that they came in
         self.identity = identity
@@ -48,13 +51,13 @@ class Controls:
             self._take(change, anchor)
 
     def _take(self, change: Change, anchor: Latent | None) -> None:
-        session, settings = self._session, self._session.settings
+        session, motion = self._session, self._motion
         if change.identity is not None and anchor is not None:
             session.anchor, self.identity = anchor, change.identity
         if change.expression is not None:
-            settings.expression = change.expression
+            motion.settings = replace(motion.settings, expression=change.expression)
         if change.life is not None:
-            settings.life = change.life
+            motion.settings = replace(motion.settings, life=change.life)
         if change.muted is not None:
             self.muted = change.muted
             self._mute(change.muted)

@@ -7,6 +7,7 @@ and no address.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 import msgspec
@@ -183,7 +184,7 @@ class CameraState(Figures, frozen=True, kw_only=True):
     """
 
     identity: str
-    expression: dict[str, float]
+    expression: Mapping[str, float]
     life: float
     muted: bool
     frozen: bool

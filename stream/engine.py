@@ -11,8 +11,7 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 
 from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.motion.model import MotionModel
-from latentcam.realtime_models.motion.performance import Performance, Settings
+from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.stream.errors import EngineFull
 from latentcam.stream.meter import Stages
 from latentcam.stream.renderer import Renderer
@@ -29,9 +28,9 @@ class Engine:
     renderer's; sessions and slots are touched on the event loop only, so there are no locks."""
 
     def __init__(
-        self, avatar: Avatar, motion: MotionModel, timeline: Timeline, max_sessions: int
+        self, avatar: Avatar, performer: Performer, timeline: Timeline, max_sessions: int
     ) -> None:
-        self.avatar, self.motion, self.timeline = avatar, motion, timeline
+        self.avatar, self.performer, self.timeline = avatar, performer, timeline
         self.max_sessions = max_sessions
         self.sessions = 0
         self.stages = Stages()
@@ -41,19 +40,14 @@ class Engine:
 
     async def warm_up(self) -> None:
         """Compute one tick of silence on the threads that will work, then say ready."""
-        performance = self.new_performance(seed=0)
-        settings = Settings()
+        state, settings = self.performer.initial_state(seed=0), Settings()
         anchor = self.avatar.anchor(self.avatar.card.identities[0])
         silence = np.zeros(self.timeline.first_sample(1), np.float32)
         for _ in range(WARM_UP_TICKS):
-            x = await self.on_motion_thread(performance.step, silence, 0.0, settings)
+            x, state = await self.on_motion_thread(self.performer.perform, silence, state, settings)
             await self.renderer.render(anchor, x)
         await self.renderer.warm_up(anchor, x, self.max_sessions)
         self.ready = True
-
-    def new_performance(self, seed: int) -> Performance:
-        avatar = self.avatar
-        return Performance(self.motion, avatar.basis, avatar.card.articulation, seed)
 
     def admit(self) -> None:
         """Count a session in. Raises EngineFull; `release` undoes it."""

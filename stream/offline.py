@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from latentcam.realtime_models.arrays import SAMPLE_RATE, Control
-from latentcam.realtime_models.motion.performance import Performance, Settings
+from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.stream.media_file import Blocks, read_voice
 from latentcam.stream.timeline import Timeline
 
 
 def perform_file(
-    performance: Performance, timeline: Timeline, path: Path, settings: Settings
+    performer: Performer, timeline: Timeline, path: Path, seed: int, settings: Settings
 ) -> Iterator[Control]:
     """x_t for every tick of the file's voice.
 
@@ -20,13 +20,14 @@ def perform_file(
     `look_ahead_s` before the newest sample, so it hears that much further before tick 0.
     """
     voice = Blocks(read_voice(path, SAMPLE_RATE))
-    offset = 0.5 / timeline.fps + performance.look_ahead_s
+    offset = 0.5 / timeline.fps + performer.look_ahead_s
+    state = performer.initial_state(seed)
     tick, heard = 0, 0
     while voice.length is None or timeline.first_sample(tick) < voice.length:
         until = timeline.first_sample(tick) + round(offset * SAMPLE_RATE)
         samples = voice.take(until - heard)
         heard = until
-        x = performance.step(samples, timeline.seconds(tick), settings)
+        x, state = performer.perform(samples, state, settings)
         if voice.length is not None and timeline.first_sample(tick) >= voice.length:
             return
         yield x

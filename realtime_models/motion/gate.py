@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, replace
 
 import numpy as np
-import webrtcvad
 
 from latentcam.realtime_models.arrays import SAMPLE_RATE, Samples
 from latentcam.realtime_models.motion.gestures import WINDOW, pitch
+from latentcam.realtime_models.motion.voice_activity import (
+    ActivityState,
+    activity_initial_state,
+    voice_activity,
+)
 
-FRAME = SAMPLE_RATE // 100  # 10 ms, a length that webrtcvad takes
+FRAME = SAMPLE_RATE // 100  # 10 ms, a length that voice activity takes
 STEP = FRAME / SAMPLE_RATE  # seconds
 HOLD = 0.30  # seconds without voice before the mouth goes to rest; plosives are shorter
 FADE = 0.15  # seconds from speech to rest
@@ -24,51 +29,71 @@ ONSET_RATIO = 6.0  # rms over the background that opens at once, before the dete
 UNDER_VOICE = 0.12  # rms under the speaker's own (-18 dB) that is somebody else, or a room
 FIRST_VOICE = 0.01  # rms of the speaker before anything is heard: low, so that all may begin
 VOICE_RISE, VOICE_FALL = 0.05, 0.001  # share per 10 ms of voice that the speaker's level follows
-DETECTOR_LEVEL = 0.05  # rms of the voice as webrtcvad hears it: it is deaf to soft ones
+DETECTOR_LEVEL = 0.05  # rms of the voice as the detector hears it: it is deaf to soft ones
 
 
-class VoiceGate:
-    """One voice's gate. `step` takes its samples in order, any number at a time."""
+@dataclass(frozen=True, slots=True)
+class GateState:
+    """All that is remembered of one voice and its room. Never written after it is made.
 
-    def __init__(self) -> None:
-        self._vad = webrtcvad.Vad(2)
-        self._rest = np.zeros(0, np.float32)
-        self._recent = np.zeros(WINDOW, np.float32)
-        self._silent = HOLD + FADE  # seconds since the last voice
-        self._floor = QUIETEST
-        self._voice = FIRST_VOICE
-        self._open = 0.0
-        self.level = 0.0
-        """rms of the newest 10 ms, 0 to 1."""
+    rest: float32 [n], n < FRAME, heard but not judged yet. recent: float32 [WINDOW], the newest
+    before it. silent: seconds since the last voice. floor, voice: rms of the background and of the
+    speaker. open: how far the mouth may move, 0 rests, 1 speaks freely. level: rms of the newest
+    10 ms.
+    """
+
+    rest: Samples
+    recent: Samples
+    activity: ActivityState
+    silent: float = HOLD + FADE
+    floor: float = QUIETEST
+    voice: float = FIRST_VOICE
+    open: float = 0.0
+    level: float = 0.0
 
     @property
     def speaking(self) -> bool:
-        return self._silent < HOLD
+        return self.silent < HOLD
 
-    def step(self, samples: Samples) -> float:
-        """Returns how far the mouth may move after these samples: 0 rests, 1 speaks freely."""
-        heard = np.concatenate([self._rest, samples])
-        count = len(heard) // FRAME
-        self._rest = heard[count * FRAME :]
-        for frame in heard[: count * FRAME].reshape(count, FRAME):
-            self._hear(frame)
-        return self._open
 
-    def _hear(self, frame: Samples) -> None:
-        self.level = math.sqrt(float(frame @ frame) / FRAME)
-        gain = np.float32(min(max(DETECTOR_LEVEL / self._voice, 0.1), 30.0))
-        pcm = ((gain * frame).clip(-1.0, 1.0) * np.float32(32767.0)).astype("<i2").tobytes()
-        least = UNDER_VOICE * self._voice
-        onset = self.level > max(ONSET_RATIO * self._floor, 2.0 * least)
-        self._recent = np.concatenate([self._recent[FRAME:], frame])
-        voiced = self._vad.is_speech(pcm, SAMPLE_RATE)
-        held = voiced and self.level < NEAR_FLOOR * self._floor and pitch(self._recent) is not None
-        voiced = voiced and self.level > max(OVER_FLOOR * self._floor, least)
-        if voiced:
-            share = VOICE_RISE if self.level > self._voice else VOICE_FALL
-            self._voice += share * (self.level - self._voice)
-        rise = HELD_RISE if held else FLOOR_RISE
-        self._floor = max(QUIETEST, min(self.level, self._floor * rise))
-        self._silent = 0.0 if onset or voiced else self._silent + STEP
-        wanted = min(max(1.0 - (self._silent - HOLD) / FADE, 0.0), 1.0)
-        self._open = min(wanted, self._open + STEP / ATTACK)
+def gate_initial_state() -> GateState:
+    """Before the first sample: silence."""
+    return GateState(
+        np.zeros(0, np.float32), np.zeros(WINDOW, np.float32), activity_initial_state()
+    )
+
+
+def gate_after_gap(state: GateState) -> GateState:
+    """The mouth rests, the speaker and the room are as loud as before."""
+    return replace(gate_initial_state(), floor=state.floor, voice=state.voice)
+
+
+def gate(samples: Samples, state: GateState) -> GateState:
+    """Hear what follows, any number of samples, finite; any cutting gives the same."""
+    heard = np.concatenate([state.rest, samples])
+    count = len(heard) // FRAME
+    for frame in heard[: count * FRAME].reshape(count, FRAME):
+        state = _hear(frame, state)
+    return replace(state, rest=heard[count * FRAME :].copy())
+
+
+def _hear(frame: Samples, state: GateState) -> GateState:
+    voice, floor = state.voice, state.floor
+    level = math.sqrt(float(frame @ frame) / FRAME)
+    gain = np.float32(min(max(DETECTOR_LEVEL / voice, 0.1), 30.0))
+    pcm = ((gain * frame).clip(-1.0, 1.0) * np.float32(32767.0)).astype("<i2").tobytes()
+    least = UNDER_VOICE * voice
+    onset = level > max(ONSET_RATIO * floor, 2.0 * least)
+    recent = np.concatenate([state.recent[FRAME:], frame])
+    voiced, activity = voice_activity(pcm, state.activity)
+    held = voiced and level < NEAR_FLOOR * floor and pitch(recent) is not None
+    voiced = voiced and level > max(OVER_FLOOR * floor, least)
+    if voiced:
+        voice += (VOICE_RISE if level > voice else VOICE_FALL) * (level - voice)
+    floor = max(QUIETEST, min(level, floor * (HELD_RISE if held else FLOOR_RISE)))
+    silent = 0.0 if onset or voiced else state.silent + STEP
+    wanted = min(max(1.0 - (silent - HOLD) / FADE, 0.0), 1.0)
+    return replace(
+        state, recent=recent, activity=activity, silent=silent, floor=floor, voice=voice,
+        open=min(wanted, state.open + STEP / ATTACK), level=level,
+    )  # fmt: skip

@@ -1,6 +1,6 @@
 """The motion model: every sample of a voice in order -> the control vector x_t, causally.
 
-Sound becomes log-mel frames (`mel.py`), frames drive a small LSTM (`motion_lstm.py`) at the hop
+Sound becomes log-mel frames (`mel.py`), frames drive a small LSTM (`lstm.py`) at the hop
 rate, 100 Hz, whatever the rate of the video. x_t = f(x_{t-1}, sound) lives in the recurrent state,
 which is an explicit value: in, out, never hidden in the model.
 """
@@ -8,7 +8,7 @@ which is an explicit value: in, out, never hidden in the model.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
@@ -74,7 +74,7 @@ class MotionModel:
     """Config and weights, shared by all sessions; a session's memory is its `MotionState`."""
 
     def __init__(self, config: MotionConfig, weights: Mapping[str, Float32]) -> None:
-        """weights: see `motion_lstm.weight_shapes`. Raises ValueError if they do not fit."""
+        """weights: see `lstm.weight_shapes`. Raises ValueError if they do not fit."""
         self.config = config
         self._lstm = MotionLstm(
             config.mel.mels, config.hidden, config.layers, len(config.axes), weights
@@ -89,6 +89,11 @@ class MotionModel:
         """Before the first sample: silence, the face at rest."""
         rest = np.zeros(len(self.config.axes), np.float32)
         return MotionState(mel_initial_state(self.config.mel), self._lstm.initial_state(), rest)
+
+    def after_gap(self, state: MotionState) -> MotionState:
+        """At rest as in the beginning, but the microphone is as loud as it was."""
+        anew = self.initial_state()
+        return replace(anew, mel=replace(anew.mel, level=state.mel.level))
 
     def step(self, samples: Samples, state: MotionState) -> tuple[Control, MotionState]:
         """Hear `samples`, say where the face is.

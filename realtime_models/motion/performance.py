@@ -3,91 +3,158 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from latentcam.realtime_models.arrays import SAMPLE_RATE, Control, Samples
-from latentcam.realtime_models.generator.basis import Basis
-from latentcam.realtime_models.motion.gate import VoiceGate
-from latentcam.realtime_models.motion.gestures import gestures, gestures_initial_state
+from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.motion.gate import (
+    GateState,
+    gate,
+    gate_after_gap,
+    gate_initial_state,
+)
+from latentcam.realtime_models.motion.gestures import (
+    GestureState,
+    gestures,
+    gestures_initial_state,
+)
 from latentcam.realtime_models.motion.life import life
 from latentcam.realtime_models.motion.model import MotionModel, MotionState
-
-
-@dataclass(slots=True)
-class Settings:
-    """How a user wants the face to move; may change while a session runs.
-
-    expression: offsets by axis name, replaced whole, never written in place; the face eases there.
-    life: strength of blinks, glances, head and brows, 0 (nothing moves but the lips) to 2; the
-        face eases there, too.
-    """
-
-    expression: dict[str, float] = field(default_factory=dict)
-    life: float = 1.0
-
 
 LOUDEST = 10.0  # samples beyond are broken: their square must stay a number
 EASE = 0.2  # seconds; time constant with which a new expression comes on, and life
 STILL = 1e-3  # strength of life below which there is none
+LIVELIEST = 2.0  # strength of life that still looks like somebody
 
 
-class Performance:
-    """Hears one voice and says, tick by tick, how the face moves. Its memory dies with it."""
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a user wants the face to move. A change is a new value.
 
-    def __init__(self, model: MotionModel, basis: Basis, articulation: float, seed: int) -> None:
-        self._model, self._basis, self._seed = model, basis, seed
-        self._articulation = articulation
-        self._state: MotionState = model.initial_state()
-        self._expression: dict[str, float] = {}
-        self._life = 0.0
-        self._gestures = gestures_initial_state(seed)
-        self.gate = VoiceGate()
+    expression: offsets by axis name; the face eases there. Names that the avatar does not have
+        move nothing, and an offset beyond the width of its axis is as good as the width.
+    life: strength of blinks, glances, head and brows, 0 (nothing moves but the lips) to 2; the
+        face eases there, too.
+    Raises ValueError for what is not a number, or a life out of range.
+    """
 
-    def after_gap(self) -> Performance:
-        """The same face hears a voice that begins afresh: what was said is over, the mood and the
-        head's place are not, so that nothing jumps."""
-        anew = Performance(self._model, self._basis, self._articulation, self._seed)
-        anew._expression, anew._gestures = dict(self._expression), self._gestures
-        anew._life = self._life
-        return anew
+    expression: Mapping[str, float] = field(default_factory=dict)
+    life: float = 1.0
+
+    def __post_init__(self) -> None:
+        if not 0.0 <= self.life <= LIVELIEST:
+            raise ValueError(f"life is {self.life}, expected 0 to {LIVELIEST:g}")
+        for name, offset in self.expression.items():
+            if not math.isfinite(offset):
+                raise ValueError(f"expression {name} is {offset}, expected a finite number")
+        object.__setattr__(self, "expression", dict(self.expression))  # nobody else's
+
+
+@dataclass(frozen=True, slots=True)
+class PerformanceState:
+    """All that is remembered of one voice and its face. Never written after it is made.
+
+    heard: samples up to now, counted from the beginning of media time.
+    expression, life: how far the face has come on its way to what the settings ask for.
+    """
+
+    seed: int
+    motion: MotionState
+    gate: GateState
+    gestures: GestureState
+    heard: int = 0
+    expression: Mapping[str, float] = field(default_factory=dict)
+    life: float = 0.0
+
+
+class Performer:
+    """Turns voices into the motion of whole faces. Holds nothing that changes: one performer serves
+    every session, and a session's memory is its `PerformanceState`."""
+
+    def __init__(self, pack: AvatarPack) -> None:
+        card = pack.card
+        self.motion = MotionModel(card.motion, pack.motion)
+        self.articulation = card.articulation
+        self._index = {axis.name: i for i, axis in enumerate(card.axes)}
+        self._mouth = [self._index[name] for name in card.motion.axes]
+        self._low = np.array([axis.low for axis in card.axes], np.float32)  # [k]
+        self._high = np.array([axis.high for axis in card.axes], np.float32)  # [k]
+        self._width = {axis.name: axis.high - axis.low for axis in card.axes}
 
     @property
     def look_ahead_s(self) -> float:
-        """Seconds that a step's result lies behind the newest sample it heard."""
-        return self._model.config.look_ahead_s
+        """Seconds that what `perform` returns lies behind the newest sample it heard."""
+        return self.motion.config.look_ahead_s
 
-    def step(self, samples: Samples, time_s: float, settings: Settings) -> Control:
-        """Hear the samples up to media time `time_s`; returns x_t over the avatar's axes.
+    def initial_state(self, seed: int) -> PerformanceState:
+        """Before the first sample: a face at rest. seed: of its blinks, glances and turns."""
+        return PerformanceState(
+            seed, self.motion.initial_state(), gate_initial_state(), gestures_initial_state(seed)
+        )
 
-        Must see every sample of the voice, in order, from one thread at a time.
+    def after_gap(self, state: PerformanceState, heard: int) -> PerformanceState:
+        """The same face, when the voice goes on at another sample than the next.
+
+        What was said is over: the mouth rests. The mood, the head's place, and how loud speaker and
+        room are stay, so that nothing jumps and a soft voice is heard as before.
+        """
+        return replace(
+            state,
+            motion=self.motion.after_gap(state.motion),
+            gate=gate_after_gap(state.gate),
+            heard=heard,
+        )
+
+    def perform(
+        self, samples: Samples, state: PerformanceState, settings: Settings
+    ) -> tuple[Control, PerformanceState]:
+        """Hear what follows; say where the face is.
+
+        samples: float32 [n] at 16 kHz, in order; broken ones are mended. Returns x_t over the
+        pack's axes, within their ranges, and the state for what follows. The given state is not
+        changed, so a cancelled call leaves nothing half done.
         """
         if not np.isfinite(samples).all():
             samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
         samples = samples.clip(-LOUDEST, LOUDEST)
-        mouth, self._state = self._model.step(samples, self._state)
-        strength = self._articulation * self.gate.step(samples)
-        values = dict(
-            zip(self._model.config.axes, (strength * float(v) for v in mouth), strict=True)
+        mouth, motion = self.motion.step(samples, state.motion)
+        opened = gate(samples, state.gate)
+        state = self._ease(
+            replace(state, motion=motion, gate=opened, heard=state.heard + len(samples)),
+            settings,
+            len(samples) / SAMPLE_RATE,
         )
-        self._ease(settings, len(samples) / SAMPLE_RATE)
-        moves = [self._expression]
-        if self._life:
-            follows, self._gestures = gestures(samples, self._gestures, self._life)
-            moves += [life(time_s, self._seed, self._life), follows]
-        for extra in moves:
-            for name, value in extra.items():
-                values[name] = values.get(name, 0.0) + value
-        known = {axis.name for axis in self._basis.axes}
-        x = self._basis.control({name: v for name, v in values.items() if name in known})
-        return self._basis.clamp(x)
+        x = [0.0] * len(self._index)
+        strength = self.articulation * opened.open
+        for i, value in zip(self._mouth, mouth.tolist(), strict=True):
+            x[i] = strength * value
+        moves = [state.expression]
+        if state.life:
+            follows, gestured = gestures(samples, state.gestures, state.life)
+            state = replace(state, gestures=gestured)
+            moves += [life(state.heard / SAMPLE_RATE, state.seed, state.life), follows]
+        for move in moves:
+            for name, value in move.items():
+                if (at := self._index.get(name)) is not None:
+                    x[at] += value
+        return np.array(x, np.float32).clip(self._low, self._high), state
 
-    def _ease(self, settings: Settings, seconds: float) -> None:
+    def _ease(
+        self, state: PerformanceState, settings: Settings, seconds: float
+    ) -> PerformanceState:
         """Bring the expression and the life nearer to the wanted ones."""
-        wanted, left = settings.expression, math.exp(-seconds / EASE)
-        life_now = settings.life + left * (self._life - settings.life)
-        self._life = life_now if settings.life or life_now > STILL else 0.0
-        for name in {**self._expression, **wanted}:
-            goal = wanted.get(name, 0.0)
-            self._expression[name] = goal + left * (self._expression.get(name, 0.0) - goal)
+        left = math.exp(-seconds / EASE)
+        lively = settings.life + left * (state.life - settings.life)
+        expression = {}
+        for name in {**state.expression, **settings.expression}:
+            if (width := self._width.get(name)) is not None:
+                goal = min(max(settings.expression.get(name, 0.0), -width), width)
+                expression[name] = goal + left * (state.expression.get(name, 0.0) - goal)
+        return replace(
+            state,
+            expression=expression,
+            life=lively if settings.life or lively > STILL else 0.0,
+        )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.realtime_models.decoders.auto import open_decoder
-from latentcam.realtime_models.motion.model import MotionModel
+from latentcam.realtime_models.motion.performance import Performer
 from latentcam.server.camera_app import CameraControls, make_camera_app
 from latentcam.server.commands.options import (
     Help,
@@ -41,6 +41,7 @@ from latentcam.stream.local.voice_out import VoiceLine, VoiceOut
 from latentcam.stream.local.voice_source import Microphone, Voice, check_voice_file, file_sounds
 from latentcam.stream.messages import Frame
 from latentcam.stream.session import Session
+from latentcam.stream.voice_motion import VoiceMotion
 
 if TYPE_CHECKING:
     from latentcam.server.commands.options import Commands
@@ -145,7 +146,7 @@ async def _run(args: argparse.Namespace) -> None:
         anchor = avatar.anchor(identity)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    engine = Engine(avatar, MotionModel(pack.card.motion, pack.motion), timeline, max_sessions=1)
+    engine = Engine(avatar, Performer(pack), timeline, max_sessions=1)
     async with contextlib.AsyncExitStack() as stack:
         sound, composing, showing, preview = (
             stack.enter_context(ThreadPoolExecutor(1, name))
@@ -192,11 +193,12 @@ async def _run(args: argparse.Namespace) -> None:
         def delay() -> float | None:
             if sink.meter.frames < timeline.fps:
                 return None  # too few to tell
-            look_ahead = engine.motion.config.look_ahead_s
+            look_ahead = engine.performer.look_ahead_s
             return timeline.lips_after(sink.meter.age(50), look_ahead)
 
-        session = Session(engine, voice.chunks(), sink, anchor, seed=0)
-        session.settings = settings
+        motion = VoiceMotion(engine, voice.chunks(), seed=0)
+        motion.settings = settings
+        session = Session(engine, motion.motions(), sink, anchor)
 
         def notice() -> str:
             if microphone is not None and microphone.lost:
@@ -210,7 +212,7 @@ async def _run(args: argparse.Namespace) -> None:
 
         device = camera.device if camera else "no camera"
         controls = CameraControls(
-            engine, session, sink, voice, identity, device, notice, voice_delay
+            engine, session, motion, sink, voice, identity, device, notice, voice_delay
         )
         closing = asyncio.Event()
         app = make_camera_app(controls, sink, config, timeline.fps, preview, closing)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.realtime_models.decoders.auto import open_decoder
-from latentcam.realtime_models.motion.model import MotionModel
+from latentcam.realtime_models.motion.performance import Performer
 from latentcam.server.commands.options import Help, avatar_options, decoder_options, timeline_of
 from latentcam.server.config import ServerConfig, parse_ice_server
 from latentcam.server.errors import UsageError
@@ -76,6 +76,5 @@ def run(args: argparse.Namespace) -> None:
     pack = load_pack(args.avatar)
     lanes = min(args.max_sessions, cores())
     avatar = Avatar(pack, open_decoder(args.decoder, pack, lanes))
-    motion = MotionModel(pack.card.motion, pack.motion)
-    engine = Engine(avatar, motion, timeline, args.max_sessions)
+    engine = Engine(avatar, Performer(pack), timeline, args.max_sessions)
     run_server(engine, config)

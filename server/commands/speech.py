@@ -11,9 +11,7 @@ from rich.progress import Progress, TimeElapsedColumn
 
 from latentcam.realtime_models.arrays import Control
 from latentcam.realtime_models.avatar_pack import AvatarPack
-from latentcam.realtime_models.generator.basis import Basis
-from latentcam.realtime_models.motion.model import MotionModel
-from latentcam.realtime_models.motion.performance import Performance, Settings
+from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.stream.media_file import voice_seconds
 from latentcam.stream.offline import perform_file
 from latentcam.stream.timeline import Timeline
@@ -23,10 +21,7 @@ def perform(
     speech: Path, pack: AvatarPack, timeline: Timeline, seed: int, settings: Settings
 ) -> Iterator[Control]:
     """Yield x_t for every tick of the file. Raises MediaError before the first if unreadable."""
-    basis = Basis(pack.card.axes, pack.generator["basis"])
-    model = MotionModel(pack.card.motion, pack.motion)
-    performance = Performance(model, basis, pack.card.articulation, seed)
-    ticks = perform_file(performance, timeline, speech, settings)
+    ticks = perform_file(Performer(pack), timeline, speech, seed, settings)
     first = next(ticks)  # an unreadable file is told before any output is made
     total = round(voice_seconds(speech) * timeline.fps)
     columns = (*Progress.get_default_columns(), TimeElapsedColumn())

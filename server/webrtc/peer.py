@@ -30,6 +30,7 @@ from latentcam.server.webrtc.voice_in import Packets, VoiceIn, drain
 from latentcam.stream.engine import Engine
 from latentcam.stream.meter import Meter
 from latentcam.stream.session import Session
+from latentcam.stream.voice_motion import VoiceMotion
 
 logger = logging.getLogger(__name__)
 
@@ -80,7 +81,7 @@ class Peer:
     def _wanted_delay(self) -> float:
         age = self._left.age(50, FRAMES_FOLLOWED)
         engine = self._engine
-        look_ahead = engine.motion.config.look_ahead_s
+        look_ahead = engine.performer.look_ahead_s
         delay = voice_delay(age, look_ahead, engine.timeline, self._voice.ptime)
         return max(0.0, delay + self._early)
 
@@ -107,14 +108,13 @@ class Peer:
         size = engine.avatar.card.generator.resolution
         encode_face(video, Rate(size * size, engine.timeline.fps), self._on_encoded)
         self._microphone = audio.receiver.track
-        self._session = Session(
-            engine,
-            self._voice_in.chunks(),
-            self._face,
-            self._anchor,
-            seed=zlib.crc32(self.id.encode()),
+        self._motion = VoiceMotion(
+            engine, self._voice_in.chunks(), seed=zlib.crc32(self.id.encode())
         )
-        self.controls = Controls(engine, self._session, self._identity, self._mute, self._freeze)
+        self._session = Session(engine, self._motion.motions(), self._face, self._anchor)
+        self.controls = Controls(
+            engine, self._session, self._motion, self._identity, self._mute, self._freeze
+        )
         return self._pc.localDescription.sdp
 
     def _mute(self, muted: bool) -> None:
@@ -178,7 +178,7 @@ class Peer:
                 logger.error(
                     "session %s failed at tick %d",
                     self.name,
-                    self.session.ticks_heard,
+                    self._motion.ticks_heard,
                     exc_info=error,
                 )
 
@@ -226,8 +226,8 @@ class Peer:
             lost_packets=self._reorder.lost,
             dropped_packets=self._packets.dropped,
             voice_offset_s=round(self._voice_in.offset, 5),
-            level=round(session.level, 4),
-            speaking=session.speaking,
+            level=round(self._motion.level, 4),
+            speaking=self._motion.speaking,
             voice_delay_ms=round(self._voice.delay * 1000, 1),
             voice_shift_ms=round(self._early * 1000, 1),
         )

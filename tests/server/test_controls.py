@@ -18,6 +18,7 @@ from latentcam.server.messages import Change
 from latentcam.stream.engine import Engine
 from latentcam.stream.messages import AudioChunk, Frame
 from latentcam.stream.session import Session
+from latentcam.stream.voice_motion import VoiceMotion
 from tests.aio import run
 from tests.server.test_server import make_engine
 
@@ -41,18 +42,20 @@ class Scene:
     def __init__(self, engine: Engine) -> None:
         anchor = engine.avatar.anchor("Ada")
         self.engine = engine
-        self.session = Session(engine, no_voice(), NoSink(), anchor, seed=0)
+        self.motion = VoiceMotion(engine, no_voice(), seed=0)
+        self.session = Session(engine, self.motion.motions(), NoSink(), anchor)
         self.switched: list[tuple[str, bool]] = []
         self.controls = Controls(
             engine,
             self.session,
+            self.motion,
             "Ada",
             mute=lambda muted: self.switched.append(("mute", muted)),
             freeze=lambda frozen: self.switched.append(("freeze", frozen)),
         )
 
     def state(self) -> dict[str, Any]:
-        controls, settings = self.controls, self.session.settings
+        controls, settings = self.controls, self.motion.settings
         return {
             "identity": controls.identity,
             "anchor": self.session.anchor.tobytes(),

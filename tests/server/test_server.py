@@ -27,7 +27,7 @@ from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.decoders.base import Decode
 from latentcam.realtime_models.decoders.openvino import OpenVinoDecoder
-from latentcam.realtime_models.motion.model import MotionModel
+from latentcam.realtime_models.motion.performance import Performer
 from latentcam.server.config import IceServer, ServerConfig, parse_ice_server
 from latentcam.server.errors import ConfigError
 from latentcam.server.lobby import Lobby
@@ -48,7 +48,7 @@ SILENCE = np.zeros(48000, np.float32)
 
 def make_engine(pack: AvatarPack, places: int = 2) -> Engine:
     avatar = Avatar(pack, OpenVinoDecoder(pack))
-    return Engine(avatar, MotionModel(pack.card.motion, pack.motion), Timeline(25), places)
+    return Engine(avatar, Performer(pack), Timeline(25), places)
 
 
 def test_a_peer_sees_its_face_and_hears_its_voice(tiny_pack: AvatarPack) -> None:
@@ -239,8 +239,7 @@ def test_a_failed_session_tells_its_page(
             return np.zeros((len(ws), 32, 32, 3), np.uint8)
 
     async def scene() -> None:
-        motion = MotionModel(tiny_pack.card.motion, tiny_pack.motion)
-        engine = Engine(Avatar(tiny_pack, Broken()), motion, Timeline(25), 2)
+        engine = Engine(Avatar(tiny_pack, Broken()), Performer(tiny_pack), Timeline(25), 2)
         async with serving(engine) as port:
             caller = Caller(SILENCE)
             socket = await caller.call(port)

@@ -17,13 +17,13 @@ from latentcam.realtime_models.arrays import Latent, Rgb
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.decoders.base import Decode
-from latentcam.realtime_models.motion.model import MotionModel
-from latentcam.realtime_models.motion.performance import Settings
+from latentcam.realtime_models.motion.performance import Performer
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import EngineFull
-from latentcam.stream.messages import AudioChunk, Frame
+from latentcam.stream.messages import AudioChunk, Frame, Motion
 from latentcam.stream.session import Session
 from latentcam.stream.timeline import Timeline
+from latentcam.stream.voice_motion import VoiceMotion
 from tests.aio import run
 from tests.voice import speech
 
@@ -60,8 +60,7 @@ class Collect:
 
 
 def make_engine(pack: AvatarPack, decoder: FakeDecoder, places: int = 2) -> Engine:
-    motion = MotionModel(pack.card.motion, pack.motion)
-    return Engine(Avatar(pack, decoder), motion, Timeline(25), places)
+    return Engine(Avatar(pack, decoder), Performer(pack), Timeline(25), places)
 
 
 def face(pack: AvatarPack, identity: str) -> Latent:
@@ -75,13 +74,18 @@ async def voice(ticks: int, pause: float = 0.0, first: int = 0) -> AsyncIterator
         yield AudioChunk(first + tick, asyncio.get_running_loop().time(), sound[tick])
 
 
+def said(engine: Engine, voice: AsyncIterator[AudioChunk], seed: int = 0) -> AsyncIterator[Motion]:
+    return VoiceMotion(engine, voice, seed).motions()
+
+
 def test_a_slow_decoder_hears_all_shows_the_newest_and_counts(tiny_pack: AvatarPack) -> None:
     async def scene() -> None:
         engine, sink = make_engine(tiny_pack, FakeDecoder(0.03)), Collect()
-        session = Session(engine, voice(40, pause=0.004), sink, face(tiny_pack, "Ada"), seed=0)
+        motion = VoiceMotion(engine, voice(40, pause=0.004), seed=0)
+        session = Session(engine, motion.motions(), sink, face(tiny_pack, "Ada"))
         await session.run()
         ticks = [frame.tick for frame in sink.frames]
-        assert session.ticks_heard == 40
+        assert motion.ticks_heard == 40
         assert ticks == sorted(set(ticks)) and ticks[-1] == 39, "the newest is always shown"
         assert len(ticks) < 40 and session.skipped == 40 - len(ticks)
         assert sink.closed == 1
@@ -93,7 +97,7 @@ def test_a_slow_decoder_hears_all_shows_the_newest_and_counts(tiny_pack: AvatarP
 def test_without_load_every_tick_is_shown(tiny_pack: AvatarPack) -> None:
     async def scene() -> None:
         engine, sink = make_engine(tiny_pack, FakeDecoder()), Collect()
-        session = Session(engine, voice(20, pause=0.02), sink, face(tiny_pack, "Ada"), seed=0)
+        session = Session(engine, said(engine, voice(20, pause=0.02)), sink, face(tiny_pack, "Ada"))
         await session.run()
         assert [frame.tick for frame in sink.frames] == list(range(20))
         assert session.skipped == 0
@@ -105,7 +109,9 @@ def test_without_load_every_tick_is_shown(tiny_pack: AvatarPack) -> None:
 def test_cancelling_is_a_normal_end(tiny_pack: AvatarPack) -> None:
     async def scene() -> None:
         engine, sink = make_engine(tiny_pack, FakeDecoder(0.01)), Collect()
-        session = Session(engine, voice(200, pause=0.01), sink, face(tiny_pack, "Ada"), seed=0)
+        session = Session(
+            engine, said(engine, voice(200, pause=0.01)), sink, face(tiny_pack, "Ada")
+        )
         task = asyncio.create_task(session.run())
         while not sink.frames:
             await asyncio.sleep(0.01)
@@ -124,10 +130,10 @@ def test_a_broken_decoder_ends_its_session_only(tiny_pack: AvatarPack) -> None:
         engine = make_engine(tiny_pack, FakeDecoder(fail_at=3))
         bad, good = Collect(), Collect()
         with pytest.raises(ExceptionGroup) as caught:
-            await Session(engine, voice(9, 0.01), bad, face(tiny_pack, "Ada"), seed=0).run()
+            await Session(engine, said(engine, voice(9, 0.01)), bad, face(tiny_pack, "Ada")).run()
         assert caught.group_contains(RuntimeError, match="the decoder broke")
         assert len(bad.frames) == 2 and bad.closed == 1
-        await Session(engine, voice(5, 0.01), good, face(tiny_pack, "Bo"), seed=0).run()
+        await Session(engine, said(engine, voice(5, 0.01)), good, face(tiny_pack, "Bo")).run()
         assert [frame.tick for frame in good.frames] == list(range(5))
         await engine.aclose()
 
@@ -151,7 +157,7 @@ def test_two_sessions_share_an_engine_and_nothing_else(tiny_pack: AvatarPack) ->
         async with asyncio.TaskGroup() as group:
             for number, sink in enumerate(sinks):
                 anchor = face(tiny_pack, ("Ada", "Bo")[number])
-                session = Session(engine, voice(15, 0.02), sink, anchor, seed=number)
+                session = Session(engine, said(engine, voice(15, 0.02), seed=number), sink, anchor)
                 group.create_task(session.run())
         await engine.aclose()
         return [[frame.rgb.tobytes() for frame in sink.frames] for sink in sinks]
@@ -160,45 +166,6 @@ def test_two_sessions_share_an_engine_and_nothing_else(tiny_pack: AvatarPack) ->
     beside, other = run(scene(2))
     assert len(set(alone)) == 15 and beside == alone
     assert not set(other) & set(alone)
-
-
-def test_a_jump_of_the_tick_begins_afresh(tiny_pack: AvatarPack) -> None:
-    async def scene() -> None:
-        async def with_gap() -> AsyncIterator[AudioChunk]:
-            async for chunk in voice(5):
-                yield chunk
-            async for chunk in voice(5, first=100):
-                yield chunk
-
-        engine, sink = make_engine(tiny_pack, FakeDecoder()), Collect()
-        session = Session(engine, with_gap(), sink, face(tiny_pack, "Ada"), seed=0)
-        before = session._performance
-        await session.run()
-        assert session._performance is not before and session.ticks_heard == 10
-        await engine.aclose()
-
-    run(scene())
-
-
-def test_a_pause_in_the_voice_does_not_change_the_mood(tiny_pack: AvatarPack) -> None:
-    """The expression used to fall to neutral for a moment whenever the tick jumped."""
-
-    async def scene() -> None:
-        async def with_gap() -> AsyncIterator[AudioChunk]:
-            for tick in (*range(100), *range(150, 153)):
-                await asyncio.sleep(0.002)
-                yield AudioChunk(tick, asyncio.get_running_loop().time(), np.zeros(640, np.float32))
-
-        engine, sink = make_engine(tiny_pack, LatentDecoder()), Collect()
-        session = Session(engine, with_gap(), sink, face(tiny_pack, "Ada"), seed=0)
-        session.settings = Settings({"mouthSmile": 0.6, "headYaw": 10.0}, life=0.0)
-        await session.run()
-        await engine.aclose()
-        before = [frame.rgb.tobytes() for frame in sink.frames if frame.tick < 150]
-        after = [frame.rgb.tobytes() for frame in sink.frames if frame.tick >= 150]
-        assert after and set(after) == {before[-1]} and before[0] != before[-1]
-
-    run(scene())
 
 
 def test_places_are_counted(tiny_pack: AvatarPack) -> None:
@@ -380,7 +347,7 @@ def test_nobody_is_served_twice_before_another_once(tiny_pack: AvatarPack) -> No
         sinks = [Collect() for _ in range(3)]
         async with asyncio.TaskGroup() as group:
             for sink, anchor in zip(sinks, anchors(tiny_pack, 3), strict=True):
-                session = Session(engine, voice(60, 0.002), sink, anchor, seed=0)
+                session = Session(engine, said(engine, voice(60, 0.002)), sink, anchor)
                 group.create_task(session.run())
         counts = [len(sink.frames) for sink in sinks]
         assert max(counts) - min(counts) <= 3, counts

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from latentcam.realtime_models.arrays import Samples
-from latentcam.realtime_models.motion.gate import VoiceGate
+from latentcam.realtime_models.motion.gate import GateState, gate, gate_initial_state
 from tests.voice import speech
 
 RATE = 16000
 
 
-def over(sound: Samples, gate: VoiceGate | None = None, chunk: int = 160) -> np.ndarray:
-    gate = gate or VoiceGate()
-    return np.array([gate.step(sound[i : i + chunk]) for i in range(0, len(sound), chunk)])
+def hear(
+    sound: Samples, state: GateState | None = None, chunk: int = 160
+) -> tuple[NDArray[np.float64], GateState]:
+    """How far it is open after every chunk, and the state for what follows."""
+    state, opened = state or gate_initial_state(), []
+    for i in range(0, len(sound), chunk):
+        state = gate(sound[i : i + chunk], state)
+        opened.append(state.open)
+    return np.array(opened), state
+
+
+def over(sound: Samples, chunk: int = 160) -> NDArray[np.float64]:
+    return hear(sound, chunk=chunk)[0]
 
 
 def at_dbfs(sound: Samples, level: float) -> Samples:
@@ -42,15 +53,14 @@ def test_it_closes_after_the_voice_smoothly_and_for_good() -> None:
 def test_other_people_twenty_decibels_below_do_not_open_it(below: float) -> None:
     voice = at_dbfs(speech(3.0), -26.0)
     others = at_dbfs(speech(5.0)[::-1].copy(), -26.0 - below)
-    gate = VoiceGate()
-    assert over(voice, gate).mean() > 0.95
-    assert over(others, gate)[60:].mean() < 0.1
+    opened, state = hear(voice)
+    assert opened.mean() > 0.95
+    assert hear(others, state)[0][60:].mean() < 0.1
 
 
 def test_a_speaker_who_goes_softer_is_still_heard() -> None:
-    gate = VoiceGate()
-    over(at_dbfs(speech(3.0), -20.0), gate)
-    assert over(at_dbfs(speech(3.0), -32.0), gate).min() == 1.0
+    _, state = hear(at_dbfs(speech(3.0), -20.0))
+    assert hear(at_dbfs(speech(3.0), -32.0), state)[0].min() == 1.0
 
 
 @pytest.mark.parametrize("chunk", [1, 97, 640, 5000])
@@ -78,3 +88,16 @@ def test_a_vowel_may_be_held_as_long_as_breath_lasts(hertz: float) -> None:
 
 def test_silence_never_opens() -> None:
     assert not over(np.zeros(3 * RATE, np.float32)).any()
+
+
+def test_it_opens_with_the_voice_and_closes_after_it_tick_by_tick() -> None:
+    silence = np.zeros(RATE, np.float32)
+    opened = over(np.concatenate([silence, speech(2.0), silence]), chunk=640)
+    assert not opened[:25].any()
+    assert opened[26:75].min() == 1.0, "the mouth may move from the second tick of the voice on"
+    assert not opened[-8:].any() and opened[76] == 1.0, "plosives do not close it"
+
+
+def test_steady_noise_keeps_it_shut() -> None:
+    noise = np.random.default_rng(0).standard_normal(10 * RATE).astype(np.float32) * 0.01
+    assert over(noise, chunk=640)[100:].mean() < 0.05

@@ -14,9 +14,7 @@ from numpy.typing import NDArray
 
 from latentcam.realtime_models.arrays import SAMPLE_RATE, Samples
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, AvatarPack, load_pack
-from latentcam.realtime_models.generator.basis import Basis
-from latentcam.realtime_models.motion.model import MotionModel
-from latentcam.realtime_models.motion.performance import Performance, Settings
+from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.stream.media_file import read_voice
 from latentcam.stream.offline import perform_file
 from latentcam.stream.timeline import Timeline
@@ -33,18 +31,12 @@ def pack() -> AvatarPack:
 
 def perform(pack: AvatarPack, samples: Samples, chunk: int = TICK) -> NDArray[np.float32]:
     """x_t after every chunk, lips only: float32 [chunks, k]."""
-    performance = _performance(pack)
-    settings = Settings(life=0.0)
-    return np.stack([
-        performance.step(samples[i : i + chunk], i / SAMPLE_RATE, settings)
-        for i in range(0, len(samples) - chunk + 1, chunk)
-    ])  # fmt: skip
-
-
-def _performance(pack: AvatarPack) -> Performance:
-    basis = Basis(pack.card.axes, pack.generator["basis"])
-    model = MotionModel(pack.card.motion, pack.motion)
-    return Performance(model, basis, pack.card.articulation, seed=0)
+    performer, settings, rows = Performer(pack), Settings(life=0.0), []
+    state = performer.initial_state(seed=0)
+    for i in range(0, len(samples) - chunk + 1, chunk):
+        x, state = performer.perform(samples[i : i + chunk], state, settings)
+        rows.append(x)
+    return np.stack(rows)
 
 
 def jaw(pack: AvatarPack, x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -118,7 +110,7 @@ def test_any_sample_rate_gives_the_same_lips(pack: AvatarPack, rate: int, tmp_pa
     heard = np.concatenate(list(read_voice(path, SAMPLE_RATE)))
     assert abs(len(heard) - 4 * SAMPLE_RATE) < 400
     got = jaw(pack, np.stack(list(
-        perform_file(_performance(pack), Timeline(FPS), path, Settings(life=0.0))
+        perform_file(Performer(pack), Timeline(FPS), path, 0, Settings(life=0.0))
     )))  # fmt: skip
     # The file's ticks hear the look-ahead in advance: compare with the voice moved as much.
     ahead = round((0.5 / FPS + pack.card.motion.look_ahead_s) * SAMPLE_RATE)

@@ -1,0 +1,47 @@
+"""A voice as a source of motion: every sample is heard, in order, one motion for every tick."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from latentcam.realtime_models.motion.performance import Settings
+from latentcam.stream.engine import Engine
+from latentcam.stream.messages import AudioChunk, Motion
+
+
+class VoiceMotion:
+    """Hears one voice on the engine's motion thread; its memory dies with it."""
+
+    def __init__(self, engine: Engine, voice: AsyncIterator[AudioChunk], seed: int) -> None:
+        """seed: of the blinks, glances and turns of the head."""
+        self._engine, self._voice = engine, voice
+        self._state = engine.performer.initial_state(seed)
+        self.settings = Settings()
+        """How the face is to move; setting it counts from the next tick on."""
+        self.ticks_heard = 0
+
+    @property
+    def level(self) -> float:
+        """rms of the newest 10 ms, 0 to 1."""
+        return self._state.gate.level
+
+    @property
+    def speaking(self) -> bool:
+        return self._state.gate.speaking
+
+    async def motions(self) -> AsyncIterator[Motion]:
+        """The motion tick by tick; ends when the voice does."""
+        engine, expected, loop = self._engine, 0, asyncio.get_running_loop()
+        performer, first_sample = engine.performer, engine.timeline.first_sample
+        async for chunk in self._voice:
+            state = self._state
+            if chunk.tick != expected:  # a long gap: what was said before it is over
+                state = performer.after_gap(state, first_sample(chunk.tick))
+            expected = chunk.tick + 1
+            x, self._state = await engine.on_motion_thread(
+                performer.perform, chunk.samples, state, self.settings
+            )
+            self.ticks_heard += 1
+            engine.stages.observe("motion", loop.time() - chunk.born)
+            yield Motion(chunk.tick, chunk.born, x)

@@ -1,0 +1,150 @@
+"""A performance: lips, life and expressions as a function of voice, state and settings."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from latentcam.realtime_models.arrays import Samples
+from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.motion.performance import PerformanceState, Performer, Settings
+from tests.voice import speech
+
+STILL = Settings(life=0.0)
+SILENCE = np.zeros(640, np.float32)
+
+
+@pytest.fixture
+def performer(tiny_pack: AvatarPack) -> Performer:
+    return Performer(tiny_pack)
+
+
+def run(
+    performer: Performer, sound: Samples, state: PerformanceState, settings: Settings
+) -> tuple[NDArray[np.float32], PerformanceState]:
+    """x_t after every tick of 640 samples, and the state for what follows."""
+    rows = []
+    for tick in sound.reshape(-1, 640):
+        x, state = performer.perform(tick, state, settings)
+        rows.append(x)
+    return np.stack(rows), state
+
+
+def silence(ticks: int) -> Samples:
+    return np.zeros(640 * ticks, np.float32)
+
+
+def axis(pack: AvatarPack, name: str) -> int:
+    return [axis.name for axis in pack.card.axes].index(name)
+
+
+def test_still_moves_nothing_but_lips(performer: Performer, tiny_pack: AvatarPack) -> None:
+    lips = {axis(tiny_pack, name) for name in tiny_pack.card.motion.axes}
+    xs, _ = run(performer, speech(2.0), performer.initial_state(1), STILL)
+    assert set(np.flatnonzero(xs.any(axis=0))) <= lips and xs[-1].any()
+
+
+def test_in_digital_silence_the_lips_rest_exactly(performer: Performer) -> None:
+    xs, _ = run(performer, silence(50), performer.initial_state(1), STILL)
+    assert not xs.any()
+
+
+def test_expressions_come_on_smoothly_add_and_stay_in_range(
+    performer: Performer, tiny_pack: AvatarPack
+) -> None:
+    smile, jaw = axis(tiny_pack, "mouthSmile"), axis(tiny_pack, "jawOpen")
+    settings = Settings(expression={"mouthSmile": 0.4, "jawOpen": 7.0}, life=0.0)
+    shown, state = run(performer, silence(50), performer.initial_state(1), settings)
+    assert 0.0 < shown[0, smile] < 0.1 and shown[-1, smile] == pytest.approx(0.4, abs=1e-3)
+    assert (np.diff(shown[:, smile]) > 0).all()
+    assert shown[-1, jaw] == pytest.approx(1.0, abs=1e-3)
+    gone, _ = run(performer, silence(50), state, STILL)
+    assert gone[0, smile] > 0.3 and gone[-1, smile] == pytest.approx(0.0, abs=1e-3)
+
+
+def test_a_moved_slider_makes_no_face_jump(performer: Performer, tiny_pack: AvatarPack) -> None:
+    heads = [i for i, a in enumerate(tiny_pack.card.axes) if a.name.startswith("head")]
+    assert heads
+    state, shown = performer.initial_state(1), []
+    state = performer.after_gap(state, heard=10 * 16000)
+    for ticks, strength in ((60, 2.0), (60, 0.0), (80, 2.0)):
+        xs, state = run(performer, silence(ticks), state, Settings(life=strength))
+        shown.append(xs[:, heads])
+    course = np.concatenate(shown)
+    assert not course[118].any() and np.abs(course[50]).max() > 0.5
+    assert np.abs(np.diff(course[20:], axis=0)).max() < 0.3 * np.abs(course).max()
+
+
+@pytest.mark.parametrize("size", [1e308, 3e38, 1e9, -1e308])
+def test_no_expression_however_large_leaves_the_face_turned(
+    performer: Performer, tiny_pack: AvatarPack, size: float
+) -> None:
+    """1e308 and then -1e308 left infinity in the state: the face never came back."""
+    state = performer.initial_state(1)
+    for offset in (size, -size, size):
+        expression = {"headYaw": offset, "headPitch": -offset, "jawOpen": offset}
+        xs, state = run(performer, silence(5), state, Settings(expression, life=2.0))
+        assert np.isfinite(xs).all()
+        assert all(math.isfinite(value) for value in state.expression.values())
+    xs, _ = run(performer, silence(75), state, STILL)
+    assert np.abs(xs[-1]).max() < 1e-3
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_settings_are_checked_at_the_door(bad: float) -> None:
+    with pytest.raises(ValueError, match=f"mouthSmile is {bad}, expected a finite number"):
+        Settings({"jawOpen": 0.1, "mouthSmile": bad})
+    with pytest.raises(ValueError, match="expected 0 to 2"):
+        Settings(life=bad)
+
+
+def test_settings_are_a_value() -> None:
+    mine = {"mouthSmile": 0.4}
+    settings = Settings(mine)
+    mine["mouthSmile"] = 0.9
+    assert settings.expression == {"mouthSmile": 0.4} and settings == Settings({"mouthSmile": 0.4})
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        settings.life = 0.0  # type: ignore[misc]
+
+
+def test_broken_samples_do_no_harm(performer: Performer) -> None:
+    broken = np.full(640, np.nan, np.float32)
+    broken[::2] = np.inf
+    state = performer.initial_state(1)
+    for samples in (broken, speech(1.0)[:640] * 1e6, -broken, np.full(640, -3e38, np.float32)):
+        x, state = performer.perform(samples, state, Settings())
+        assert np.isfinite(x).all()
+    after, _ = run(performer, silence(75), state, STILL)
+    assert not after[-1].any()
+
+
+def test_the_given_state_is_not_changed(performer: Performer) -> None:
+    """Stepped twice from one state, whatever went on from it in between, the same comes out."""
+    voice, settings = speech(4.0), Settings({"mouthSmile": 0.3}, life=1.0)
+    _, begun = run(performer, voice[: 640 * 60], performer.initial_state(3), settings)
+    before = (begun.heard, begun.gate.open, begun.motion.x.copy(), dict(begun.expression))
+    first, _ = run(performer, voice[640 * 60 :], begun, settings)
+    run(performer, silence(20), begun, STILL)
+    second, _ = run(performer, voice[640 * 60 :], begun, settings)
+    np.testing.assert_array_equal(first, second)
+    assert before[:2] == (begun.heard, begun.gate.open) and before[3] == begun.expression
+    np.testing.assert_array_equal(before[2], begun.motion.x)
+
+
+def test_a_gap_ends_what_was_said_and_keeps_the_rest(
+    performer: Performer, tiny_pack: AvatarPack
+) -> None:
+    settings = Settings({"mouthSmile": 0.6, "headYaw": 10.0}, life=1.0)
+    quiet = speech(4.0) * np.float32(10 ** (-30 / 20))  # -50 dBFS
+    _, spoken = run(performer, quiet, performer.initial_state(1), settings)
+    resumed = performer.after_gap(spoken, heard=10 * 16000)
+    assert spoken.gate.speaking and not resumed.gate.speaking and not resumed.motion.x.any()
+    assert resumed.heard == 10 * 16000
+    assert resumed.expression == spoken.expression and resumed.life == spoken.life
+    assert resumed.gestures == spoken.gestures
+    assert resumed.motion.mel.level == spoken.motion.mel.level, "the microphone is the same"
+    assert (resumed.gate.voice, resumed.gate.floor) == (spoken.gate.voice, spoken.gate.floor)
