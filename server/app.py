@@ -32,6 +32,7 @@ from latentcam.server.messages import (
 )
 from latentcam.server.metrics import CONTENT_TYPE, exposition
 from latentcam.server.signalling import signalling
+from latentcam.server.webrtc.tracks import Retouch
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import EngineFull
 from latentcam.stream.meter import STAGES
@@ -48,9 +49,12 @@ PAGE_HEADERS = {
 }
 
 
-def make_app(engine: Engine, config: ServerConfig) -> Starlette:
-    """The ASGI application. Its lifespan warms the engine up and closes everything in order."""
-    lobby = Lobby(engine, config)
+def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = None) -> Starlette:
+    """The ASGI application. Its lifespan warms the engine up and closes everything in order.
+
+    retouch: what is done to every frame before it leaves.
+    """
+    lobby = Lobby(engine, config, retouch)
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from latentcam.server.app import LARGEST_BODY, make_app
 from latentcam.server.config import ServerConfig
 from latentcam.server.errors import ConfigError
+from latentcam.server.webrtc.tracks import Retouch
 from latentcam.stream.engine import Engine
 
 SHUTDOWN_DEADLINE = 5  # seconds for open requests and sockets
@@ -46,15 +47,18 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def run_server(engine: Engine, config: ServerConfig) -> None:
-    """Serve until interrupted. Raises ConfigError when address or certificate cannot be used."""
+def run_server(engine: Engine, config: ServerConfig, retouch: Retouch | None = None) -> None:
+    """Serve until interrupted. Raises ConfigError when address or certificate cannot be used.
+
+    retouch: what is done to every frame before it leaves.
+    """
     with listen(config.host, config.port) as listener:
         host = f"[{config.host}]" if ":" in config.host else config.host
         scheme = "https" if config.tls_cert else "http"
         query = f"/?{urlencode({'token': config.token})}" if config.token else ""
         address = f"{scheme}://{host}:{listener.getsockname()[1]}{query}"
         settings = uvicorn.Config(
-            make_app(engine, config),
+            make_app(engine, config, retouch),
             ssl_certfile=config.tls_cert,
             ssl_keyfile=config.tls_key,
             ws_max_size=LARGEST_BODY,

@@ -9,7 +9,7 @@ from contextlib import suppress
 import msgspec
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from latentcam.server.errors import BadRequest
+from latentcam.server.errors import BadRequest, Refused
 from latentcam.server.lobby import Lobby
 from latentcam.server.messages import (
     Answer,
@@ -38,6 +38,9 @@ async def signalling(socket: WebSocket, lobby: Lobby) -> None:
         return
     except EngineFull as error:
         await _fail(socket, "full", str(error))
+        return
+    except Refused as error:
+        await _fail(socket, "no_network", str(error))
         return
     except (BadRequest, msgspec.DecodeError) as error:
         await _fail(socket, "bad_request", str(error))

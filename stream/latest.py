@@ -1,30 +1,31 @@
-"""A slot of one: the newest value wins, the rest are counted. The only joint that may drop."""
+"""A slot of one, or of a few: the newest win, others are counted. The only joint that drops."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import Generic, TypeVar
 
 T = TypeVar("T")
 
 
 class Latest(Generic[T]):
-    """One producer, one consumer, one event loop.
+    """One producer, one consumer, one event loop. Keeps the `most` newest values.
 
-    Iterating waits for a value newer than the last one taken and ends after `close`; a value
-    that is in the slot at that moment is still delivered.
+    Iterating takes the oldest of them, waits while there is none, and ends after `close`; what is
+    in the slot at that moment is still delivered.
     """
 
-    def __init__(self) -> None:
-        self._values: list[T] = []  # empty, or the one newest value
+    def __init__(self, most: int = 1) -> None:
+        self._values: deque[T] = deque(maxlen=most)
         self._changed = asyncio.Event()
         self._closed = False
         self.skipped = 0
 
     def put(self, value: T) -> None:
-        """Replace whatever was not taken yet. Returns at once."""
-        self.skipped += len(self._values)
-        self._values = [value]
+        """The oldest that was not taken yet makes room. Returns at once."""
+        self.skipped += len(self._values) == self._values.maxlen
+        self._values.append(value)
         self._changed.set()
 
     def close(self) -> None:
@@ -41,4 +42,4 @@ class Latest(Generic[T]):
                 raise StopAsyncIteration
             self._changed.clear()
             await self._changed.wait()  # cancelled here: nothing was taken
-        return self._values.pop()
+        return self._values.popleft()

@@ -5,25 +5,21 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
-import sys
 
 import numpy as np
 from numpy.typing import NDArray
 
-import latentcam.server.webrtc.peer
-from latentcam.server.__main__ import main
-from latentcam.server.webrtc.tracks import FaceTrack
+from latentcam.server.commands import serve
 from latentcam.stream.messages import Frame
 
 BITS = 16
 
 
-class StampedFace(FaceTrack):
+def stamp(frame: Frame) -> Frame:
     """The face with its tick in the top row, a square for each bit."""
-
-    def send(self, frame: Frame) -> None:
-        super().send(dataclasses.replace(frame, rgb=stamped(frame.rgb, frame.tick)))
+    return dataclasses.replace(frame, rgb=stamped(frame.rgb, frame.tick))
 
 
 def stamped(rgb: NDArray[np.uint8], tick: int) -> NDArray[np.uint8]:
@@ -50,6 +46,11 @@ def whole_tick(stamp: int, about: float) -> int:
     return stamp + (1 << BITS) * round((about - stamp) / (1 << BITS))
 
 
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    serve.add(parser.add_subparsers(required=True))
+    serve.run(parser.parse_args(), stamp)
+
+
 if __name__ == "__main__":
-    vars(latentcam.server.webrtc.peer)["FaceTrack"] = StampedFace
-    sys.exit(main())
+    main()

@@ -19,6 +19,7 @@ from latentcam.stream.engine import Engine
 
 if TYPE_CHECKING:
     from latentcam.server.commands.options import Commands
+    from latentcam.server.webrtc.tracks import Retouch
 
 
 def add(commands: Commands) -> None:
@@ -56,8 +57,11 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def run(args: argparse.Namespace) -> None:
-    """Serve until interrupted. Raises what `main` tells the user."""
+def run(args: argparse.Namespace, retouch: Retouch | None = None) -> None:
+    """Serve until interrupted. Raises what `main` tells the user.
+
+    retouch: what is done to every frame before it leaves.
+    """
     from latentcam.server.run import run_server
 
     config = ServerConfig(
@@ -77,4 +81,4 @@ def run(args: argparse.Namespace) -> None:
     lanes = min(args.max_sessions, cores())
     avatar = Avatar(pack, open_decoder(args.decoder, pack, lanes))
     engine = Engine(avatar, Performer(pack), timeline, args.max_sessions)
-    run_server(engine, config)
+    run_server(engine, config, retouch)

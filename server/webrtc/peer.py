@@ -1,4 +1,4 @@
-"""A peer: one browser's connection, its voice in, its face and voice out."""
+"""A peer: one caller's connection, its voice in, its face and voice out."""
 
 from __future__ import annotations
 
@@ -6,27 +6,21 @@ import asyncio
 import logging
 import secrets
 import zlib
+from typing import Any
 
 import av
-from aiortc import (
-    MediaStreamTrack,
-    RTCConfiguration,
-    RTCIceServer,
-    RTCPeerConnection,
-    RTCSessionDescription,
-)
-from aiortc.rtcrtptransceiver import RTCRtpTransceiver
 from aiortc.rtp import RtpPacket
 
 from latentcam.realtime_models.arrays import Latent
-from latentcam.server.config import ServerConfig
 from latentcam.server.controls import Controls
 from latentcam.server.errors import BadRequest
 from latentcam.server.messages import Ages, PeerFigures
+from latentcam.server.webrtc.aiortc_inside import send_codec
+from latentcam.server.webrtc.negotiation import Negotiated, close
 from latentcam.server.webrtc.reorder import hear_at_once
-from latentcam.server.webrtc.tracks import FaceTrack, VoiceTrack, voice_delay
-from latentcam.server.webrtc.video_encoder import Rate, encode_face, negotiated
-from latentcam.server.webrtc.voice_in import Packets, VoiceIn, drain
+from latentcam.server.webrtc.tracks import FaceTrack, Retouch, VoiceTrack, voice_delay
+from latentcam.server.webrtc.video_encoder import Rate, encode_face
+from latentcam.server.webrtc.voice_in import VoiceIn, VoicePackets, drain
 from latentcam.stream.engine import Engine
 from latentcam.stream.meter import Meter
 from latentcam.stream.session import Session
@@ -35,6 +29,7 @@ from latentcam.stream.voice_motion import VoiceMotion
 logger = logging.getLogger(__name__)
 
 CONNECT_DEADLINE = 20.0  # seconds from the answer to a connection
+STOP_DEADLINE = 5.0  # seconds for a session's loops to stop
 MOST_EARLY = 0.06  # seconds of a browser's own skew that are made up for
 EARLY_SHARE = 0.1  # of each measurement, one a second: the mean of about ten
 FRAMES_FOLLOWED = 40  # whose age the voice waits for: long enough to be calm, short to keep up
@@ -42,40 +37,70 @@ MOST_PACKETS = 25  # half a second of voice that may wait for the motion model
 
 
 class Peer:
-    """Made from an offer by `connect`; then `run` until it ends. `id` is its secret name."""
+    """One session over a negotiated connection: `run` it until it ends. `id` is its secret name.
 
-    def __init__(self, engine: Engine, config: ServerConfig, anchor: Latent, identity: str) -> None:
+    retouch: what is done to every frame before it leaves.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        negotiated: Negotiated,
+        anchor: Latent,
+        identity: str,
+        audio_prefetch: int,
+        retouch: Retouch | None = None,
+    ) -> None:
         self.id = secrets.token_urlsafe(16)
         self.name = self.id[:6]  # for logs
-        self._engine = engine
-        self._prefetch = config.audio_prefetch
-        servers = [RTCIceServer(s.urls, s.username, s.credential) for s in config.ice_servers]
-        self._pc = RTCPeerConnection(RTCConfiguration(servers))
-        self._anchor, self._identity = anchor, identity
+        self.failed = False
+        self.why_ended = "dismissed"
+        """Why it ended, once it has, in a few words for the log."""
+        self._engine, self._negotiated = engine, negotiated
         self._loop = asyncio.get_running_loop()
-        self._face = FaceTrack(engine.timeline)
-        self._voice = VoiceTrack(self._wanted_delay)
-        self._connected, self._gone = asyncio.Event(), asyncio.Event()
-        self._packets: Packets[av.AudioFrame] = Packets(MOST_PACKETS)
-        self._voice_in = VoiceIn(self._packets, engine.timeline)
-        self._session: Session | None = None
-        self._microphone: MediaStreamTrack | None = None
+        self._settled, self._gone = asyncio.Event(), asyncio.Event()
+        self._was_connected = False
+        self._closing: asyncio.Task[None] | None = None
         self._left = Meter()  # frames when they leave, encoded
         self._early = 0.0  # seconds by which the page plays the voice before its picture
-        self.failed = False
-        self._pc.on("connectionstatechange", self._on_state)
+
+        audio, video = negotiated.audio, negotiated.video
+        self._face = FaceTrack(engine.timeline, retouch)
+        self._voice = VoiceTrack(self._wanted_delay)
+        self._codec = send_codec(audio)  # in which the voice goes back
+        audio.sender.replaceTrack(self._voice)
+        video.sender.replaceTrack(self._face)
+        size = engine.avatar.card.generator.resolution
+        encode_face(video, Rate(size * size, engine.timeline.fps), self._on_encoded)
+
+        self._reorder = hear_at_once(audio.receiver, audio_prefetch, self._send_back)
+        self._packets: VoicePackets = VoicePackets(MOST_PACKETS)
+        self._voice_in = VoiceIn(self._packets, engine.timeline)
+        seed = zlib.crc32(self.id.encode())
+        self._motion = VoiceMotion(engine, self._voice_in.chunks(), seed=seed)
+        self.session = Session(engine, self._motion.motions(), self._face, anchor)
+        self.controls = Controls(
+            engine, self.session, self._motion, identity, self._mute, self._freeze
+        )
+        negotiated.connection.on("connectionstatechange", self._on_state)
 
     @property
-    def session(self) -> Session:
-        """Its session, from a successful `connect` on."""
-        assert self._session is not None
-        return self._session
+    def answer(self) -> str:
+        return self._negotiated.answer
+
+    @property
+    def silent_for(self) -> float:
+        """Seconds since anything came from the caller, were it only a receiver's report: browsers
+        send one a second at least."""
+        return self._loop.time() - self._negotiated.inbound.heard
 
     def _on_state(self) -> None:
-        state = self._pc.connectionState
+        state = self._negotiated.connection.connectionState
         if state == "connected":
-            self._connected.set()
+            self._was_connected = True
+            self._settled.set()
         elif state in ("failed", "closed"):
+            self._settled.set()
             self._gone.set()
 
     def _wanted_delay(self) -> float:
@@ -84,38 +109,6 @@ class Peer:
         look_ahead = engine.performer.look_ahead_s
         delay = voice_delay(age, look_ahead, engine.timeline, self._voice.ptime)
         return max(0.0, delay + self._early)
-
-    async def connect(self, sdp: str) -> str:
-        """Take an offer; returns the answer. Raises BadRequest."""
-        try:
-            await self._pc.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
-            transceivers = self._pc.getTransceivers()
-        except Exception as error:  # aiortc raises many kinds for a bad SDP
-            raise BadRequest(f"the offer is not a usable SDP: {error}") from None
-        audio = self._first(transceivers, "audio")
-        video = self._first(transceivers, "video")
-        for transceiver in transceivers:
-            if transceiver not in (audio, video):
-                transceiver.direction = "inactive"  # a track that nobody reads would pile up
-        audio.sender.replaceTrack(self._voice)
-        audio.direction = "sendrecv"
-        video.sender.replaceTrack(self._face)
-        video.direction = "sendonly"
-        self._reorder = hear_at_once(audio.receiver, self._prefetch, self._send_back)
-        await self._pc.setLocalDescription(await self._pc.createAnswer())
-        self._codec = negotiated(audio)
-        engine = self._engine
-        size = engine.avatar.card.generator.resolution
-        encode_face(video, Rate(size * size, engine.timeline.fps), self._on_encoded)
-        self._microphone = audio.receiver.track
-        self._motion = VoiceMotion(
-            engine, self._voice_in.chunks(), seed=zlib.crc32(self.id.encode())
-        )
-        self._session = Session(engine, self._motion.motions(), self._face, self._anchor)
-        self.controls = Controls(
-            engine, self._session, self._motion, self._identity, self._mute, self._freeze
-        )
-        return self._pc.localDescription.sdp
 
     def _mute(self, muted: bool) -> None:
         self._voice_in.muted = muted
@@ -134,7 +127,7 @@ class Peer:
         self._left.frame(born, now)
 
     def _hear(self, packet: av.AudioFrame, born: float) -> None:
-        self._packets.put(packet, born)
+        self._packets.put((packet, born))
 
     def _send_back(self, packet: RtpPacket) -> None:
         if self._voice_in.muted:
@@ -144,57 +137,61 @@ class Peer:
 
     async def _listen(self) -> None:
         """Until the microphone's track ends: then no packet follows."""
-        assert self._microphone is not None
         try:
-            await drain(self._microphone, self._hear)
+            await drain(self._negotiated.audio.receiver.track, self._hear)
         finally:
             self._packets.close()
 
-    @staticmethod
-    def _first(transceivers: list[RTCRtpTransceiver], kind: str) -> RTCRtpTransceiver:
-        for transceiver in transceivers:
-            if transceiver.kind == kind and (kind == "video" or transceiver.receiver.track):
-                return transceiver
-        raise BadRequest(
-            f"the offer has no {kind}, expected a microphone to hear and a video to send"
-        )
-
     async def run(self) -> None:
-        """Until the voice ends, the connection is lost, a stage fails, or cancelled."""
+        """Until the voice ends, the connection is lost, a stage fails, or cancelled. Says in
+        `why_ended` which."""
         session = asyncio.create_task(self.session.run(), name=f"session {self.name}")
         gone = asyncio.create_task(self._wait_gone(), name=f"connection {self.name}")
         listen = asyncio.create_task(self._listen(), name=f"listen {self.name}")
+        names = asyncio.create_task(self._negotiated.learn_names(), name=f"names {self.name}")
+        tasks: tuple[asyncio.Task[Any], ...] = (session, gone, listen, names)
         try:
             await asyncio.wait({session, gone}, return_when=asyncio.FIRST_COMPLETED)
+            self.why_ended = gone.result() if gone.done() else "the caller hung up"
         finally:
-            tasks = (session, gone, listen)
             for task in tasks:
                 task.cancel()
-            results = await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.wait(tasks, timeout=STOP_DEADLINE)
+            for task in tasks:
+                if not task.done():
+                    logger.warning("session %s: %s does not stop", self.name, task.get_name())
+                elif not task.cancelled() and (error := task.exception()) is not None:
+                    self._fail(error)
             await self.aclose()
-        for error in results:
-            if isinstance(error, Exception):
-                self.failed = True
-                logger.error(
-                    "session %s failed at tick %d",
-                    self.name,
-                    self._motion.ticks_heard,
-                    exc_info=error,
-                )
 
-    async def _wait_gone(self) -> None:
+    def _fail(self, error: BaseException) -> None:
+        self.failed = True
+        self.why_ended = f"failed at tick {self._motion.ticks_heard}"
+        logger.error("session %s %s", self.name, self.why_ended, exc_info=error)
+
+    async def _wait_gone(self) -> str:
+        """Until it is; why."""
         try:
-            await asyncio.wait_for(self._connected.wait(), CONNECT_DEADLINE)
+            async with asyncio.timeout(CONNECT_DEADLINE):
+                await self._settled.wait()
         except TimeoutError:
-            logger.info("session %s: no connection within %.0f s", self.name, CONNECT_DEADLINE)
-            return
+            return f"no connection within {CONNECT_DEADLINE:.0f} s"
         await self._gone.wait()
+        if self._negotiated.audio.receiver.transport.state == "failed":
+            return "the two sides could not agree on keys (DTLS)"
+        if self._negotiated.connection.connectionState == "failed":
+            return "the connection was lost" if self._was_connected else "no path (ICE)"
+        return "the caller hung up"
 
     async def aclose(self) -> None:
-        """Close the connection. May be called twice."""
-        self._face.close()
-        self._voice.close()
-        await self._pc.close()
+        """Close the connection. May be called twice, and whoever waits for it may be cancelled."""
+        if self._closing is None:
+            self._face.close()
+            self._voice.close()
+            self._closing = asyncio.create_task(
+                close(self._negotiated.connection), name=f"close {self.name}"
+            )
+        await asyncio.shield(self._closing)
 
     def played_early(self, seconds: float) -> None:
         """What the page measured. Browsers let voice and picture drift by some 30 ms before they
@@ -212,7 +209,7 @@ class Peer:
             "frames": self._left.frames,
             "skipped": self.session.skipped + self._face.skipped,
             "lost_packets": self._reorder.lost,
-            "dropped_packets": self._packets.dropped,
+            "dropped_packets": self._packets.skipped,
         }
 
     def stats(self) -> PeerFigures:
@@ -224,7 +221,7 @@ class Peer:
             age_ms=Ages.of(self._left),
             skipped=session.skipped + self._face.skipped,
             lost_packets=self._reorder.lost,
-            dropped_packets=self._packets.dropped,
+            dropped_packets=self._packets.skipped,
             voice_offset_s=round(self._voice_in.offset, 5),
             level=round(self._motion.level, 4),
             speaking=self._motion.speaking,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 from aiortc import RTCRtpReceiver
-from aiortc.jitterbuffer import JitterFrame
 from aiortc.rtp import RtpPacket
+
+from latentcam.server.webrtc.aiortc_inside import Handle, between, decode_at_once
 
 T = TypeVar("T")
 
@@ -61,14 +62,6 @@ class Reorder(Generic[T]):
         return due
 
 
-class _OnePacketOneFrame:
-    """In the place of aiortc's jitter buffer: every packet of sound is a frame."""
-
-    def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame]:
-        data: bytes = vars(packet)["_data"]  # where aiortc's receiver puts the payload
-        return False, JitterFrame(data, packet.timestamp)
-
-
 def hear_at_once(
     receiver: RTCRtpReceiver,
     patience: int,
@@ -77,19 +70,18 @@ def hear_at_once(
     """Let an audio receiver decode packets as they come; behind a lost one, `patience` may wait.
     on_packet gets each in order, still encoded, before it is decoded.
 
-    aiortc's own buffer holds four packets (80 ms) always, and stays full once one was lost:
-    https://github.com/aiortc/aiortc/issues/543. It has no public setting; a test over real peers
-    fails when its private names change. Returns the order keeper, which counts the lost.
+    Returns the order keeper, which counts the lost.
     """
-    assert "_RTCRtpReceiver__jitter_buffer" in vars(receiver)
-    handle: Any = receiver._handle_rtp_packet
     reorder: Reorder[RtpPacket] = Reorder(patience)
 
-    async def in_order(packet: RtpPacket, arrival_time_ms: int) -> None:
-        for due in reorder.push(packet.sequence_number, packet):
-            on_packet(due)
-            await handle(due, arrival_time_ms)
+    def keep_order(handle: Handle) -> Handle:
+        async def in_order(packet: RtpPacket, arrival_time_ms: int) -> None:
+            for due in reorder.push(packet.sequence_number, packet):
+                on_packet(due)
+                await handle(due, arrival_time_ms)
 
-    vars(receiver)["_RTCRtpReceiver__jitter_buffer"] = _OnePacketOneFrame()
-    vars(receiver)["_handle_rtp_packet"] = in_order
+        return in_order
+
+    decode_at_once(receiver)
+    between(receiver, keep_order)
     return reorder

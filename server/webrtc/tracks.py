@@ -12,7 +12,6 @@ from aiortc import MediaStreamTrack
 from aiortc.mediastreams import AUDIO_PTIME, MediaStreamError
 from aiortc.rtp import RtpPacket
 
-from latentcam.server.webrtc.voice_in import Packets
 from latentcam.stream.latest import Latest
 from latentcam.stream.messages import Frame
 from latentcam.stream.timeline import Timeline
@@ -21,15 +20,20 @@ HELD_PACKETS = 100  # 2 s: more delay than any sane session has
 LONGEST_PACKET = 0.06  # seconds of sound in a packet of Opus, RFC 6716, section 2.1.4
 DELAY_STEP = 0.001  # seconds that the voice's delay may move per packet, too little to hear
 
+Retouch = Callable[[Frame], Frame]
+"""Returns at once, a frame of the same size."""
+
 
 class FaceTrack(MediaStreamTrack):
-    """A frame sink that is a video track: the newest frame goes out as soon as it is asked for."""
+    """A frame sink that is a video track: the newest frame goes out as soon as it is asked for.
+
+    retouch: what is done to every frame before."""
 
     kind = "video"
 
-    def __init__(self, timeline: Timeline) -> None:
+    def __init__(self, timeline: Timeline, retouch: Retouch | None = None) -> None:
         super().__init__()
-        self._timeline = timeline
+        self._timeline, self._retouch = timeline, retouch
         self._frames: Latest[Frame] = Latest()
         self.frozen = False
         """The last picture stays."""
@@ -43,7 +47,7 @@ class FaceTrack(MediaStreamTrack):
 
     def send(self, frame: Frame) -> None:
         if not self.frozen:
-            self._frames.put(frame)
+            self._frames.put(self._retouch(frame) if self._retouch else frame)
 
     def close(self) -> None:
         self._frames.close()
@@ -74,7 +78,7 @@ class VoiceTrack(MediaStreamTrack):
     def __init__(self, delay: Callable[[], float]) -> None:
         super().__init__()
         self._wanted = delay
-        self._packets: Packets[av.Packet[Any]] = Packets(HELD_PACKETS)
+        self._packets: Latest[tuple[av.Packet[Any], float]] = Latest(HELD_PACKETS)
         self._closed = False
         self._timestamp: int | None = None  # of the newest packet
         self.delay = 0.0
@@ -89,7 +93,7 @@ class VoiceTrack(MediaStreamTrack):
         self._timestamp = packet.timestamp
         encoded = av.Packet(packet.payload)
         encoded.pts, encoded.time_base = packet.timestamp, Fraction(1, clock_rate)
-        self._packets.put(encoded, born)
+        self._packets.put((encoded, born))
 
     def close(self) -> None:
         """No packet follows; those that wait are not sent any more."""

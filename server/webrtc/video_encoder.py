@@ -6,18 +6,24 @@ and restart with a key frame at every change of the estimate by a tenth.
 
 from __future__ import annotations
 
+import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 
 import av
-from aiortc import RTCRtpCodecParameters, RTCRtpTransceiver
-from aiortc.codecs.h264 import H264Encoder
-from aiortc.codecs.vpx import Vp8Encoder
+from aiortc import RTCRtpTransceiver
 from aiortc.mediastreams import VIDEO_TIME_BASE, convert_timebase
 from av.frame import Frame
 from av.video.codeccontext import VideoCodecContext
 from av.video.frame import PictureType
+
+from latentcam.server.webrtc.aiortc_inside import (
+    encode_with,
+    h264_payloads,
+    send_codec,
+    vp8_payloads,
+)
 
 START_BITS = 15.0  # bit/s for each pixel, 1 Mbit/s at 256²: a talking face needs about 600 kbit/s
 LEAST_BITS, MOST_BITS = 2.0, 40.0  # bit/s for each pixel
@@ -59,13 +65,13 @@ class Rate:
         return context
 
 
-class _Rated:
-    """An encoder whose bits are a `Rate`'s. on_encoded gets the seconds that a frame took, on the
-    thread that encodes."""
+class _FaceEncoder:
+    """What aiortc's sender asks for: pictures in, RTP payloads out. on_encoded gets the seconds
+    that a frame took, on the thread that encodes."""
 
     def __init__(self, rate: Rate, on_encoded: Callable[[float], None]) -> None:
-        super().__init__()
         self._rate, self._on_encoded = rate, on_encoded
+        self._codec: VideoCodecContext | None = None
 
     @property
     def target_bitrate(self) -> int:
@@ -76,10 +82,6 @@ class _Rated:
     def target_bitrate(self, bitrate: int) -> None:
         self._rate.want(bitrate)
 
-
-class FaceVp8(_Rated, Vp8Encoder):
-    """VP8."""
-
     def encode(self, frame: Frame, force_keyframe: bool = False) -> tuple[list[bytes], int]:
         begun = time.perf_counter()
         assert isinstance(frame, av.VideoFrame) and frame.pts is not None
@@ -87,13 +89,25 @@ class FaceVp8(_Rated, Vp8Encoder):
         # One thread: to start more takes longer than the work, most of all on a busy machine.
         picture = frame.reformat(format="yuv420p", threads=1)
         picture.pict_type = PictureType.I if force_keyframe else PictureType.NONE
-        if self.codec is None or self._rate.restart():
-            self.codec = self._open(picture)
-        data = b"".join(bytes(packet) for packet in self.codec.encode(picture))
-        payloads = self._packetize(data, self.picture_id)
-        self.picture_id = (self.picture_id + 1) % (1 << 15)
+        if self._codec is None or self._rate.restart():
+            self._codec = self._open(picture)
+        payloads = self._payloads(b"".join(map(bytes, self._codec.encode(picture))))
         self._on_encoded(time.perf_counter() - begun)
         return payloads, convert_timebase(frame.pts, frame.time_base, VIDEO_TIME_BASE)
+
+    def _open(self, picture: av.VideoFrame) -> VideoCodecContext:
+        raise NotImplementedError
+
+    def _payloads(self, data: bytes) -> list[bytes]:
+        raise NotImplementedError
+
+
+class FaceVp8(_FaceEncoder):
+    """VP8."""
+
+    def __init__(self, rate: Rate, on_encoded: Callable[[float], None]) -> None:
+        super().__init__(rate, on_encoded)
+        self._picture_id = secrets.randbelow(1 << 15)
 
     def _open(self, picture: av.VideoFrame) -> VideoCodecContext:
         context = self._rate.context("libvpx", picture)
@@ -107,36 +121,26 @@ class FaceVp8(_Rated, Vp8Encoder):
         }  # fmt: skip
         return context
 
+    def _payloads(self, data: bytes) -> list[bytes]:
+        self._picture_id = (self._picture_id + 1) % (1 << 15)
+        return vp8_payloads(data, self._picture_id)
 
-class FaceH264(_Rated, H264Encoder):
+
+class FaceH264(_FaceEncoder):
     """H.264 baseline."""
 
-    def encode(self, frame: Frame, force_keyframe: bool = False) -> tuple[list[bytes], int]:
-        begun = time.perf_counter()
-        encoded = super().encode(frame, force_keyframe)
-        self._on_encoded(time.perf_counter() - begun)
-        return encoded
+    def _open(self, picture: av.VideoFrame) -> VideoCodecContext:
+        context = self._rate.context("libx264", picture)
+        context.options = {"level": "31", "tune": "zerolatency", "preset": "veryfast"}
+        context.profile = "Baseline"
+        return context
 
-    def _encode_frame(self, frame: av.VideoFrame, force_keyframe: bool) -> Iterator[bytes]:
-        frame.pict_type = PictureType.I if force_keyframe else PictureType.NONE
-        if self.codec is None or self._rate.restart():
-            self.codec = self._rate.context("libx264", frame)
-            self.codec.options = {"level": "31", "tune": "zerolatency", "preset": "veryfast"}
-            self.codec.profile = "Baseline"
-        data = b"".join(bytes(packet) for packet in self.codec.encode(frame))
-        yield from self._split_bitstream(data)
-
-
-def negotiated(transceiver: RTCRtpTransceiver) -> RTCRtpCodecParameters:
-    """The codec in which a transceiver sends, once offer and answer are known."""
-    codec: RTCRtpCodecParameters = vars(transceiver)["_codecs"][0]
-    return codec
+    def _payloads(self, data: bytes) -> list[bytes]:
+        return h264_payloads(data)
 
 
 def encode_face(video: RTCRtpTransceiver, rate: Rate, on_encoded: Callable[[float], None]) -> None:
-    """Let a negotiated transceiver encode as above. aiortc has no public setting for it; a test
-    over real peers fails when its private names change."""
+    """Let a negotiated transceiver encode as above."""
     kinds = {"video/vp8": FaceVp8, "video/h264": FaceH264}
-    private = vars(video.sender)
-    assert "_RTCRtpSender__encoder" in private
-    private["_RTCRtpSender__encoder"] = kinds[negotiated(video).mimeType.lower()](rate, on_encoded)
+    kind = kinds[send_codec(video).mimeType.lower()]
+    encode_with(video.sender, kind(rate, on_encoded))

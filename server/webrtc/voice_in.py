@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator, Callable
-from typing import Generic, TypeVar
 
 import av
 import numpy as np
@@ -14,6 +12,7 @@ from aiortc.mediastreams import MediaStreamError
 from av.audio.resampler import AudioResampler
 
 from latentcam.realtime_models.arrays import SAMPLE_RATE, Samples
+from latentcam.stream.latest import Latest
 from latentcam.stream.messages import AudioChunk
 from latentcam.stream.ticks import LONGEST_FILLED_GAP, TickCutter
 from latentcam.stream.timeline import Timeline
@@ -22,42 +21,8 @@ SILENT_AFTER = 0.3  # seconds without a packet after which the face lives on by 
 assert SILENT_AFTER > LONGEST_FILLED_GAP / SAMPLE_RATE, "so that a late packet is no restart"
 
 
-P = TypeVar("P")
-
-
-class Packets(Generic[P]):
-    """Packets with their time of arrival, in order; the oldest go when too many wait.
-
-    One producer, one consumer, one event loop. Iterating ends after `close`; what waits at that
-    moment is still delivered.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._waiting: deque[tuple[P, float]] = deque(maxlen=most)
-        self._changed = asyncio.Event()
-        self._closed = False
-        self.dropped = 0
-
-    def put(self, packet: P, born: float) -> None:
-        self.dropped += len(self._waiting) == self._waiting.maxlen
-        self._waiting.append((packet, born))
-        self._changed.set()
-
-    def close(self) -> None:
-        """No packet follows. May be called twice."""
-        self._closed = True
-        self._changed.set()
-
-    def __aiter__(self) -> Packets[P]:
-        return self
-
-    async def __anext__(self) -> tuple[P, float]:
-        while not self._waiting:
-            if self._closed:
-                raise StopAsyncIteration
-            self._changed.clear()
-            await self._changed.wait()  # cancelled here: nothing was taken
-        return self._waiting.popleft()
+VoicePackets = Latest[tuple[av.AudioFrame, float]]
+"""Decoded packets with the loop's time of their arrival."""
 
 
 async def drain(track: MediaStreamTrack, on_packet: Callable[[av.AudioFrame, float], None]) -> None:
@@ -82,7 +47,7 @@ class VoiceIn:
     clock, so that the face lives.
     """
 
-    def __init__(self, packets: Packets[av.AudioFrame], timeline: Timeline) -> None:
+    def __init__(self, packets: VoicePackets, timeline: Timeline) -> None:
         self._packets, self._timeline = packets, timeline
         self._cutter = TickCutter(timeline)
         self._resampler = AudioResampler("flt", "mono", SAMPLE_RATE)

@@ -35,7 +35,7 @@ from latentcam.server.signalling import signalling
 from latentcam.server.webrtc.reorder import Reorder, hear_at_once
 from latentcam.server.webrtc.tracks import VoiceTrack, voice_delay
 from latentcam.server.webrtc.video_encoder import FaceVp8, Rate
-from latentcam.server.webrtc.voice_in import SILENT_AFTER, Packets, VoiceIn
+from latentcam.server.webrtc.voice_in import SILENT_AFTER, VoiceIn, VoicePackets
 from latentcam.stream.engine import Engine
 from latentcam.stream.timeline import Timeline
 from tests.aio import run, run_virtual
@@ -470,7 +470,7 @@ def test_a_tick_is_complete_with_its_last_packet() -> None:
     """The resampler holds samples back; ticks used to wait one packet for them."""
 
     async def scene() -> None:
-        packets: Packets[av.AudioFrame] = Packets(25)
+        packets = VoicePackets(25)
         at, put = [], 0
 
         async def ticks() -> None:
@@ -479,12 +479,12 @@ def test_a_tick_is_complete_with_its_last_packet() -> None:
                 at.append((chunk.tick, put))
 
         loop = asyncio.get_running_loop()
-        packets.put(packet(0), loop.time())
+        packets.put((packet(0), loop.time()))
         reader = asyncio.create_task(ticks())
         for number in (*range(1, 6), *range(7, 10)):  # the seventh packet is lost
             await asyncio.sleep(0.001)
             put = number
-            packets.put(packet(number), loop.time())
+            packets.put((packet(number), loop.time()))
         await asyncio.sleep(0.01)
         packets.close()
         await reader
@@ -667,8 +667,7 @@ class Listener:
     """Collects the ticks of a voice: (tick, number of the newest packet, time)."""
 
     def __init__(self) -> None:
-        self.packets: Packets[av.AudioFrame] = Packets(25)
-        self.newest = -1
+        self.packets, self.newest = VoicePackets(25), -1
         self.voice = VoiceIn(self.packets, Timeline(25))
         self.heard: list[tuple[int, int, float]] = []
         self.sound: list[np.ndarray] = []
@@ -683,7 +682,7 @@ class Listener:
         for number in numbers:
             await asyncio.sleep(0.02)
             self.newest = number
-            self.packets.put(packet(number), asyncio.get_running_loop().time())
+            self.packets.put((packet(number), asyncio.get_running_loop().time()))
 
 
 def test_the_face_lives_before_the_first_word_and_ticks_still_end_with_a_packet() -> None:
@@ -712,7 +711,7 @@ def test_a_microphone_that_falls_silent_and_comes_back(went_on: bool) -> None:
 
     async def scene() -> Listener:
         listener = Listener()
-        listener.packets.put(packet(0), 0.0)
+        listener.packets.put((packet(0), 0.0))
         reader = asyncio.create_task(listener.listen())
         await listener.speak(range(1, 6))  # until 0.10
         await asyncio.sleep(0.99)
@@ -733,10 +732,10 @@ def test_a_microphone_that_falls_silent_and_comes_back(went_on: bool) -> None:
 
 def test_only_the_newest_packets_wait() -> None:
     async def scene() -> None:
-        packets: Packets[av.AudioFrame] = Packets(3)
+        packets = VoicePackets(3)
         for number in range(5):
-            packets.put(packet(number), 0.0)
-        assert packets.dropped == 2
+            packets.put((packet(number), 0.0))
+        assert packets.skipped == 2
         assert (await anext(packets))[0].pts == 1920
         packets.close()
         packets.close()
