@@ -42,10 +42,7 @@ from latentcam.realtime_models.motion.performance import Performer, Settings
 
 try:
     from latentcam.realtime_models.training.motion.data.augment import lose_packets, mix, to_dbfs
-    from latentcam.realtime_models.training.motion.data.corpora import (
-        NOISE_FOR_TRAINING_S,
-        office_noise,
-    )
+    from latentcam.realtime_models.training.motion.data.lips import LipClip, held_out, read_lips
     from latentcam.realtime_models.training.motion.data.phones import SILENCE, VOWELS
     from latentcam.realtime_models.training.motion.data.sound import RATE
     from latentcam.realtime_models.training.motion.judge.evaluate import (
@@ -60,7 +57,10 @@ try:
         unseen_lj,
         unseen_voices,
     )
-    from latentcam.realtime_models.training.motion.targets.lips import LipClip, held_out, read_lips
+    from latentcam.realtime_models.training.motion.targets.corpora import (
+        NOISE_FOR_TRAINING_S,
+        office_noise,
+    )
     from latentcam.realtime_models.training.motion.targets.retarget import (
         compose,
         rendered_lips,

@@ -1,14 +1,12 @@
-"""The command line: `latentcam camera | serve | render | motion | doctor | bench`, a module
-per command."""
+"""The command line: `latentcam COMMAND`, a module per command."""
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 
 from latentcam.realtime_models.errors import LatentcamError
-from latentcam.server.commands import bench, camera, doctor, motion, render, serve
+from latentcam.server.command_line import chosen_of, parser_of
 
 EXIT_USAGE = 2
 EXIT_INTERRUPTED = 130
@@ -16,7 +14,8 @@ EXIT_INTERRUPTED = 130
 
 def main(argv: list[str] | None = None) -> int:
     """Run a command. A user's mistake is one sentence on stderr and exit status 2."""
-    args = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = parser_of(chosen_of(words)).parse_args(words)
     logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING)
     logging.getLogger("aioice").setLevel(logging.WARNING)  # its INFO tells peers' addresses
     try:
@@ -27,17 +26,6 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("latentcam: interrupted", file=sys.stderr)
         return EXIT_INTERRUPTED
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="latentcam", description="You talk, a face talks for you."
-    )
-    parser.add_argument("--verbose", action="store_true", help="log what happens")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    for command in (camera, serve, render, motion, doctor, bench):
-        command.add(commands)
-    return parser
 
 
 if __name__ == "__main__":

@@ -41,7 +41,6 @@ def served(*options: str, cache: Path | None = None) -> Iterator[Served]:
         sys.executable,
         "-m",
         "latentcam.benchmarks.tools.stamp",
-        "serve",
         "--port",
         "0",
         *options,

@@ -1,6 +1,6 @@
 """Writes the tick into the picture and reads it back: a frame that tells when it was due.
 
-`python -m latentcam.benchmarks.tools.stamp serve …` is `latentcam serve …` with stamped frames.
+`python -m latentcam.benchmarks.tools.stamp …` is `latentcam serve …` with stamped frames.
 """
 
 from __future__ import annotations
@@ -47,8 +47,7 @@ def whole_tick(stamp: int, about: float) -> int:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    serve.add(parser.add_subparsers(required=True))
+    parser = serve.add(argparse.ArgumentParser)
     serve.run(parser.parse_args(), stamp)
 
 

@@ -11,15 +11,14 @@ import webbrowser
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
 
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.realtime_models.decoders.auto import open_decoder
 from latentcam.realtime_models.motion.performance import Performer
-from latentcam.server.camera_app import CameraControls, make_camera_app
 from latentcam.server.commands.options import (
     Help,
+    NewParser,
     avatar_options,
     decoder_options,
     face_options,
@@ -29,7 +28,6 @@ from latentcam.server.commands.options import (
 )
 from latentcam.server.config import ServerConfig
 from latentcam.server.errors import UsageError
-from latentcam.server.run import listen, serve_page
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import DeviceError, MediaError
 from latentcam.stream.local import pulse
@@ -43,20 +41,15 @@ from latentcam.stream.messages import Frame
 from latentcam.stream.session import Session
 from latentcam.stream.voice_motion import VoiceMotion
 
-if TYPE_CHECKING:
-    from latentcam.server.commands.options import Commands
-
 HOST = "127.0.0.1"
 FIRST_DELAY = 0.15  # seconds, until enough pictures tell their age
 
 
-def add(commands: Commands) -> None:
-    """Add the sub-command to the command line."""
-    parser = commands.add_parser(
-        "camera",
+def add(new_parser: NewParser) -> argparse.ArgumentParser:
+    """The command's parser."""
+    parser = new_parser(
         parents=[avatar_options(), face_options(), life_options(), decoder_options()],
         formatter_class=Help,
-        help="be a camera that meeting apps can pick",
     )
     parser.set_defaults(run=run, fps=30)
     parser.add_argument("--mic", help="a microphone by name, or a file played again and again")
@@ -74,6 +67,7 @@ def add(commands: Commands) -> None:
     parser.add_argument("--port", type=int, default=8090, help="of the control page; 0: a free one")
     parser.add_argument("--preview", action="store_true", help="open the control page")
     parser.add_argument("--list-devices", action="store_true", help="name the sound devices, end")
+    return parser
 
 
 def run(args: argparse.Namespace) -> None:
@@ -130,6 +124,9 @@ def _composer(args: argparse.Namespace) -> Composer:
 
 
 async def _run(args: argparse.Namespace) -> None:
+    from latentcam.server.camera_app import CameraControls, make_camera_app
+    from latentcam.server.run import listen, serve_page
+
     _end_when_told()
     if args.create_virtual_mic and args.voice_out:
         raise UsageError("--create-virtual-mic makes its own output, got --voice-out as well")

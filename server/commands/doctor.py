@@ -10,23 +10,20 @@ from typing import TYPE_CHECKING
 import msgspec
 from rich.console import Console
 
-from latentcam.server.checks import Finding, all_checks
-from latentcam.server.commands.options import Help, avatar_options, timeline_of
+from latentcam.server.commands.options import Help, NewParser, avatar_options, timeline_of
 from latentcam.server.config import check_port, parse_ice_server
 
 if TYPE_CHECKING:
-    from latentcam.server.commands.options import Commands
+    from latentcam.server.checks import Finding
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
-def add(commands: Commands) -> None:
-    """Add the sub-command to the command line."""
-    parser = commands.add_parser(
-        "doctor",
+def add(new_parser: NewParser) -> argparse.ArgumentParser:
+    """The command's parser."""
+    parser = new_parser(
         parents=[avatar_options()],
         formatter_class=Help,
-        help="say what this machine lacks; mends nothing",
         description="Every line: what was found, whether that will do, and the command that mends "
         "it. Nothing is changed. Exit status 1 if something will not work.",
     )
@@ -40,10 +37,13 @@ def add(commands: Commands) -> None:
     parser.add_argument("--tls-cert", help="PEM file, as for serve")
     parser.add_argument("--tls-key", help="PEM file, as for serve")
     parser.set_defaults(run=run)
+    return parser
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the findings; 1 if one of them fails. Raises what `main` tells the user."""
+    from latentcam.server.checks import all_checks
+
     servers = [parse_ice_server(text) for text in args.ice_server]
     tls = (args.tls_cert, args.tls_key)
     ports = args.port or [8080, 8090]

@@ -7,13 +7,13 @@ import csv
 import json
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.server.commands.options import (
     Help,
+    NewParser,
     avatar_options,
     life_options,
     seed_of,
@@ -24,20 +24,16 @@ from latentcam.server.commands.options import (
 from latentcam.server.commands.speech import perform
 from latentcam.server.errors import UsageError
 
-if TYPE_CHECKING:
-    from latentcam.server.commands.options import Commands
 
-
-def add(commands: Commands) -> None:
-    """Add the sub-command to the command line."""
-    parser = commands.add_parser(
-        "motion",
+def add(new_parser: NewParser) -> argparse.ArgumentParser:
+    """The command's parser."""
+    parser = new_parser(
         parents=[speech_options(), avatar_options(), life_options()],
         formatter_class=Help,
-        help="speech file to motion curves",
     )
     parser.add_argument("--out", type=Path, required=True, help="the curves, .csv or .json")
     parser.set_defaults(run=run)
+    return parser
 
 
 def run(args: argparse.Namespace) -> None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK
 from latentcam.realtime_models.axes import Axis
@@ -15,8 +14,8 @@ from latentcam.realtime_models.motion.performance import Settings
 from latentcam.server.errors import UsageError
 from latentcam.stream.timeline import Timeline
 
-if TYPE_CHECKING:  # argparse names the type of add_subparsers()'s result in private only
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+NewParser = Callable[..., argparse.ArgumentParser]
+"""Takes what ArgumentParser takes, and knows the command's name."""
 
 Help = argparse.ArgumentDefaultsHelpFormatter
 

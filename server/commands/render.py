@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.realtime_models.decoders.auto import open_decoder
 from latentcam.server.commands.options import (
     Help,
+    NewParser,
     avatar_options,
     decoder_options,
     face_options,
@@ -24,21 +24,17 @@ from latentcam.server.commands.speech import perform
 from latentcam.server.errors import UsageError
 from latentcam.stream.media_file import OUTPUT_RATE, Blocks, VideoFile, read_voice
 
-if TYPE_CHECKING:
-    from latentcam.server.commands.options import Commands
 
-
-def add(commands: Commands) -> None:
-    """Add the sub-command to the command line."""
+def add(new_parser: NewParser) -> argparse.ArgumentParser:
+    """The command's parser."""
     parents = [speech_options(), avatar_options(), face_options(), life_options()]
-    parser = commands.add_parser(
-        "render",
+    parser = new_parser(
         parents=[*parents, decoder_options()],
         formatter_class=Help,
-        help="speech file to video file",
     )
     parser.add_argument("--out", type=Path, required=True, help="the video, .mp4")
     parser.set_defaults(run=run)
+    return parser
 
 
 def run(args: argparse.Namespace) -> None:

@@ -12,23 +12,26 @@ from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.realtime_models.decoders.auto import open_decoder
 from latentcam.realtime_models.motion.performance import Performer
-from latentcam.server.commands.options import Help, avatar_options, decoder_options, timeline_of
+from latentcam.server.commands.options import (
+    Help,
+    NewParser,
+    avatar_options,
+    decoder_options,
+    timeline_of,
+)
 from latentcam.server.config import ServerConfig, parse_ice_server
 from latentcam.server.errors import UsageError
 from latentcam.stream.engine import Engine
 
 if TYPE_CHECKING:
-    from latentcam.server.commands.options import Commands
     from latentcam.server.webrtc.tracks import Retouch
 
 
-def add(commands: Commands) -> None:
-    """Add the sub-command to the command line."""
-    parser = commands.add_parser(
-        "serve",
+def add(new_parser: NewParser) -> argparse.ArgumentParser:
+    """The command's parser."""
+    parser = new_parser(
         parents=[avatar_options(), decoder_options()],
         formatter_class=Help,
-        help="talk in a browser",
     )
     parser.add_argument("--host", default="127.0.0.1", help="any but loopback needs --token")
     parser.add_argument("--port", type=int, default=8080, help="0 picks a free one")
@@ -48,6 +51,7 @@ def add(commands: Commands) -> None:
         "--audio-prefetch", type=int, default=2, help="packets that wait for a missing one"
     )
     parser.set_defaults(run=run)
+    return parser
 
 
 def cores() -> int:

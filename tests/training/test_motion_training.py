@@ -31,7 +31,6 @@ from latentcam.realtime_models.training.motion.data.annotate import (  # noqa: E
     with_times,
 )
 from latentcam.realtime_models.training.motion.data.augment import lose_packets, mix  # noqa: E402
-from latentcam.realtime_models.training.motion.data.corpora import read_annotations, sung_scenes  # noqa: E402
 from latentcam.realtime_models.training.motion.data.phones import (  # noqa: E402
     PHONES,
     Phone,
@@ -39,6 +38,7 @@ from latentcam.realtime_models.training.motion.data.phones import (  # noqa: E40
     from_arpabet,
     from_ipa,
 )
+from latentcam.realtime_models.training.motion.data.unseen import held_out_reader, unseen  # noqa: E402
 from latentcam.realtime_models.training.motion.data.voices import pronounce  # noqa: E402
 from latentcam.realtime_models.training.motion.judge import evaluate  # noqa: E402
 from latentcam.realtime_models.training.motion.judge.evaluate import (  # noqa: E402
@@ -54,9 +54,9 @@ from latentcam.realtime_models.training.motion.judge.figures import (  # noqa: E
     closures,
     needless_closures,
 )
-from latentcam.realtime_models.training.motion.judge.unseen import held_out_reader, unseen  # noqa: E402
 from latentcam.realtime_models.training.motion.network import MotionNetwork  # noqa: E402
 from latentcam.realtime_models.training.motion.targets.coarticulation import Dominance, close_lips  # noqa: E402
+from latentcam.realtime_models.training.motion.targets.corpora import read_annotations, sung_scenes  # noqa: E402
 from latentcam.realtime_models.training.motion.targets.prepared import Prepared  # noqa: E402
 from latentcam.realtime_models.training.motion.targets.retarget import (  # noqa: E402
     AXES,

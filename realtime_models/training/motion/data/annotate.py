@@ -39,9 +39,9 @@ from latentcam.realtime_models.training.motion.data.phones import (
 )
 from latentcam.realtime_models.training.motion.data.sound import RATE, read_sound
 from latentcam.realtime_models.training.motion.data.synthesise import read_spoken
+from latentcam.realtime_models.training.motion.data.unseen import unseen
 from latentcam.realtime_models.training.motion.data.vary import FLOOR, vary
 from latentcam.realtime_models.training.motion.data.voices import pronounce
-from latentcam.realtime_models.training.motion.judge.unseen import unseen
 from latentcam.realtime_models.training.weights import save_weights
 
 CROP = 250

@@ -38,14 +38,16 @@ from latentcam.realtime_models.training.motion.data.annotate import (
     said,
 )
 from latentcam.realtime_models.training.motion.data.augment import mix, opus, telephone, to_dbfs
-from latentcam.realtime_models.training.motion.data.corpora import (
-    NOISE_FOR_TRAINING_S,
-    office_noise,
-    read_annotations,
+from latentcam.realtime_models.training.motion.data.lips import (
+    LipClip,
+    at_hops,
+    held_out,
+    read_lips,
 )
 from latentcam.realtime_models.training.motion.data.phones import Phone
 from latentcam.realtime_models.training.motion.data.sound import RATE
 from latentcam.realtime_models.training.motion.data.synthesise import HELD_OUT
+from latentcam.realtime_models.training.motion.data.unseen import held_out_reader, unseen
 from latentcam.realtime_models.training.motion.judge.figures import (
     at_phone,
     auc,
@@ -56,13 +58,11 @@ from latentcam.realtime_models.training.motion.judge.figures import (
     needless_closures,
     open_and_closed,
 )
-from latentcam.realtime_models.training.motion.judge.unseen import held_out_reader, unseen
 from latentcam.realtime_models.training.motion.network import MotionNetwork
-from latentcam.realtime_models.training.motion.targets.lips import (
-    LipClip,
-    at_hops,
-    held_out,
-    read_lips,
+from latentcam.realtime_models.training.motion.targets.corpora import (
+    NOISE_FOR_TRAINING_S,
+    office_noise,
+    read_annotations,
 )
 from latentcam.realtime_models.training.motion.targets.retarget import (
     AXES,

@@ -27,7 +27,17 @@ from latentcam.realtime_models.training.motion.data.augment import (
     to_dbfs,
     warp,
 )
-from latentcam.realtime_models.training.motion.data.corpora import (
+from latentcam.realtime_models.training.motion.data.lips import at_hops, read_lips
+from latentcam.realtime_models.training.motion.data.phones import Phone
+from latentcam.realtime_models.training.motion.data.sound import RATE, read_sound
+from latentcam.realtime_models.training.motion.data.synthesise import held_out_voice
+from latentcam.realtime_models.training.motion.data.unseen import unseen
+from latentcam.realtime_models.training.motion.targets.coarticulation import (
+    fit_dominance,
+    read_table,
+    write_table,
+)
+from latentcam.realtime_models.training.motion.targets.corpora import (
     Scene,
     grid_scenes,
     grid_speaker,
@@ -37,16 +47,6 @@ from latentcam.realtime_models.training.motion.data.corpora import (
     rest_scenes,
     sung_scenes,
 )
-from latentcam.realtime_models.training.motion.data.phones import Phone
-from latentcam.realtime_models.training.motion.data.sound import RATE, read_sound
-from latentcam.realtime_models.training.motion.data.synthesise import held_out_voice
-from latentcam.realtime_models.training.motion.judge.unseen import unseen
-from latentcam.realtime_models.training.motion.targets.coarticulation import (
-    fit_dominance,
-    read_table,
-    write_table,
-)
-from latentcam.realtime_models.training.motion.targets.lips import at_hops, read_lips
 from latentcam.realtime_models.training.motion.targets.prepared import Example, write_prepared
 from latentcam.realtime_models.training.motion.targets.retarget import (
     AXES,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import zlib
 
+from latentcam.realtime_models.training.motion.data.lips import held_out
 from latentcam.realtime_models.training.motion.data.synthesise import held_out_voice
-from latentcam.realtime_models.training.motion.targets.lips import held_out
 
 
 def held_out_reader(speaker: str) -> bool:

@@ -6,29 +6,30 @@ import argparse
 import importlib.util
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from latentcam.server.commands.options import Help, avatar_options, decoder_options, timeline_of
+from latentcam.server.commands.options import (
+    Help,
+    NewParser,
+    avatar_options,
+    decoder_options,
+    timeline_of,
+)
 from latentcam.server.errors import UsageError
-
-if TYPE_CHECKING:
-    from latentcam.server.commands.options import Commands
 
 NEEDED = ("httpx", "matplotlib", "psutil")
 
 
-def add(commands: Commands) -> None:
-    """Add the sub-command to the command line."""
-    parser = commands.add_parser(
-        "bench",
+def add(new_parser: NewParser) -> argparse.ArgumentParser:
+    """The command's parser."""
+    parser = new_parser(
         parents=[avatar_options(), decoder_options()],
         formatter_class=Help,
-        help="measure this machine, write a report",
     )
     parser.add_argument("--out", type=Path, default=Path("latentcam-bench"), help="a folder")
     parser.add_argument("--seconds", type=float, default=12.0, help="of each measurement")
     parser.add_argument("--most", type=int, default=4, help="sessions at once to try")
     parser.set_defaults(run=run)
+    return parser
 
 
 def run(args: argparse.Namespace) -> None:

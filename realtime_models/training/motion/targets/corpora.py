@@ -20,6 +20,12 @@ from latentcam.realtime_models.training.motion.data.annotate import (
     ocean,
     said,
 )
+from latentcam.realtime_models.training.motion.data.lips import (
+    LipClip,
+    at_hops,
+    held_out,
+    read_lips,
+)
 from latentcam.realtime_models.training.motion.data.phones import SILENCE, Phone, clip_edges
 from latentcam.realtime_models.training.motion.data.sound import RATE, read_sound
 from latentcam.realtime_models.training.motion.targets.coarticulation import (
@@ -28,12 +34,6 @@ from latentcam.realtime_models.training.motion.targets.coarticulation import (
     curves,
     shape_table,
     smooth,
-)
-from latentcam.realtime_models.training.motion.targets.lips import (
-    LipClip,
-    at_hops,
-    held_out,
-    read_lips,
 )
 from latentcam.realtime_models.training.motion.targets.retarget import (
     AXES,

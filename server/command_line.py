@@ -1,0 +1,73 @@
+"""The commands by name, and the parser of the command line.
+
+A command is a module with `add(new_parser)`, which makes its parser and sets `run`; a new command
+is a module and a line of the table. Only the module that is chosen is imported: the command line
+answers at once, and nothing here depends on any command.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+COMMANDS = {
+    "camera": ("latentcam.server.commands.camera", "be a camera that meeting apps can pick"),
+    "serve": ("latentcam.server.commands.serve", "talk in a browser"),
+    "render": ("latentcam.server.commands.render", "speech file to video file"),
+    "motion": ("latentcam.server.commands.motion", "speech file to motion curves"),
+    "doctor": ("latentcam.server.commands.doctor", "say what this machine lacks; mends nothing"),
+    "bench": ("latentcam.benchmarks.bench", "measure this machine, write a report"),
+    "completion": ("latentcam.server.commands.completion", "a script that completes TAB"),
+}
+"""Name -> module, and what it does in a few words."""
+
+EPILOG = """\
+environment:
+  LATENTCAM_TOKEN  what whoever connects to serve must know
+  XDG_CACHE_HOME   where compiled decoders are kept, on Linux; ~/.cache unless set
+
+exit status:
+  0    done
+  1    doctor: something will not work; any other command: a fault of latentcam's, with a traceback
+  2    refused, with one sentence on stderr that says why
+  130  interrupted by Ctrl-C
+"""
+
+
+def parser_of(chosen: str | None, *, whole: bool = False) -> argparse.ArgumentParser:
+    """The parser, of which only the chosen command knows its options; whole: every command does."""
+    parser = argparse.ArgumentParser(
+        prog="latentcam",
+        description="You talk, a face talks for you.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--verbose", action="store_true", help="log what happens")
+    parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    for name, (module, words) in COMMANDS.items():
+        new_parser = partial(commands.add_parser, name, help=words)
+        if whole or name == chosen:
+            import_module(module).add(new_parser)
+        else:
+            new_parser()
+    return parser
+
+
+def chosen_of(argv: Sequence[str]) -> str | None:
+    """The command that is asked for, if any: no option before it takes a value."""
+    return next((word for word in argv if not word.startswith("-")), None)
+
+
+class _Version(argparse.Action):
+    """Like argparse's own, but the version is looked up only when it is asked for."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from importlib.metadata import version
+
+        print(f"latentcam {version('latentcam')}")
+        parser.exit()
