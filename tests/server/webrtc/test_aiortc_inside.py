@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
+from typing import TypeGuard
 
 import pytest
 from aiortc import RTCPeerConnection, RTCRtpReceiver
@@ -47,7 +48,7 @@ def test_only_one_file_reaches_inside() -> None:
             assert "vars(" not in text, path
 
 
-def is_private(node: ast.AST) -> bool:
+def is_private(node: ast.AST) -> TypeGuard[ast.Attribute]:
     """An attribute with an underscore of something that is not the object itself."""
     return (
         isinstance(node, ast.Attribute)
