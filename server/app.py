@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
@@ -17,9 +17,10 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
+from latentcam.server.answers import answers, problem, told, unknown
 from latentcam.server.config import ServerConfig
 from latentcam.server.errors import BadRequest, Refused
-from latentcam.server.guard import check_request, guarded, problem, told
+from latentcam.server.guard import check_request, guarded
 from latentcam.server.lobby import Lobby
 from latentcam.server.messages import (
     Answer,
@@ -39,14 +40,6 @@ from latentcam.stream.meter import STAGES
 
 PAGE = Path(__file__).resolve().parent.parent / "client_demo"
 LARGEST_BODY = 64 * 1024  # bytes; an SDP is a few thousand
-
-PAGE_HEADERS = {
-    "Cache-Control": "no-cache",  # a new version of the server brings its own page
-    "Content-Security-Policy": "default-src 'self'; connect-src 'self'; img-src 'self' data:; "
-    "frame-ancestors 'none'",  # no other page may lay itself over the buttons
-    "Referrer-Policy": "no-referrer",  # the address may hold the token
-    "X-Content-Type-Options": "nosniff",
-}
 
 
 def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = None) -> Starlette:
@@ -134,7 +127,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         Route("/config", guarded(page_config, config)),
         Route("/healthz", healthz),
         WebSocketRoute("/ws", socket),
-        Mount("/", PageFiles(directory=PAGE, html=True)),
+        Mount("/", StaticFiles(directory=PAGE, html=True)),
     ]
     allowed = Middleware(
         CORSMiddleware,
@@ -143,17 +136,11 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         allow_headers=["Authorization", "Content-Type"],
     )
     return Starlette(
-        routes=routes, lifespan=lifespan, middleware=[allowed] if config.origins else []
+        routes=routes,
+        lifespan=lifespan,
+        middleware=[answers(config), *([allowed] if config.origins else [])],
+        exception_handlers={HTTPException: unknown},
     )
-
-
-class PageFiles(StaticFiles):
-    """The page's files, with headers that keep it to itself."""
-
-    def file_response(self, *args: Any, **kwargs: Any) -> Response:
-        response = super().file_response(*args, **kwargs)
-        response.headers.update(PAGE_HEADERS)
-        return response
 
 
 async def limited_body(request: Request) -> bytes:

@@ -11,15 +11,18 @@ from concurrent.futures import Executor
 
 import msgspec
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
 
-from latentcam.server.app import PAGE, PageFiles, limited_body
+from latentcam.server.answers import answers, problem, told, unknown
+from latentcam.server.app import PAGE, limited_body
 from latentcam.server.config import ServerConfig
 from latentcam.server.controls import Controls
 from latentcam.server.errors import BadRequest
-from latentcam.server.guard import guarded, problem, told
+from latentcam.server.guard import guarded
 from latentcam.server.messages import Ages, CameraState, Change
 from latentcam.stream.engine import Engine
 from latentcam.stream.local.camera_sink import CameraSink
@@ -122,9 +125,7 @@ def make_camera_app(
         )
 
     async def page(request: Request) -> Response:
-        return PageFiles(directory=PAGE).file_response(
-            PAGE / "camera.html", (PAGE / "camera.html").stat(), request.scope
-        )
+        return FileResponse(PAGE / "camera.html")
 
     return Starlette(
         routes=[
@@ -132,6 +133,8 @@ def make_camera_app(
             Route("/state", guarded(state, config)),
             Route("/change", guarded(change, config), methods=["POST"]),
             Route("/preview.mjpg", guarded(preview, config)),
-            Mount("/", PageFiles(directory=PAGE)),
-        ]
+            Mount("/", StaticFiles(directory=PAGE)),
+        ],
+        middleware=[answers(config)],
+        exception_handlers={HTTPException: unknown},
     )

@@ -6,13 +6,12 @@ import hmac
 from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
 
-import msgspec
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 
+from latentcam.server.answers import problem
 from latentcam.server.config import ServerConfig
 from latentcam.server.errors import Refused
-from latentcam.server.messages import Problem
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -23,7 +22,8 @@ def check_request(request: HTTPConnection, config: ServerConfig) -> None:
     """Raises Refused.
 
     The Host check stops DNS rebinding, the Origin check stops other web pages; both come with
-    every request of a browser.
+    every request of a browser. A server that other machines reach has names that it does not
+    know; its token stops rebinding as well, for the page of another name does not have it.
     """
     host, origin = request.headers.get("host", ""), request.headers.get("origin")
     try:
@@ -52,12 +52,3 @@ def guarded(handler: Handler, config: ServerConfig) -> Handler:
             return problem(refused.status, str(refused))
 
     return checked
-
-
-def problem(status: int, message: str) -> Response:
-    return told(Problem(message), status)
-
-
-def told(message: msgspec.Struct, status: int = 200) -> Response:
-    """A message as an answer in JSON."""
-    return Response(msgspec.json.encode(message), status, media_type="application/json")

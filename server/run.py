@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import socket
+import sys
 from collections.abc import Iterator
+from types import FrameType
 from urllib.parse import urlencode
 
 import uvicorn
@@ -13,7 +16,9 @@ from starlette.applications import Starlette
 
 from latentcam.server.app import LARGEST_BODY, make_app
 from latentcam.server.config import ServerConfig
+from latentcam.server.door import Door, DoorConfig
 from latentcam.server.errors import ConfigError
+from latentcam.server.quiet import keep_quiet
 from latentcam.server.webrtc.tracks import Retouch
 from latentcam.stream.engine import Engine
 
@@ -21,7 +26,7 @@ SHUTDOWN_DEADLINE = 5  # seconds for open requests and sockets
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens once it does."""
+    """Says where it listens once it does. Asked twice to end, it leaves at once."""
 
     def __init__(self, config: uvicorn.Config, address: str) -> None:
         super().__init__(config)
@@ -32,11 +37,17 @@ class _Server(uvicorn.Server):
         if self.started:
             print(f"latentcam: {self._address}", flush=True)
 
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if self.should_exit:  # whatever still keeps it, nobody is to need SIGKILL
+            os.write(sys.stderr.fileno(), b"latentcam: interrupted\n")
+            os._exit(128 + sig)
+        super().handle_exit(sig, frame)
 
-def listen(host: str, port: int) -> socket.socket:
+
+def listen(host: str, port: int) -> Door:
     """A socket that waits for connections; port 0 picks one. Raises ConfigError if it is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener = Door(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
@@ -57,14 +68,15 @@ def run_server(engine: Engine, config: ServerConfig, retouch: Retouch | None = N
         scheme = "https" if config.tls_cert else "http"
         query = f"/?{urlencode({'token': config.token})}" if config.token else ""
         address = f"{scheme}://{host}:{listener.getsockname()[1]}{query}"
-        settings = uvicorn.Config(
+        settings = DoorConfig(
             make_app(engine, config, retouch),
+            listener,
             ssl_certfile=config.tls_cert,
             ssl_keyfile=config.tls_key,
             ws_max_size=LARGEST_BODY,
             timeout_graceful_shutdown=SHUTDOWN_DEADLINE,
-            log_level="warning",
         )
+        keep_quiet()
         try:
             settings.load()
         except OSError as error:  # ssl.SSLError is one
@@ -83,11 +95,10 @@ class _Page(uvicorn.Server):
         yield
 
 
-async def serve_page(app: Starlette, listener: socket.socket, closing: asyncio.Event) -> None:
+async def serve_page(app: Starlette, listener: Door, closing: asyncio.Event) -> None:
     """Serve until cancelled; then sets `closing`, which ends what streams for ever."""
-    server = _Page(
-        uvicorn.Config(app, lifespan="off", log_level="warning", timeout_graceful_shutdown=1)
-    )
+    server = _Page(DoorConfig(app, listener, lifespan="off", timeout_graceful_shutdown=1))
+    keep_quiet()
     task = asyncio.create_task(server.serve(sockets=[listener]), name="page")
     try:
         await asyncio.shield(task)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import uvicorn
 
 from latentcam.benchmarks.tools.caller import Caller
-from latentcam.server.app import make_app
+from latentcam.server.app import LARGEST_BODY, make_app
 from latentcam.server.config import ServerConfig
+from latentcam.server.door import DoorConfig
+from latentcam.server.run import listen
 from latentcam.stream.engine import Engine
 
 __all__ = ["Caller", "serving"]
@@ -21,11 +22,10 @@ __all__ = ["Caller", "serving"]
 @contextlib.asynccontextmanager
 async def serving(engine: Engine, **settings: Any) -> AsyncIterator[int]:
     """The real application on a free port of loopback. Yields the port."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+    with listen("127.0.0.1", 0) as listener:
         config = ServerConfig(**settings)
         server = uvicorn.Server(
-            uvicorn.Config(make_app(engine, config), log_level="warning", ws_max_size=65536)
+            DoorConfig(make_app(engine, config), listener, ws_max_size=LARGEST_BODY)
         )
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:

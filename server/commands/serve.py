@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from pathlib import Path
@@ -26,6 +27,10 @@ from latentcam.stream.engine import Engine
 if TYPE_CHECKING:
     from latentcam.server.webrtc.tracks import Retouch
 
+logger = logging.getLogger(__name__)
+
+MOST_SESSIONS = 64  # more faces than any machine of today draws
+
 
 def add(new_parser: NewParser) -> argparse.ArgumentParser:
     """The command's parser."""
@@ -35,8 +40,11 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
     )
     parser.add_argument("--host", default="127.0.0.1", help="any but loopback needs --token")
     parser.add_argument("--port", type=int, default=8080, help="0 picks a free one")
-    parser.add_argument("--max-sessions", type=int, default=2)
-    parser.add_argument("--token", help="whoever connects must know it")
+    parser.add_argument("--max-sessions", type=int, default=2, help="who may talk at once")
+    parser.add_argument(
+        "--token-file", type=Path, metavar="FILE", help="whoever connects must know what is in it"
+    )
+    parser.add_argument("--token", help="the same, for everybody on this machine to see")
     parser.add_argument("--origin", action="append", default=[], help="allow pages of this origin")
     parser.add_argument("--tls-cert", type=Path, help="PEM file; browsers need HTTPS off localhost")
     parser.add_argument("--tls-key", type=Path, help="PEM file")
@@ -61,6 +69,35 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
+def token_of(args: argparse.Namespace) -> str | None:
+    """What `--token-file`, `--token` or the environment holds. Raises UsageError."""
+    if args.token_file is not None:
+        if args.token is not None:
+            raise UsageError("got --token and --token-file, expected one of them")
+        return read_token(args.token_file)
+    if args.token is not None:
+        logger.warning(
+            "everybody on this machine can read --token in the list of processes: "
+            "--token-file FILE or the environment variable LATENTCAM_TOKEN keep it secret"
+        )
+        return str(args.token)
+    return os.environ.get("LATENTCAM_TOKEN")
+
+
+def read_token(path: Path) -> str:
+    """The one line of a file. Raises UsageError."""
+    try:
+        token = path.read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise UsageError(f"--token-file {path} cannot be read: {reason}") from None
+    if not token or "\n" in token:
+        raise UsageError(
+            f"--token-file {path} holds {len(token.splitlines())} lines, expected one: the token"
+        )
+    return token
+
+
 def run(args: argparse.Namespace, retouch: Retouch | None = None) -> None:
     """Serve until interrupted. Raises what `main` tells the user.
 
@@ -71,15 +108,15 @@ def run(args: argparse.Namespace, retouch: Retouch | None = None) -> None:
     config = ServerConfig(
         host=args.host,
         port=args.port,
-        token=args.token or os.environ.get("LATENTCAM_TOKEN"),
+        token=token_of(args),
         origins=tuple(args.origin),
         tls_cert=args.tls_cert,
         tls_key=args.tls_key,
         ice_servers=tuple(parse_ice_server(text) for text in args.ice_server),
         audio_prefetch=args.audio_prefetch,
     )
-    if args.max_sessions < 1:
-        raise UsageError(f"--max-sessions is {args.max_sessions}, expected at least 1")
+    if not 1 <= args.max_sessions <= MOST_SESSIONS:
+        raise UsageError(f"--max-sessions is {args.max_sessions}, expected 1 to {MOST_SESSIONS}")
     timeline = timeline_of(args)
     pack = load_pack(args.avatar)
     lanes = min(args.max_sessions, cores())

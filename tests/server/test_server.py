@@ -369,6 +369,7 @@ def test_a_binary_message_is_refused_and_the_session_goes_on(tiny_pack: AvatarPa
                 assert answer["code"] == "bad_request" and "binary" in answer["message"]
             caller = Caller(SILENCE)
             talking = await caller.call(port)
+            await caller.until_frames(1)
             await talking.send(b"{}")
             while (said := json.loads(await talking.recv()))["type"] != "error":
                 pass

@@ -1,0 +1,79 @@
+"""What an answer over HTTP looks like, whatever it is about."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from latentcam.server.config import ServerConfig
+from latentcam.server.messages import Problem
+
+logger = logging.getLogger(__name__)
+
+HEADERS = {
+    "Cache-Control": "no-cache",  # a new version of the server brings its own page
+    "Content-Security-Policy": "default-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'",  # no other page may lay itself over the buttons
+    "Referrer-Policy": "no-referrer",  # the address may hold the token
+    "X-Content-Type-Options": "nosniff",
+}
+TLS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}  # a year
+
+
+def problem(status: int, message: str) -> Response:
+    return told(Problem(message), status)
+
+
+def told(message: msgspec.Struct, status: int = 200) -> Response:
+    """A message as an answer in JSON."""
+    return Response(msgspec.json.encode(message), status, media_type="application/json")
+
+
+class Answers:
+    """ASGI middleware around a whole application: every answer has the headers, and what fails
+    inside is a problem with status 500 and one entry in the log."""
+
+    def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
+        self._app, self._headers = app, headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def headed(message: Message) -> None:
+            nonlocal begun
+            if message["type"] == "http.response.start":
+                begun = True
+                given = MutableHeaders(scope=message)
+                for name, value in self._headers.items():
+                    given.setdefault(name, value)
+            await send(message)
+
+        try:
+            await self._app(scope, receive, headed)
+        except Exception:
+            if scope["type"] != "http" or begun:
+                raise
+            logger.exception("%s %s failed", scope["method"], scope["path"])
+            sorry = problem(500, "this failed inside; the server's log says why")
+            await sorry(scope, receive, headed)
+
+
+def answers(config: ServerConfig) -> Middleware:
+    """Middleware for any application of ours."""
+    return Middleware(Answers, headers=HEADERS | (TLS_HEADERS if config.tls_cert else {}))
+
+
+async def unknown(request: Request, error: Exception) -> Response:
+    """The answer to what no route takes."""
+    assert isinstance(error, HTTPException)
+    answer = problem(error.status_code, error.detail)
+    answer.headers.update(error.headers or {})
+    return answer
