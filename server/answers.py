@@ -8,7 +8,7 @@ import msgspec
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -58,6 +58,8 @@ class Answers:
 
         try:
             await self._app(scope, receive, headed)
+        except ClientDisconnect:
+            pass  # in the middle of its request: nobody waits for an answer
         except Exception:
             if scope["type"] != "http" or begun:
                 raise

@@ -56,7 +56,8 @@ class Guest(socket.socket):
 class Door(socket.socket):
     """A listening socket that keeps count of who came in through it.
 
-    A guest that has not made a whole request waits, and waits REQUEST_DEADLINE at most. When
+    A guest that has not made a whole request waits, and waits REQUEST_DEADLINE at most; a
+    WebSocket's first message is one, too. When
     `most` are in and one more comes, the one that has waited longest goes; when nobody waits, the
     newcomer does. So silent connections never keep out one that has something to say.
 
@@ -89,24 +90,24 @@ class Door(socket.socket):
         self._show_out(next(iter(self._waiting)))
         return True
 
-    def _show_out(self, fileno: int) -> None:
+    def _show_out(self, number: int) -> None:
         """Its transport, whatever state it is in, sees the end of the stream and closes it."""
-        self.asks(fileno)
+        self.asks(number)
         try:
-            self._inside[fileno].shutdown(socket.SHUT_RDWR)
+            self._inside[number].shutdown(socket.SHUT_RDWR)
         except OSError:
             pass  # it has hung up itself
 
-    def waits(self, fileno: int) -> None:
+    def waits(self, number: int) -> None:
         """A guest's time for its next request begins."""
-        if fileno in self._inside:
-            self.asks(fileno)
+        if number in self._inside:
+            self.asks(number)
             loop = asyncio.get_running_loop()
-            self._waiting[fileno] = loop.call_later(REQUEST_DEADLINE, self._show_out, fileno)
+            self._waiting[number] = loop.call_later(REQUEST_DEADLINE, self._show_out, number)
 
-    def asks(self, fileno: int) -> None:
-        """A guest's request is whole, or became a WebSocket: it waits no longer."""
-        if (limit := self._waiting.pop(fileno, None)) is not None:
+    def asks(self, number: int) -> None:
+        """A guest's request is whole: it waits no longer."""
+        if (limit := self._waiting.pop(number, None)) is not None:
             limit.cancel()
 
     def left(self, guest: Guest) -> None:
@@ -133,34 +134,44 @@ class DoorConfig(uvicorn.Config):
         self.door = door
 
 
-class _Http(H11Protocol):
-    """Tells the door when a request is whole, and when the next may come."""
+class _Known:
+    """A protocol that knows the door which its connection came through."""
 
-    def _fileno(self) -> int:
-        return int(self.transport.get_extra_info("socket").fileno())
+    config: uvicorn.Config
+    transport: asyncio.Transport
 
+    @property
     def _door(self) -> Door:
         assert isinstance(self.config, DoorConfig)
         return self.config.door
 
+    @property
+    def _number(self) -> int:
+        return int(self.transport.get_extra_info("socket").fileno())
+
+
+class _Http(_Known, H11Protocol):
+    """Tells the door when a request is whole, and when the next may come."""
+
     def handle_events(self) -> None:
         super().handle_events()
-        if self.cycle is not None and not self.cycle.more_body:
-            if not self.cycle.response_complete:
-                self._door().asks(self._fileno())
-
-    def handle_websocket_upgrade(self, event: Any) -> None:
-        self._door().asks(self._fileno())
-        super().handle_websocket_upgrade(event)
+        cycle = self.cycle
+        if cycle is not None and not cycle.more_body and not cycle.response_complete:
+            self._door.asks(self._number)
 
     def on_response_complete(self) -> None:
-        self._door().waits(self._fileno())
+        self._door.waits(self._number)
         super().on_response_complete()
 
+    def handle_websocket_upgrade(self, event: Any) -> None:
+        self._door.waits(self._number)
+        super().handle_websocket_upgrade(event)
 
-class _WebSocket(WebSocketsSansIOProtocol):
-    """Looks at what has come slice by slice, the next one when the messages of the one before were
-    taken: thousands of tiny messages in one piece would hold the loop for a second."""
+
+class _WebSocket(_Known, WebSocketsSansIOProtocol):
+    """Its first message is its request. Looks at what has come slice by slice, the next one when
+    the messages of the one before were taken: thousands of tiny messages in one piece would hold
+    the loop for a second."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -186,5 +197,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
 
     async def receive(self) -> Any:
         message = await super().receive()
+        if message["type"] == "websocket.receive":
+            self._door.asks(self._number)
         self._look_on()
         return message

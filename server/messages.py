@@ -77,8 +77,8 @@ class Answer(
 
 
 class Failure(msgspec.Struct, tag="error", tag_field="type", frozen=True):
-    """Something that was asked for is not done. code: `full`, `no_network`, `bad_request` or
-    `failed`."""
+    """Something that was asked for is not done. code: `full`, `no_network`, `bad_request`,
+    `too_fast` or `failed`."""
 
     code: str
     message: str

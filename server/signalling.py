@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import logging
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
 import msgspec
@@ -23,8 +24,27 @@ from latentcam.server.messages import (
 from latentcam.server.webrtc.peer import Peer
 from latentcam.stream.errors import EngineFull
 
+logger = logging.getLogger(__name__)
+
 OFFER_DEADLINE = 10.0  # seconds from the socket's opening to its first message
 TELEMETRY_EVERY = 0.5  # seconds
+MESSAGES_AT_ONCE, MESSAGES_PER_SECOND = 600, 300  # a slider drawn at 144 Hz changes two things
+LONGEST_TOLD = 500  # characters of a refusal, which repeats what was refused
+
+
+class Allowance:
+    """So many at once, and so many a second after that. clock: seconds."""
+
+    def __init__(self, at_once: int, per_second: int, clock: Callable[[], float]) -> None:
+        self._most, self._per_second, self._clock = at_once, per_second, clock
+        self._left, self._since = float(at_once), clock()
+
+    def take(self) -> bool:
+        """Whether one more is allowed."""
+        now = self._clock()
+        gained = (now - self._since) * self._per_second
+        self._left, self._since = min(self._most, self._left + gained) - 1.0, now
+        return self._left >= 0.0
 
 
 async def signalling(socket: WebSocket, lobby: Lobby) -> None:
@@ -43,7 +63,11 @@ async def signalling(socket: WebSocket, lobby: Lobby) -> None:
         await _fail(socket, "no_network", str(error))
         return
     except (BadRequest, msgspec.DecodeError) as error:
-        await _fail(socket, "bad_request", str(error))
+        await _fail(socket, "bad_request", str(error)[:LONGEST_TOLD])
+        return
+    except Exception:
+        logger.exception("an offer failed")
+        await _fail(socket, "failed", "this offer failed inside; the server's log says why")
         return
     try:
         await _send(socket, Answer(sdp=answer))
@@ -52,6 +76,11 @@ async def signalling(socket: WebSocket, lobby: Lobby) -> None:
             await _fail(socket, "failed", "this session failed; the server's log says why")
     except WebSocketDisconnect:
         pass  # the page is gone: a normal end
+    except Refused as error:
+        await _fail(socket, "too_fast", str(error))
+    except Exception:
+        logger.exception("session %s: its socket failed", peer.name)
+        await _fail(socket, "failed", "this session failed; the server's log says why")
     finally:
         await lobby.dismiss(peer)
         await _close(socket)
@@ -71,12 +100,19 @@ async def _until_first(*loops: Coroutine[None, None, None]) -> None:
 
 
 async def _listen(socket: WebSocket, peer: Peer) -> None:
+    """Raises Refused when messages come faster than anybody moves a slider."""
+    clock = asyncio.get_running_loop().time
+    allowance = Allowance(MESSAGES_AT_ONCE, MESSAGES_PER_SECOND, clock)
     while True:
         try:
-            message = msgspec.json.decode(await _receive(socket), type=ControlMessage)
+            text = await _receive(socket)
+            if not allowance.take():
+                raise Refused(429, f"got more than {MESSAGES_PER_SECOND} messages a second")
+            message = msgspec.json.decode(text, type=ControlMessage)
             await apply_control(peer, message)
         except (BadRequest, msgspec.DecodeError) as error:
-            await _send(socket, Failure("bad_request", str(error)))
+            await _send(socket, Failure("bad_request", str(error)[:LONGEST_TOLD]))
+        await asyncio.sleep(0)  # others get a turn, however many messages have come
 
 
 async def apply_control(peer: Peer, message: ControlMessage) -> None:
