@@ -98,7 +98,6 @@ def test_every_answer_of_camera_has_its_headers() -> None:
                 ("GET", "/preview.mjpg"): 200,
                 ("GET", "/nothing"): 404,
                 ("DELETE", "/"): 405,
-                ("POST", "/change"): 400,
                 ("GET", "/state"): 500,
             },
         )
