@@ -62,7 +62,8 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         body = await limited_body(request)
         try:
             asked = msgspec.json.decode(body, type=Offer)
-            peer, answer = await lobby.admit(asked.sdp, asked.identity)
+            address = request.client.host if request.client else ""
+            peer, answer = await lobby.admit(asked.sdp, asked.identity, address)
         except EngineFull as error:
             return problem(503, str(error))
         except (BadRequest, msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -81,7 +82,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
                 max_sessions=engine.max_sessions,
                 sessions=[
                     SessionFigures(session=peer.name, **msgspec.structs.asdict(peer.stats()))
-                    for peer in lobby.peers.values()
+                    for peer in lobby.peers
                 ],
                 stages={
                     name: Stage(

@@ -1,10 +1,12 @@
-"""All peers of a server: who is let in, and that nobody is left behind."""
+"""All peers of a server: who is let in, who gives way, and that nobody is left behind."""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 from collections import Counter
+from dataclasses import dataclass
 
 from latentcam.server.config import ServerConfig
 from latentcam.server.controls import find_face
@@ -16,28 +18,52 @@ from latentcam.stream.errors import EngineFull
 
 logger = logging.getLogger(__name__)
 
+SILENT = 3.0  # seconds without a packet after which a place may be given to a newcomer
+DISMISS_DEADLINE = 20.0  # seconds; longer than a peer takes for all that it waits for itself
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A peer that was let in, the task that runs it, and from where it came."""
+
+    peer: Peer
+    task: asyncio.Task[None]
+    household: str
+
 
 class Lobby:
-    """All peers of a server. Owns their tasks. retouch: what is done to every frame of theirs."""
+    """All peers of a server. Owns their tasks. retouch: what is done to every frame of theirs.
+
+    When all places are taken, one of two gives way to a newcomer: a peer of whom nothing was heard
+    for SILENT seconds; or, if the newcomer's household has no place at all, a peer that is not
+    connected yet, of a household that has several. So whoever offers and never connects, however
+    often, holds no place for long, and none that somebody else wants.
+    """
 
     def __init__(
         self, engine: Engine, config: ServerConfig, retouch: Retouch | None = None
     ) -> None:
         self.engine, self.config, self._retouch = engine, config, retouch
-        self.peers: dict[str, Peer] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._places: dict[str, Place] = {}  # by the peer's id, the oldest first
         self._open = True
         self._ended: Counter[str] = Counter()  # what sessions that have ended counted
 
-    async def admit(self, sdp: str, identity: str | None) -> tuple[Peer, str]:
+    @property
+    def peers(self) -> list[Peer]:
+        """Those that are here, the oldest first."""
+        return [place.peer for place in self._places.values()]
+
+    async def admit(self, sdp: str, identity: str | None, address: str = "") -> tuple[Peer, str]:
         """Take an offer. Returns the peer, which runs from now on, and the answer.
 
-        Raises EngineFull, BadRequest, or Refused for want of a network; then nothing is left
-        behind.
+        address: where it comes from. Raises EngineFull, BadRequest, or Refused for want of a
+        network; then nothing is left behind.
         """
-        engine = self.engine
+        engine, household = self.engine, household_of(address)
         identity = identity or engine.avatar.card.identities[0]
         anchor = await find_face(engine, identity)
+        if engine.sessions >= engine.max_sessions and (place := self._gives_way(household)):
+            await self.dismiss(place.peer, "its place was given to a newcomer")
         if not self._open:
             raise EngineFull("the server is shutting down")
         try:
@@ -51,17 +77,29 @@ class Lobby:
             engine.release()
             raise
         peer = Peer(engine, negotiated, anchor, identity, self.config.audio_prefetch, self._retouch)
-        self.peers[peer.id] = peer
-        self._tasks[peer.id] = task = asyncio.create_task(peer.run(), name=f"peer {peer.name}")
+        task = asyncio.create_task(peer.run(), name=f"peer {peer.name}")
+        self._places[peer.id] = Place(peer, task, household)
         # Not in a `finally` of the task: one that is cancelled before it began never gets there.
         task.add_done_callback(lambda _: self._forget(peer))
         logger.info("session %s begins, %d in all", peer.name, engine.sessions)
         return peer, peer.answer
 
+    def _gives_way(self, household: str) -> Place | None:
+        places = self._places.values()
+        silent = [place for place in places if place.peer.silent_for > SILENT]
+        if silent:
+            return max(silent, key=lambda place: place.peer.silent_for)
+        count = Counter(place.household for place in places)
+        if count[household]:
+            return None
+        waiting = (place for place in places if not place.peer.was_connected)
+        return next((place for place in waiting if count[place.household] > 1), None)
+
     def _forget(self, peer: Peer) -> None:
+        if self._places.pop(peer.id, None) is None:
+            return
         self.engine.release()
         self._ended.update(peer.counts())
-        del self.peers[peer.id], self._tasks[peer.id]
         logger.info(
             "session %s ended: %s; %d in all", peer.name, peer.why_ended, self.engine.sessions
         )
@@ -69,23 +107,47 @@ class Lobby:
     def totals(self) -> Counter[str]:
         """Counts over all sessions since the start: those of `Peer.counts`, and `refused`."""
         totals = Counter(self._ended)
-        for peer in self.peers.values():
+        for peer in self.peers:
             totals.update(peer.counts())
         return totals
 
     async def wait(self, peer: Peer) -> None:
         """Until this peer has ended."""
-        if (task := self._tasks.get(peer.id)) is not None:
-            await asyncio.wait({task})
+        if (place := self._places.get(peer.id)) is not None:
+            await asyncio.wait({place.task})
 
-    async def dismiss(self, peer: Peer) -> None:
-        """End a peer and wait for it."""
-        if (task := self._tasks.get(peer.id)) is not None:
-            task.cancel()
-            await asyncio.wait({task})
+    async def dismiss(self, peer: Peer, why: str) -> None:
+        """End a peer, whose place is free afterwards. why: for the log, if nothing else ended it.
+
+        A peer that is closing already goes on to do so: what closes its connection is not
+        cancelled.
+        """
+        if (place := self._places.get(peer.id)) is None:
+            return
+        peer.why_ended = peer.why_ended or why
+        place.task.cancel()
+        _, late = await asyncio.wait({place.task}, timeout=DISMISS_DEADLINE)
+        if late:
+            logger.error("session %s does not end; its place is given to others", peer.name)
+            self._forget(peer)
+        else:
             await peer.aclose()
 
     async def aclose(self) -> None:
-        """No new peers; end all and wait."""
+        """No new peers; end all and wait, within the time that dismissing one may take."""
         self._open = False
-        await asyncio.gather(*(self.dismiss(peer) for peer in list(self.peers.values())))
+        dismissals = [self.dismiss(peer, "the server is shutting down") for peer in self.peers]
+        await asyncio.gather(*dismissals)
+
+
+def household_of(address: str) -> str:
+    """Those who share an address; with IPv6 a network of /64, of which one machine may use all."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if isinstance(ip, ipaddress.IPv4Address):
+        return str(ip)
+    if ip.ipv4_mapped is not None:
+        return str(ip.ipv4_mapped)
+    return str(ipaddress.ip_network((ip, 64), strict=False))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from contextlib import suppress
 
 import msgspec
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from latentcam.server.errors import BadRequest, Refused
@@ -29,7 +30,7 @@ logger = logging.getLogger(__name__)
 OFFER_DEADLINE = 10.0  # seconds from the socket's opening to its first message
 TELEMETRY_EVERY = 0.5  # seconds
 MESSAGES_AT_ONCE, MESSAGES_PER_SECOND = 600, 300  # a slider drawn at 144 Hz changes two things
-LONGEST_TOLD = 500  # characters of a refusal, which repeats what was refused
+LONGEST_TOLD = 2000  # characters of a refusal, which repeats what was refused
 
 
 class Allowance:
@@ -50,9 +51,10 @@ class Allowance:
 async def signalling(socket: WebSocket, lobby: Lobby) -> None:
     """Serve one accepted socket until either side ends. The session ends with the socket."""
     try:
-        text = await asyncio.wait_for(_receive(socket), OFFER_DEADLINE)
-        offer = msgspec.json.decode(text, type=Offer)
-        peer, answer = await lobby.admit(offer.sdp, offer.identity)
+        received = await asyncio.wait_for(socket.receive(), OFFER_DEADLINE)
+        offer = msgspec.json.decode(_text(received), type=Offer)
+        address = socket.client.host if socket.client else ""
+        peer, answer = await lobby.admit(offer.sdp, offer.identity, address)
     except (TimeoutError, WebSocketDisconnect):
         await _close(socket)
         return
@@ -69,6 +71,7 @@ async def signalling(socket: WebSocket, lobby: Lobby) -> None:
         logger.exception("an offer failed")
         await _fail(socket, "failed", "this offer failed inside; the server's log says why")
         return
+    why = "its page has gone"
     try:
         await _send(socket, Answer(sdp=answer))
         await _until_first(_listen(socket, peer), _report(socket, peer, lobby), lobby.wait(peer))
@@ -77,12 +80,14 @@ async def signalling(socket: WebSocket, lobby: Lobby) -> None:
     except WebSocketDisconnect:
         pass  # the page is gone: a normal end
     except Refused as error:
-        await _fail(socket, "too_fast", str(error))
+        why = str(error)
+        await _fail(socket, "too_fast", why)
     except Exception:
-        logger.exception("session %s: its socket failed", peer.name)
+        why = "its socket failed"
+        logger.exception("session %s: %s", peer.name, why)
         await _fail(socket, "failed", "this session failed; the server's log says why")
     finally:
-        await lobby.dismiss(peer)
+        await lobby.dismiss(peer, why)
         await _close(socket)
 
 
@@ -104,11 +109,11 @@ async def _listen(socket: WebSocket, peer: Peer) -> None:
     clock = asyncio.get_running_loop().time
     allowance = Allowance(MESSAGES_AT_ONCE, MESSAGES_PER_SECOND, clock)
     while True:
+        received = await socket.receive()
+        if not allowance.take():
+            raise Refused(429, f"got more than {MESSAGES_PER_SECOND} messages a second")
         try:
-            text = await _receive(socket)
-            if not allowance.take():
-                raise Refused(429, f"got more than {MESSAGES_PER_SECOND} messages a second")
-            message = msgspec.json.decode(text, type=ControlMessage)
+            message = msgspec.json.decode(_text(received), type=ControlMessage)
             await apply_control(peer, message)
         except (BadRequest, msgspec.DecodeError) as error:
             await _send(socket, Failure("bad_request", str(error)[:LONGEST_TOLD]))
@@ -135,9 +140,8 @@ async def _send(socket: WebSocket, message: Answer | Failure | Telemetry) -> Non
     await socket.send_text(msgspec.json.encode(message).decode())
 
 
-async def _receive(socket: WebSocket) -> str:
-    """The next text. Raises WebSocketDisconnect, or BadRequest for anything else."""
-    message = await socket.receive()
+def _text(message: Message) -> str:
+    """Raises WebSocketDisconnect when there is none any more, BadRequest for anything else."""
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message["code"])
     text: str | None = message.get("text")

@@ -28,7 +28,7 @@ from latentcam.stream.voice_motion import VoiceMotion
 
 logger = logging.getLogger(__name__)
 
-CONNECT_DEADLINE = 20.0  # seconds from the answer to a connection
+CONNECT_DEADLINE = 10.0  # seconds from the answer to a connection
 STOP_DEADLINE = 5.0  # seconds for a session's loops to stop
 MOST_EARLY = 0.06  # seconds of a browser's own skew that are made up for
 EARLY_SHARE = 0.1  # of each measurement, one a second: the mean of about ten
@@ -54,12 +54,13 @@ class Peer:
         self.id = secrets.token_urlsafe(16)
         self.name = self.id[:6]  # for logs
         self.failed = False
-        self.why_ended = "dismissed"
+        self.why_ended = ""
         """Why it ended, once it has, in a few words for the log."""
         self._engine, self._negotiated = engine, negotiated
         self._loop = asyncio.get_running_loop()
         self._settled, self._gone = asyncio.Event(), asyncio.Event()
-        self._was_connected = False
+        self.was_connected = False
+        """Whether the connection has ever stood."""
         self._closing: asyncio.Task[None] | None = None
         self._left = Meter()  # frames when they leave, encoded
         self._early = 0.0  # seconds by which the page plays the voice before its picture
@@ -97,7 +98,7 @@ class Peer:
     def _on_state(self) -> None:
         state = self._negotiated.connection.connectionState
         if state == "connected":
-            self._was_connected = True
+            self.was_connected = True
             self._settled.set()
         elif state in ("failed", "closed"):
             self._settled.set()
@@ -180,7 +181,7 @@ class Peer:
         if self._negotiated.audio.receiver.transport.state == "failed":
             return "the two sides could not agree on keys (DTLS)"
         if self._negotiated.connection.connectionState == "failed":
-            return "the connection was lost" if self._was_connected else "no path (ICE)"
+            return "the connection was lost" if self.was_connected else "no path (ICE)"
         return "the caller hung up"
 
     async def aclose(self) -> None:

@@ -194,9 +194,9 @@ def test_what_comes_at_once_is_looked_at_slice_by_slice(
     assert max(sizes) <= door.SLICE < sum(sizes)
 
 
-@pytest.mark.parametrize("text", ["{", '{"type":"change","identity":"7"}', '{"type":"change"}'])
+@pytest.mark.parametrize("message", [b"{", b'{"type":"change","identity":"7"}', b"binary"])
 def test_a_page_that_floods_its_socket_is_hung_up_on(
-    tiny_pack: AvatarPack, monkeypatch: pytest.MonkeyPatch, text: str
+    tiny_pack: AvatarPack, monkeypatch: pytest.MonkeyPatch, message: bytes
 ) -> None:
     """One socket stopped all calls."""
     taken = 0
@@ -214,7 +214,8 @@ def test_a_page_that_floods_its_socket_is_hung_up_on(
             good, bad = Caller(SILENCE), Caller(SILENCE)
             socket, flooded = await good.call(port), await bad.call(port)
             await asyncio.gather(good.until_frames(5), bad.until_frames(5))
-            frame = Frame(Opcode.TEXT, text.encode()).serialize(mask=True)
+            kind = Opcode.BINARY if message == b"binary" else Opcode.TEXT
+            frame = Frame(kind, message).serialize(mask=True)
             flooded.transport.write(20_000 * frame)
             told = []
             with pytest.raises(ConnectionClosed):
