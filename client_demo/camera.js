@@ -1,6 +1,8 @@
 // The control page of `latentcam camera`: settings go up as they change, figures come down.
 
-import { EXPRESSIONS, addFace, addSlider, randomFace, showFace } from './controls.js';
+import {
+  addFace, addSlider, expressionsOf, randomFace, scaled, showFace,
+} from './controls.js';
 import { $, say } from './elements.js';
 
 const EVERY = 500; // ms between looks at the state
@@ -29,7 +31,7 @@ async function set(change) {
     if (mine === begun) show(answer);
   } catch (error) {
     if (error !== GONE) refusal = error.message;
-    say(error.message);
+    sayWhy(error);
   } finally {
     ended += 1;
   }
@@ -43,8 +45,12 @@ async function look() {
     if (before === begun) show(answer);
   } catch (error) {
     $('going').textContent = '';
-    say(error.message);
+    sayWhy(error);
   }
+}
+
+function sayWhy(error) {
+  say(error === GONE && state?.ended ? `${GONE.message} ${state.ended}` : error.message);
 }
 
 function show(newest) {
@@ -60,7 +66,8 @@ function show(newest) {
   const voice = state.voice_delay_ms === null ? '' : `, voice ${ms(state.voice_delay_ms)} later`;
   $('going').textContent = `${state.device}: ${state.fps.toFixed(1)} pictures a second, `
     + `${ms(state.age_ms.p50)} old${voice}`;
-  say(refusal || state.notice);
+  if (state.ended) sayWhy(GONE);
+  else say(refusal || state.notice);
 }
 
 const ms = (value) => `${Math.round(value)} ms`;
@@ -72,10 +79,11 @@ function addSetting(label, most, read, change) {
 
 const first = await ask('state');
 for (const name of first.identities) addFace(name);
-for (const { label, axes } of EXPRESSIONS) {
-  addSetting(label, 1, () => state.expression[axes[0]] ?? 0, (value) => ({
+for (const { label, highs } of expressionsOf(first.axes)) {
+  const [[axis, high]] = highs;
+  addSetting(label, 1, () => (state.expression[axis] ?? 0) / high, (share) => ({
     // With the axes that this page has no slider for: the server replaces an expression whole.
-    expression: { ...state.expression, ...Object.fromEntries(axes.map((axis) => [axis, value])) },
+    expression: { ...state.expression, ...scaled(highs, share) },
   }));
 }
 addSetting('Liveliness', 2, () => state.life, (life) => ({ life }));

@@ -4,13 +4,26 @@ import { $, element } from './elements.js';
 
 const MAX_NEW_FACES = 4; // older ones leave the list
 
-export const EXPRESSIONS = [
+const EXPRESSIONS = [
   { label: 'Smile', axes: ['mouthSmile'] },
   { label: 'Brows up', axes: ['browInnerUp', 'browOuterUp'] },
   { label: 'Frown', axes: ['browDown'] },
   { label: 'Eyes wide', axes: ['eyeWide'] },
   { label: 'Squint', axes: ['eyeSquint'] },
 ];
+
+/** The sliders that make sense for an avatar: each with its label and how far its axes go. */
+export function expressionsOf(axes) {
+  const highs = new Map(axes.map((axis) => [axis.name, axis.high]));
+  return EXPRESSIONS.map(({ label, axes: names }) => ({
+    label, highs: names.filter((name) => highs.has(name)).map((name) => [name, highs.get(name)]),
+  })).filter((one) => one.highs.length > 0);
+}
+
+/** A share of how far some axes go, as a part of an expression. */
+export function scaled(highs, share) {
+  return Object.fromEntries(highs.map(([name, high]) => [name, share * high]));
+}
 
 /** A slider from 0 to `most`, where 1 is 100 %. Returns what moves it without calling onInput. */
 export function addSlider(label, most, onInput) {

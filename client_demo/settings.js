@@ -1,6 +1,8 @@
 // What a person sets on the demo page: face, mood, sliders. It goes to the server as it changes.
 
-import { EXPRESSIONS, addFace, addSlider, randomFace, showFace } from './controls.js';
+import {
+  addFace, addSlider, expressionsOf, randomFace, scaled, showFace,
+} from './controls.js';
 import { element, say } from './elements.js';
 import { page, phaseIs } from './page.js';
 
@@ -55,13 +57,10 @@ function buildMoods(highs) {
 }
 
 function buildSliders(axes) {
-  const highs = new Map(axes.map((axis) => [axis.name, axis.high]));
-  buildMoods(highs);
-  for (const { label, axes: names } of EXPRESSIONS) {
-    const present = names.filter((name) => highs.has(name));
-    if (present.length === 0) continue;
+  buildMoods(new Map(axes.map((axis) => [axis.name, axis.high])));
+  for (const { label, highs } of expressionsOf(axes)) {
     addSetting(label, 1, 0, (share) => {
-      for (const name of present) settings.expression[name] = share * highs.get(name);
+      Object.assign(settings.expression, scaled(highs, share));
       sendSoon();
     });
   }

@@ -6,7 +6,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+import contextlib
+import math
+from collections.abc import AsyncIterator
 from concurrent.futures import Executor
 
 import msgspec
@@ -25,90 +27,87 @@ from latentcam.server.errors import BadRequest
 from latentcam.server.guard import guarded
 from latentcam.server.messages import Ages, CameraState, Change
 from latentcam.stream.engine import Engine
-from latentcam.stream.local.camera_sink import CameraSink
+from latentcam.stream.local.call import Call
 from latentcam.stream.local.jpeg import jpeg
-from latentcam.stream.local.voice_source import Voice
-from latentcam.stream.session import Session
-from latentcam.stream.voice_motion import VoiceMotion
 
 BOUNDARY = b"latentcam"
+LAST_WORDS = 1.0  # seconds, twice of what the page leaves between its questions
 
 
-class CameraControls(Controls):
-    """What the page can read and change. Touched on the event loop only."""
+class CameraPage:
+    """What the page reads and changes. Touched on the event loop only."""
 
-    def __init__(
-        self,
-        engine: Engine,
-        session: Session,
-        motion: VoiceMotion,
-        sink: CameraSink,
-        voice: Voice,
-        identity: str,
-        device: str,
-        notice: Callable[[], str],
-        voice_delay: Callable[[], float | None],
-    ) -> None:
-        """notice: what a person should know about the devices at present, or nothing.
-        voice_delay: seconds, None if nobody else hears the voice."""
-        super().__init__(engine, session, motion, identity, self._mute_voice, self._freeze_picture)
-        self._sink, self._voice, self._device = sink, voice, device
-        self._notice, self._voice_delay = notice, voice_delay
-
-    def _mute_voice(self, muted: bool) -> None:
-        self._voice.muted = muted
-
-    def _freeze_picture(self, frozen: bool) -> None:
-        self._sink.frozen = frozen
+    def __init__(self, engine: Engine, call: Call, identity: str, device: str) -> None:
+        """identity: the one that the call began with. device: the camera's name."""
+        self._card, self._device = engine.avatar.card, device
+        self.call = call
+        self.controls = Controls(
+            engine, call.session, call.motion, identity, call.mute, call.freeze
+        )
+        self._ended = ""
+        self._looked = -math.inf  # when the page asked last, the loop's time
+        self._told = asyncio.Event()
 
     def state(self) -> CameraState:
         """Settings and figures; no voice, no face."""
-        session, motion, meter = self._session, self._motion, self._sink.meter
-        delay = self._voice_delay()
-        card = self._engine.avatar.card
+        now = self._looked = asyncio.get_running_loop().time()
+        if self._ended:
+            self._told.set()
+        call, controls, meter = self.call, self.controls, self.call.sink.meter
+        delay = call.voice_delay
         return CameraState(
-            identity=self.identity,
-            expression=motion.settings.expression,
-            life=motion.settings.life,
-            muted=self.muted,
-            frozen=self.frozen,
-            identities=list(card.identities),
-            axes=card.axes,
+            identity=controls.identity,
+            expression=call.motion.settings.expression,
+            life=call.motion.settings.life,
+            muted=controls.muted,
+            frozen=controls.frozen,
+            identities=list(self._card.identities),
+            axes=self._card.axes,
             device=self._device,
-            notice=self._notice(),
-            fps=round(meter.fps(asyncio.get_running_loop().time()), 2),
+            notice=call.notice,
+            ended=self._ended,
+            fps=round(meter.fps(now), 2),
             frames=meter.frames,
             age_ms=Ages.of(meter),
-            repeated=self._sink.repeated,
-            skipped=session.skipped,
-            level=round(motion.level, 4),
-            speaking=motion.speaking,
+            repeated=call.sink.repeated,
+            skipped=call.session.skipped,
+            level=round(call.motion.level, 4),
+            speaking=call.motion.speaking,
             voice_delay_ms=None if delay is None else round(delay * 1000, 1),
         )
 
+    async def end(self, reason: str) -> None:
+        """Let a page that is open know why the camera ends, a sentence; waits until it has asked,
+        LAST_WORDS at most."""
+        self._ended = reason
+        if asyncio.get_running_loop().time() - self._looked < LAST_WORDS:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), LAST_WORDS)
+
 
 def make_camera_app(
-    controls: CameraControls,
-    sink: CameraSink,
+    control: CameraPage,
     config: ServerConfig,
     fps: int,
     thread: Executor,
     closing: asyncio.Event,
 ) -> Starlette:
-    """The ASGI application. thread: where preview pictures are encoded, until `closing`."""
+    """The ASGI application. fps: of the preview, at most. thread: where its pictures are encoded,
+    until `closing`."""
 
     async def state(request: Request) -> Response:
-        return told(controls.state())
+        return told(control.state())
 
     async def change(request: Request) -> Response:
         try:
-            await controls.apply(msgspec.json.decode(await limited_body(request), type=Change))
+            asked = msgspec.json.decode(await limited_body(request), type=Change)
+            await control.controls.apply(asked)
         except (BadRequest, msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem(400, str(error))
-        return told(controls.state())
+        return told(control.state())
 
     async def pictures() -> AsyncIterator[bytes]:
-        loop, last = asyncio.get_running_loop(), None
+        loop, sink, last = asyncio.get_running_loop(), control.call.sink, None
         while not closing.is_set():
             if sink.picture is not last:
                 last = sink.picture

@@ -181,7 +181,8 @@ class CameraState(Figures, frozen=True, kw_only=True):
     """The camera's settings, as the last `Change` left them, and its figures.
 
     device: the camera's name. notice: what a person should know about the devices at present, or
-    nothing. repeated: pictures that were shown again because none was new.
+    nothing. ended: why the camera ends now, or nothing. repeated: pictures that were shown again
+    because none was new.
     """
 
     identity: str
@@ -193,4 +194,5 @@ class CameraState(Figures, frozen=True, kw_only=True):
     axes: tuple[Axis, ...]
     device: str
     notice: str
+    ended: str
     repeated: int

@@ -8,6 +8,7 @@ import contextlib
 import signal
 import sys
 import webbrowser
+from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
@@ -31,18 +32,14 @@ from latentcam.server.errors import UsageError
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import DeviceError, MediaError
 from latentcam.stream.local import pulse
-from latentcam.stream.local.camera_sink import CameraSink
+from latentcam.stream.local.call import Call, Sound, open_call
 from latentcam.stream.local.composition import I420, Composer
 from latentcam.stream.local.sound_devices import list_sound_devices
 from latentcam.stream.local.virtual_camera import open_virtual_camera
-from latentcam.stream.local.voice_out import VoiceLine, VoiceOut
-from latentcam.stream.local.voice_source import Microphone, Voice, check_voice_file, file_sounds
+from latentcam.stream.local.voice_source import check_voice_file
 from latentcam.stream.messages import Frame
-from latentcam.stream.session import Session
-from latentcam.stream.voice_motion import VoiceMotion
 
 HOST = "127.0.0.1"
-FIRST_DELAY = 0.15  # seconds, until enough pictures tell their age
 
 
 def add(new_parser: NewParser) -> argparse.ArgumentParser:
@@ -124,7 +121,7 @@ def _composer(args: argparse.Namespace) -> Composer:
 
 
 async def _run(args: argparse.Namespace) -> None:
-    from latentcam.server.camera_app import CameraControls, make_camera_app
+    from latentcam.server.camera_app import CameraPage, make_camera_app
     from latentcam.server.run import listen, serve_page
 
     _end_when_told()
@@ -144,84 +141,51 @@ async def _run(args: argparse.Namespace) -> None:
     except ValueError as error:
         raise UsageError(str(error)) from None
     engine = Engine(avatar, Performer(pack), timeline, max_sessions=1)
+    sound = Sound(
+        microphone=None if file else args.mic,
+        file=file,
+        voice_out=args.voice_out,
+        virtual_microphone=args.create_virtual_mic,
+    )
     async with contextlib.AsyncExitStack() as stack:
-        sound, composing, showing, preview = (
-            stack.enter_context(ThreadPoolExecutor(1, name))
-            for name in ("sound", "compose", "camera", "preview")
-        )
         listener = stack.enter_context(listen(HOST, args.port))
         stack.push_async_callback(engine.aclose)
         camera = None
         if args.device != "none":
             camera = open_virtual_camera(args.device, composer.width, composer.height, args.fps)
             stack.callback(camera.close)
-        voice_name, microphone_name = args.voice_out, args.voice_out
-        if args.create_virtual_mic:
-            voice_name = stack.enter_context(pulse.virtual_microphone())
-            microphone_name = pulse.SOURCE
-        line = VoiceLine(FIRST_DELAY)
-        voice_out = None if voice_name is None else VoiceOut(voice_name, line, sound)
-        microphone = None
-        if file is not None:
-            sounds = file_sounds(file, sound)
-        else:
-            aside = voice_out.aside if voice_out else contextlib.nullcontext
-            microphone = Microphone(args.mic, sound, aside)
-            await microphone.open()
-            stack.push_async_callback(microphone.close)
-            sounds = microphone.sounds()
-        await engine.warm_up()
-        loop = asyncio.get_running_loop()
-        rest, _ = await engine.renderer.render(anchor, avatar.basis.control({}))
-        first = await loop.run_in_executor(composing, composer, rest)
 
-        def show(picture: I420, frame: Frame | None = None) -> None:
+        def show(picture: I420, frame: Frame | None) -> None:
             if camera is not None:
                 camera.send(picture)
 
-        # On Linux it is a camera to others from its first picture on, so before it is announced.
-        await loop.run_in_executor(showing, show, first)
-        sink = CameraSink(composer, show, timeline.fps, composing, showing, first)
-        voice = Voice(sounds, timeline, line.put)
-        if voice_out is not None:
-            await voice_out.open()
-            stack.push_async_callback(voice_out.close)
-
-        def delay() -> float | None:
-            if sink.meter.frames < timeline.fps:
-                return None  # too few to tell
-            look_ahead = engine.performer.look_ahead_s
-            return timeline.lips_after(sink.meter.age(50), look_ahead)
-
-        motion = VoiceMotion(engine, voice.chunks(), seed=0)
-        motion.settings = settings
-        session = Session(engine, motion.motions(), sink, anchor)
-
-        def notice() -> str:
-            if microphone is not None and microphone.lost:
-                return "The microphone went away. Plug it in, or start again with another."
-            if voice_out is not None and voice_out.lost:
-                return f"{voice_name} went away: nobody hears the voice."
-            return ""
-
-        def voice_delay() -> float | None:
-            return line.delay if voice_out else None
-
-        device = camera.device if camera else "no camera"
-        controls = CameraControls(
-            engine, session, motion, sink, voice, identity, device, notice, voice_delay
+        call = await stack.enter_async_context(
+            open_call(engine, anchor, settings, sound, composer, show)
         )
-        closing = asyncio.Event()
-        app = make_camera_app(controls, sink, config, timeline.fps, preview, closing)
+        preview = stack.enter_context(ThreadPoolExecutor(1, "preview"))
+        device = camera.device if camera else "no camera"
+        page, closing = CameraPage(engine, call, identity, device), asyncio.Event()
+        app = make_camera_app(page, config, timeline.fps, preview, closing)
         address = f"http://{HOST}:{listener.getsockname()[1]}"
+        hearing = pulse.SOURCE if args.create_virtual_mic else args.voice_out
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(session.run(), name="session")
-            tasks.create_task(sink.run(), name="camera")
             tasks.create_task(serve_page(app, listener, closing), name="page")
-            if voice_out is not None:
-                tasks.create_task(voice_out.run(delay), name="voice out")
-            said = f", the voice in {microphone_name}" if voice_out else ""
+            said = f", the voice in {hearing}" if hearing else ""
             print(f"latentcam: {device}{said}, controls at {address}", flush=True)
             if args.preview:
                 # Some browsers return when they are closed: in nobody's way, and not waited for.
                 Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+            await _run_and_say_why_it_ends(call, page.end)
+
+
+async def _run_and_say_why_it_ends(call: Call, say: Callable[[str], Awaitable[None]]) -> None:
+    try:
+        await call.run()
+    except asyncio.CancelledError:
+        await say("It was stopped.")
+        raise
+    except ExceptionGroup as group:
+        error = _first(group)
+        known = isinstance(error, (DeviceError, MediaError))
+        await say(str(error) if known else "It failed; its terminal says how.")
+        raise

@@ -44,31 +44,42 @@ def default_name(kind: str) -> str:
     return run_pactl(f"get-default-{kind}")
 
 
+def make_virtual_microphone() -> bool:
+    """Make what is missing of it; says whether anything was. Raises DeviceError."""
+    sinks, sources = list_names("sinks"), list_names("sources")
+    if SINK not in sinks:
+        run_pactl(
+            "load-module", "module-null-sink", f"sink_name={SINK}", "rate=48000", "channels=1",
+            "channel_map=mono", "sink_properties=device.description=latentcam-voice",
+        )  # fmt: skip
+    if SOURCE not in sources:
+        run_pactl(
+            "load-module", "module-remap-source", f"master={SINK}.monitor",
+            f"source_name={SOURCE}", "source_properties=device.description=latentcam",
+        )  # fmt: skip
+    return SINK not in sinks or SOURCE not in sources
+
+
+def remove_virtual_microphone() -> None:
+    """Also what an earlier run left behind."""
+    with contextlib.suppress(DeviceError):  # the server may have gone first
+        for line in reversed(run_pactl("list", "short", "modules").splitlines()):
+            index, _, about = line.partition("\t")
+            if SINK in about:
+                run_pactl("unload-module", index)
+
+
 @contextlib.contextmanager
 def virtual_microphone() -> Iterator[str]:
     """A microphone called latentcam while this lasts; yields the output to play into.
 
     What an earlier run left behind is used and taken away at the end. Raises DeviceError.
     """
-    sinks, sources = list_names("sinks"), list_names("sources")
     try:
-        if SINK not in sinks:
-            run_pactl(
-                "load-module", "module-null-sink", f"sink_name={SINK}", "rate=48000", "channels=1",
-                "channel_map=mono", "sink_properties=device.description=latentcam-voice",
-            )  # fmt: skip
-        if SOURCE not in sources:
-            run_pactl(
-                "load-module", "module-remap-source", f"master={SINK}.monitor",
-                f"source_name={SOURCE}", "source_properties=device.description=latentcam",
-            )  # fmt: skip
+        make_virtual_microphone()
         yield SINK
     finally:
-        with contextlib.suppress(DeviceError):  # the server may have gone first
-            for line in reversed(run_pactl("list", "short", "modules").splitlines()):
-                index, _, about = line.partition("\t")
-                if SINK in about:
-                    run_pactl("unload-module", index)
+        remove_virtual_microphone()
 
 
 @contextlib.contextmanager

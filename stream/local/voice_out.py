@@ -100,7 +100,7 @@ class VoiceOut:
     """
 
     def __init__(self, name: str, line: VoiceLine, thread: Executor) -> None:
-        self._name, self._line, self._thread = name, line, thread
+        self.name, self._line, self._thread = name, line, thread
         self._stream: Stream | None = None
         self._called = 0.0  # when PortAudio asked last
         self._latency = 0.0  # seconds until what it asks for is heard, smoothed
@@ -111,7 +111,7 @@ class VoiceOut:
         """Raises DeviceError."""
         loop = asyncio.get_running_loop()
         self._stream = await loop.run_in_executor(
-            self._thread, open_voice_out, self._name, self._want
+            self._thread, open_voice_out, self.name, self._want
         )
         self._called = time.monotonic()
 
@@ -137,6 +137,13 @@ class VoiceOut:
                 with contextlib.suppress(DeviceError):  # `run` tries again
                     await self.open()
 
+    async def reopen(self) -> None:
+        """For a device that went away or was made again; where it fails, `run` tries again."""
+        async with self._opening:
+            await self.close()
+            with contextlib.suppress(DeviceError):
+                await self.open()
+
     async def run(self, delay: Callable[[], float | None]) -> None:
         """Follow the delay and watch the device, for ever.
 
@@ -149,12 +156,9 @@ class VoiceOut:
             if time.monotonic() - self._called < LOST_AFTER:
                 if self.lost:
                     self.lost = False
-                    logger.warning("the voice plays into %s again", self._name)
+                    logger.warning("the voice plays into %s again", self.name)
                 continue
             if not self.lost:
                 self.lost = True
-                logger.warning("%s went away; nobody hears the voice", self._name)
-            async with self._opening:
-                await self.close()
-                with contextlib.suppress(DeviceError):  # the next try comes
-                    await self.open()
+                logger.warning("%s went away; nobody hears the voice", self.name)
+            await self.reopen()

@@ -1,0 +1,152 @@
+"""A call on this machine: a microphone is heard, a face is on the camera, the voice is in step."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from latentcam.realtime_models.arrays import Latent
+from latentcam.realtime_models.motion.performance import Settings
+from latentcam.stream.engine import Engine
+from latentcam.stream.local.camera_sink import CameraSink
+from latentcam.stream.local.composition import I420, Composer
+from latentcam.stream.local.virtual_microphone import VirtualMicrophone
+from latentcam.stream.local.voice_out import VoiceLine, VoiceOut
+from latentcam.stream.local.voice_source import Microphone, Voice, file_sounds
+from latentcam.stream.messages import Frame
+from latentcam.stream.session import Session
+from latentcam.stream.voice_motion import VoiceMotion
+
+FIRST_DELAY = 0.15  # seconds, until enough pictures tell their age
+
+Show = Callable[[I420, Frame | None], None]
+"""Puts a picture on a camera, with the frame that it was made of or None for the one before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Where the voice comes from, and where it goes.
+
+    microphone: by name, None for the system's own. file: speaks in its place, again and again.
+    voice_out: plays the voice into this device, in step with the face. virtual_microphone: makes
+    one and plays it into that.
+    """
+
+    microphone: str | None = None
+    file: Path | None = None
+    voice_out: str | None = None
+    virtual_microphone: bool = False
+
+
+class Call:
+    """Its parts, open and warm. Made by `open_call`; then `run`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        session: Session,
+        motion: VoiceMotion,
+        voice: Voice,
+        sink: CameraSink,
+        line: VoiceLine,
+        microphone: Microphone | None,
+        voice_out: VoiceOut | None,
+        virtual: VirtualMicrophone | None,
+    ) -> None:
+        self._engine, self._voice, self._line = engine, voice, line
+        self._microphone, self._voice_out, self._virtual = microphone, voice_out, virtual
+        self.session, self.motion, self.sink = session, motion, sink
+
+    async def run(self) -> None:
+        """Until cancelled. Raises, in a group, what a file or the camera raises."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self.session.run(), name="session")
+            tasks.create_task(self.sink.run(), name="camera")
+            if self._voice_out is not None:
+                tasks.create_task(self._voice_out.run(self._wanted_delay), name="voice out")
+                if self._virtual is not None:
+                    reopen = self._voice_out.reopen
+                    tasks.create_task(self._virtual.run(reopen), name="virtual microphone")
+
+    def _wanted_delay(self) -> float | None:
+        timeline, meter = self._engine.timeline, self.sink.meter
+        if meter.frames < timeline.fps:
+            return None  # too few to tell
+        return timeline.lips_after(meter.age(50), self._engine.performer.look_ahead_s)
+
+    def mute(self, muted: bool) -> None:
+        """Silence takes the voice's place, for the face and for others."""
+        self._voice.muted = muted
+
+    def freeze(self, frozen: bool) -> None:
+        """The last picture stays."""
+        self.sink.frozen = frozen
+
+    @property
+    def voice_delay(self) -> float | None:
+        """Seconds that others hear the voice after it was spoken; None if nobody does."""
+        return None if self._voice_out is None else self._line.delay
+
+    @property
+    def notice(self) -> str:
+        """What a person should know about the devices at present, or nothing."""
+        if self._microphone is not None and self._microphone.lost:
+            return "The microphone went away. Plug it in, or start again with another."
+        if self._virtual is not None and (news := self._virtual.notice()):
+            return news
+        if self._voice_out is not None and self._voice_out.lost:
+            return f"{self._voice_out.name} went away: nobody hears the voice."
+        return ""
+
+
+@contextlib.asynccontextmanager
+async def open_call(
+    engine: Engine,
+    anchor: Latent,
+    settings: Settings,
+    sound: Sound,
+    composer: Composer,
+    show: Show,
+) -> AsyncIterator[Call]:
+    """Open the devices, warm the engine up and show the first picture; closes them in the end.
+
+    show: called in a thread of its own. Raises DeviceError or MediaError.
+    """
+    timeline, loop = engine.timeline, asyncio.get_running_loop()
+    async with contextlib.AsyncExitStack() as stack:
+        playing, composing, showing = (
+            stack.enter_context(ThreadPoolExecutor(1, name))
+            for name in ("sound", "compose", "camera")
+        )
+        virtual, output = None, sound.voice_out
+        if sound.virtual_microphone:
+            virtual = VirtualMicrophone(playing)
+            output = stack.enter_context(virtual.made())
+        line, microphone = VoiceLine(FIRST_DELAY), None
+        voice_out = None if output is None else VoiceOut(output, line, playing)
+        if sound.file is not None:
+            sounds = file_sounds(sound.file, playing)
+        else:
+            aside = voice_out.aside if voice_out else contextlib.nullcontext
+            microphone = Microphone(sound.microphone, playing, aside)
+            await microphone.open()
+            stack.push_async_callback(microphone.close)
+            sounds = microphone.sounds()
+        await engine.warm_up()
+        rest, _ = await engine.renderer.render(anchor, engine.avatar.basis.control({}))
+        first = await loop.run_in_executor(composing, composer, rest)
+        # On Linux it is a camera to others from its first picture on, so before it is announced.
+        await loop.run_in_executor(showing, show, first, None)
+        sink = CameraSink(composer, show, timeline.fps, composing, showing, first)
+        voice = Voice(sounds, timeline, line.put)
+        if voice_out is not None:
+            await voice_out.open()
+            stack.push_async_callback(voice_out.close)
+        motion = VoiceMotion(engine, voice.chunks(), seed=0)
+        motion.settings = settings
+        session = Session(engine, motion.motions(), sink, anchor)
+        yield Call(engine, session, motion, voice, sink, line, microphone, voice_out, virtual)
