@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import ctypes.util
 import json
 import os
-import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,41 +13,15 @@ import pytest
 from latentcam.stream.errors import DeviceError
 from latentcam.stream.local import pulse
 from tests.server.test_commands import ROOT
+from tests.sound_server import NEEDS_SOUND, SoundServer
 
-MISSING = [tool for tool in ("pulseaudio", "pactl", "pacat", "parec") if not shutil.which(tool)]
-pytestmark = [
-    pytest.mark.skipif(bool(MISSING), reason=f"not installed: {', '.join(MISSING)}"),
-    pytest.mark.skipif(
-        ctypes.util.find_library("portaudio") is None, reason="PortAudio is not installed"
-    ),
-    pytest.mark.skipif(
-        not any(Path("/usr/lib").glob("*/alsa-lib/libasound_module_pcm_pulse.so")),
-        reason="ALSA's plug-in for PulseAudio is not installed",
-    ),
-]
+pytestmark = NEEDS_SOUND
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, str]]:
-    """A sound server of its own; yields the environment that leads to it."""
-    (tmp_path / ".asoundrc").write_text(
-        "pcm.!default { type pulse }\nctl.!default { type pulse }\n"
-    )
-    for name in ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "HOME"):
-        monkeypatch.setenv(name, str(tmp_path))
-    monkeypatch.delenv("PULSE_SERVER", raising=False)
-    process = subprocess.Popen(
-        ["pulseaudio", "--daemonize=no", "--exit-idle-time=-1", "-n",
-         "-L", "module-native-protocol-unix", "-L", "module-null-sink sink_name=speakers"],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
-    with process:
-        subprocess.run(
-            ["bash", "-c", "until pactl info; do sleep 0.1; done"],
-            check=True, timeout=30, capture_output=True,
-        )  # fmt: skip
-        yield {**os.environ, "PYTHONPATH": str(ROOT)}
-        process.terminate()
+def server(sound_server: SoundServer) -> dict[str, str]:
+    """The environment that leads to a sound server."""
+    return {**os.environ, "PYTHONPATH": str(ROOT)}
 
 
 def test_a_virtual_microphone_comes_and_goes(server: dict[str, str]) -> None:

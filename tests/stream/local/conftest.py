@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sound_server import SoundServer
+
+
+@pytest.fixture
+def sound_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[SoundServer]:
+    """A sound server of its own, to which the environment leads."""
+    for name in ("XDG_RUNTIME_DIR", "XDG_CONFIG_HOME", "HOME"):
+        monkeypatch.setenv(name, str(tmp_path))
+    monkeypatch.delenv("PULSE_SERVER", raising=False)
+    server = SoundServer(tmp_path)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
