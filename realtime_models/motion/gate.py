@@ -20,13 +20,17 @@ STEP = FRAME / SAMPLE_RATE  # seconds
 HOLD = 0.30  # seconds without voice before the mouth goes to rest; plosives are shorter
 FADE = 0.15  # seconds from speech to rest
 ATTACK = 0.02  # seconds from rest to speech; the motion model lags by more
-QUIETEST = 1e-3  # rms below this (-60 dBFS) never opens
+QUIETEST = 4e-4  # rms of the background at least (-68 dBFS)
 FLOOR_RISE = 1.02  # per 10 ms: the background estimate follows a louder room within seconds
 HELD_RISE = 1.0005  # and a vowel that is held, as who sings does, in a quarter of a minute
 OVER_FLOOR = 2.0  # rms of a voice over the background
 NEAR_FLOOR = 4.0  # rms over the background, below which a held vowel is looked for
 ONSET_RATIO = 6.0  # rms over the background that opens at once, before the detector is sure
 UNDER_VOICE = 0.12  # rms under the speaker's own (-18 dB) that is somebody else, or a room
+CLEAR = 3.0  # rms over the background of a voice that is near, though under the speaker's own
+INSISTS = 0.15  # seconds of a clear voice after which it is taken for the speaker's
+PATIENCE = 0.25  # share of the time without it that counts against it
+PAUSE = 0.6  # seconds of the speaker's silence in which nobody else is taken for the speaker
 FIRST_VOICE = 0.01  # rms of the speaker before anything is heard: low, so that all may begin
 VOICE_RISE, VOICE_FALL = 0.05, 0.001  # share per 10 ms of voice that the speaker's level follows
 DETECTOR_LEVEL = 0.05  # rms of the voice as the detector hears it: it is deaf to soft ones
@@ -38,8 +42,8 @@ class GateState:
 
     rest: float32 [n], n < FRAME, heard but not judged yet. recent: float32 [WINDOW], the newest
     before it. silent: seconds since the last voice. floor, voice: rms of the background and of the
-    speaker. open: how far the mouth may move, 0 rests, 1 speaks freely. level: rms of the newest
-    10 ms.
+    speaker. asked: seconds of a clear voice under the speaker's, lately. open: how far the mouth
+    may move, 0 rests, 1 speaks freely. level: rms of the newest 10 ms.
     """
 
     rest: Samples
@@ -48,6 +52,7 @@ class GateState:
     silent: float = HOLD + FADE
     floor: float = QUIETEST
     voice: float = FIRST_VOICE
+    asked: float = 0.0
     open: float = 0.0
     level: float = 0.0
 
@@ -83,8 +88,13 @@ def _hear(frame: Samples, state: GateState) -> GateState:
     gain = np.float32(min(max(DETECTOR_LEVEL / voice, 0.1), 30.0))
     pcm = ((gain * frame).clip(-1.0, 1.0) * np.float32(32767.0)).astype("<i2").tobytes()
     least = UNDER_VOICE * voice
-    onset = level > max(ONSET_RATIO * floor, 2.0 * least)
+    asked = max(0.0, state.asked - PATIENCE * STEP)
     recent = np.concatenate([state.recent[FRAME:], frame])
+    if CLEAR * floor < level <= least and pitch(recent) is not None:
+        asked += (1.0 + PATIENCE) * STEP
+        if asked > INSISTS and state.silent >= PAUSE:  # who was louder, or what, has gone
+            voice, least, asked = level, UNDER_VOICE * level, 0.0
+    onset = level > max(ONSET_RATIO * floor, 2.0 * least)
     voiced, activity = voice_activity(pcm, state.activity)
     held = voiced and level < NEAR_FLOOR * floor and pitch(recent) is not None
     voiced = voiced and level > max(OVER_FLOOR * floor, least)
@@ -95,5 +105,5 @@ def _hear(frame: Samples, state: GateState) -> GateState:
     wanted = min(max(1.0 - (silent - HOLD) / FADE, 0.0), 1.0)
     return replace(
         state, recent=recent, activity=activity, silent=silent, floor=floor, voice=voice,
-        open=min(wanted, state.open + STEP / ATTACK), level=level,
+        asked=asked,        open=min(wanted, state.open + STEP / ATTACK), level=level,
     )  # fmt: skip

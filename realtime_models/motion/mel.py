@@ -27,6 +27,10 @@ LOWEST_LEVEL = -55.0  # nothing below is taken for a voice: no gain is spent on 
 STANDS_OUT = 12.0  # dB over the background that count as voice
 RISE = 0.05  # share of the way per hop upwards: 0.2 s
 FALL = 0.02  # share of the way per hop downwards: 0.5 s of voice
+FAR = 18.0  # dB under the level, where only the softest sounds of the same voice lie
+FAR_HOPS = 25  # hops of nothing but such, 0.25 s: whoever spoke louder, or whatever, has gone
+FAR_FALL = 0.15  # share of the way per hop downwards from then on
+FOUND = 6.0  # dB under the level, within which the level fits again
 FLOOR_RISE = 0.03  # dB per hop that the background estimate may rise: 3 dB/s
 FLOOR_FALL = 0.2  # share of the way per hop that it falls
 SILENT_POWER = 1e-12  # mean square of digital silence, -120 dBFS
@@ -76,10 +80,14 @@ class MelConfig(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=Tr
 
 @dataclass(frozen=True, slots=True)
 class LevelState:
-    """What is known about the loudness so far: both in dBFS."""
+    """What is known about the loudness so far: both in dBFS.
+
+    far: hops that stood out of the background since one was about as loud as the voice.
+    """
 
     voice: float = START_LEVEL
     background: float = -120.0
+    far: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,14 +135,17 @@ def _follow_level(hop: Samples, level: LevelState) -> LevelState:
     on optimal smoothing and minimum statistics"); the voice follows what stands out of it.
     """
     loudness = 10.0 * math.log10(float(np.dot(hop, hop)) / len(hop) + SILENT_POWER)
-    background, voice = level.background, level.voice
+    background, voice, far = level.background, level.voice, level.far
     if loudness < background:
         background += FLOOR_FALL * (loudness - background)
     else:
         background = min(background + FLOOR_RISE, loudness)
     if loudness > max(background + STANDS_OUT, LOWEST_LEVEL):
-        voice += (RISE if loudness > voice else FALL) * (loudness - voice)
-    return LevelState(voice, background)
+        gone = far > FAR_HOPS
+        far = far + 1 if loudness < voice - (FOUND if gone else FAR) else 0
+        fall = FAR_FALL if gone else FALL
+        voice += (RISE if loudness > voice else fall) * (loudness - voice)
+    return LevelState(voice, background, far)
 
 
 def _mel_filters(config: MelConfig) -> NDArray[np.float32]:
