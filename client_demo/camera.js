@@ -1,7 +1,7 @@
 // The control page of `latentcam camera`: settings go up as they change, figures come down.
 
 import {
-  addFace, addSlider, expressionsOf, randomFace, scaled, showFace,
+  addFace, addMoods, addSlider, expressionsOf, randomFace, scaled, showFace,
 } from './controls.js';
 import { $, say } from './elements.js';
 
@@ -14,7 +14,8 @@ let refusal = ''; // why the newest change was not made
 const puts = []; // what moves the sliders to a state
 
 async function ask(path, change) {
-  const options = change ? { method: 'POST', body: JSON.stringify({ type: 'change', ...change }) } : {};
+  const body = JSON.stringify({ type: 'change', ...change });
+  const options = change ? { method: 'POST', body } : {};
   const response = await fetch(path, { cache: 'no-store', ...options }).catch(() => { throw GONE; });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error);
@@ -79,12 +80,14 @@ function addSetting(label, most, read, change) {
 
 const first = await ask('state');
 for (const name of first.identities) addFace(name);
+// With the axes that this page has no slider for: the server replaces an expression whole.
+const withPart = (part) => ({ expression: { ...state.expression, ...part } });
+const moods = addMoods(first.axes, (part) => set(withPart(part)));
+puts.push(() => moods.show(state.expression));
 for (const { label, highs } of expressionsOf(first.axes)) {
   const [[axis, high]] = highs;
-  addSetting(label, 1, () => (state.expression[axis] ?? 0) / high, (share) => ({
-    // With the axes that this page has no slider for: the server replaces an expression whole.
-    expression: { ...state.expression, ...scaled(highs, share) },
-  }));
+  const read = () => (state.expression[axis] ?? 0) / high;
+  addSetting(label, 1, read, (share) => withPart(scaled(highs, share)));
 }
 addSetting('Liveliness', 2, () => state.life, (life) => ({ life }));
 show(first);

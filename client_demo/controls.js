@@ -1,8 +1,11 @@
-// What the demo page and the control page of `latentcam camera` share: sliders and faces.
+// What the demo page and the control page of `latentcam camera` share: faces, moods, sliders.
 
 import { $, element } from './elements.js';
 
 const MAX_NEW_FACES = 4; // older ones leave the list
+
+const MOODS = ['happy', 'sad', 'angry', 'surprised', 'afraid', 'disgusted'];
+const MOOD_STRENGTH = 0.7;
 
 const EXPRESSIONS = [
   { label: 'Smile', axes: ['mouthSmile'] },
@@ -45,6 +48,45 @@ export function addSlider(label, most, onInput) {
     range.value = Math.round(100 * value);
     show();
   };
+}
+
+/** Chips for the moods that an avatar has, and a slider for their strength.
+ * onInput gets their part of an expression. Returns { show(expression), reset() }; reset
+ * tells onInput. */
+export function addMoods(axes, onInput) {
+  const highs = MOODS.map((mood) => axes.find(({ name }) => name === mood)).filter(Boolean)
+    .map(({ name, high }) => [name, high]);
+  if (highs.length === 0) return { show() {}, reset() {} };
+  let [chosen, strength] = ['', MOOD_STRENGTH];
+  const tell = () => onInput(Object.fromEntries(
+    highs.map(([name, high]) => [name, name === chosen ? strength * high : 0]),
+  ));
+  const radios = new Map();
+  for (const name of ['', ...highs.map(([mood]) => mood)]) {
+    const radio = element('input', { type: 'radio', name: 'mood', value: name, checked: !name });
+    radio.addEventListener('change', () => { chosen = name; tell(); });
+    radios.set(name, radio);
+    const label = name ? name[0].toUpperCase() + name.slice(1) : 'Neutral';
+    $('moods').append(element(
+      'label', { className: 'chip' }, radio, element('span', { textContent: label }),
+    ));
+  }
+  const put = addSlider('Strength', 1, (share) => { strength = share; tell(); });
+  put(strength);
+  const show = (expression) => {
+    const [name, share] = highs.map(([mood, high]) => [mood, (expression[mood] ?? 0) / high])
+      .reduce((most, one) => (one[1] > most[1] ? one : most), ['', 0]);
+    if (!name && strength === 0) return; // a mood at 0 % stays chosen
+    chosen = name;
+    radios.get(name).checked = true;
+    if (name) put(strength = share);
+  };
+  const reset = () => {
+    put(strength = MOOD_STRENGTH);
+    show({});
+    tell();
+  };
+  return { show, reset };
 }
 
 const faces = () => [...$('faces').querySelectorAll('input')];

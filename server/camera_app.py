@@ -26,8 +26,9 @@ from latentcam.server.controls import Controls
 from latentcam.server.errors import BadRequest
 from latentcam.server.guard import guarded
 from latentcam.server.messages import Ages, CameraState, Change
-from latentcam.stream.engine import Engine
 from latentcam.stream.local.call import Call
+from latentcam.stream.local.camera_sink import CameraSink
+from latentcam.stream.local.composition import I420
 from latentcam.stream.local.jpeg import jpeg
 
 BOUNDARY = b"latentcam"
@@ -37,12 +38,12 @@ LAST_WORDS = 1.0  # seconds, twice of what the page leaves between its questions
 class CameraPage:
     """What the page reads and changes. Touched on the event loop only."""
 
-    def __init__(self, engine: Engine, call: Call, identity: str, device: str) -> None:
+    def __init__(self, call: Call, identity: str, device: str) -> None:
         """identity: the one that the call began with. device: the camera's name."""
-        self._card, self._device = engine.avatar.card, device
+        self._card, self._device = call.engine.avatar.card, device
         self.call = call
         self.controls = Controls(
-            engine, call.session, call.motion, identity, call.mute, call.freeze
+            call.engine, call.session, call.motion, identity, call.mute, call.freeze
         )
         self._ended = ""
         self._looked = -math.inf  # when the page asked last, the loop's time
@@ -85,6 +86,25 @@ class CameraPage:
                 await asyncio.wait_for(self._told.wait(), LAST_WORDS)
 
 
+class Preview:
+    """The camera's newest picture as a JPEG, encoded once for all who look."""
+
+    def __init__(self, sink: CameraSink, thread: Executor) -> None:
+        self._sink, self._thread = sink, thread
+        self._encoding = asyncio.Lock()
+        self._picture: I420 | None = None
+        self._data = b""
+
+    async def newest(self) -> bytes:
+        """The same object for the same picture."""
+        async with self._encoding:
+            if (picture := self._sink.picture) is not self._picture:
+                loop = asyncio.get_running_loop()
+                self._data = await loop.run_in_executor(self._thread, jpeg, picture)
+                self._picture = picture
+            return self._data
+
+
 def make_camera_app(
     control: CameraPage,
     config: ServerConfig,
@@ -106,12 +126,14 @@ def make_camera_app(
             return problem(400, str(error))
         return told(control.state())
 
+    newest = Preview(control.call.sink, thread).newest
+
     async def pictures() -> AsyncIterator[bytes]:
-        loop, sink, last = asyncio.get_running_loop(), control.call.sink, None
+        last = None
         while not closing.is_set():
-            if sink.picture is not last:
-                last = sink.picture
-                data = await loop.run_in_executor(thread, jpeg, last)
+            data = await newest()
+            if data is not last:
+                last = data
                 yield b"--%s\r\nContent-Type: image/jpeg\r\n" % BOUNDARY
                 yield b"Content-Length: %d\r\n\r\n%s\r\n" % (len(data), data)
             await asyncio.sleep(1.0 / fps)  # as fast as the camera; slower viewers get fewer

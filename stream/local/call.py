@@ -57,7 +57,7 @@ class Call:
         voice_out: VoiceOut | None,
         virtual: VirtualMicrophone | None,
     ) -> None:
-        self._engine, self._voice, self._line = engine, voice, line
+        self.engine, self._voice, self._line = engine, voice, line
         self._microphone, self._voice_out, self._virtual = microphone, voice_out, virtual
         self.session, self.motion, self.sink = session, motion, sink
 
@@ -73,10 +73,10 @@ class Call:
                     tasks.create_task(self._virtual.run(reopen), name="virtual microphone")
 
     def _wanted_delay(self) -> float | None:
-        timeline, meter = self._engine.timeline, self.sink.meter
+        timeline, meter = self.engine.timeline, self.sink.meter
         if meter.frames < timeline.fps:
             return None  # too few to tell
-        return timeline.lips_after(meter.age(50), self._engine.performer.look_ahead_s)
+        return timeline.lips_after(meter.age(50), self.engine.performer.look_ahead_s)
 
     def mute(self, muted: bool) -> None:
         """Silence takes the voice's place, for the face and for others."""

@@ -497,6 +497,34 @@ def test_an_expression_set_otherwise_is_kept(control: Any) -> None:
     assert smile.input_value() == "0"
 
 
+def test_a_mood_is_the_same_on_both_pages(control: Any) -> None:
+    for press, expected in (("Happy", 0.7), ("Sad", 0.0)):
+        with control.expect_response("**/change") as answer:
+            control.get_by_role("radio", name=press, exact=True).check(force=True)
+        told = answer.value.json()
+        (high,) = (axis["high"] for axis in told["axes"] if axis["name"] == "happy")
+        assert told["expression"]["happy"] == pytest.approx(expected * high)
+    playwright.expect(control.get_by_role("radio", name="Sad", exact=True)).to_be_checked()
+    with control.expect_response("**/change") as answer:
+        control.get_by_role("button", name="Back to neutral").click()
+    assert answer.value.json()["expression"] == {}
+    playwright.expect(control.get_by_role("radio", name="Neutral", exact=True)).to_be_checked()
+
+
+def test_the_page_says_why_the_camera_ended(control: Any) -> None:
+    """It said only that the camera does not run any more, whatever the reason was."""
+    state = control.request.get(control.url + "state").json()
+    last = {**state, "ended": "The camera is gone."}
+    control.route("**/state", lambda route: route.fulfill(json=last))
+    shown_text(control, "#status", r"latentcam camera does not run any more\. The camera is gone\.")
+    control.unroute("**/state")
+    control.route("**/state", lambda route: route.abort())
+    shown_text(control, "#going", "")
+    shown_text(control, "#status", r"latentcam camera does not run any more\. The camera is gone\.")
+    control.unroute("**/state")
+    shown_text(control, "#status", "")
+
+
 # ---- what can go wrong --------------------------------------------------------------------------
 
 
