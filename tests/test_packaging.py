@@ -1,0 +1,136 @@
+"""What is installed is whole, and stands beside whatever else a user has."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import tomllib
+import venv
+import zipfile
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+ROOMS = ("realtime_models", "stream", "server", "client_demo", "benchmarks")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+OURS_BY_NAME = ("server", "stream", "benchmarks", "realtime_models", "client_demo", "tests")
+OLD_SETUPTOOLS = "setuptools is older than pyproject.toml asks for"
+
+
+def files() -> set[str]:
+    """Every file of the rooms, relative to the checkout."""
+    found = (path for room in ROOMS for path in (ROOT / room).rglob("*") if path.is_file())
+    return {p.relative_to(ROOT).as_posix() for p in found if p.suffix != ".pyc"}
+
+
+def test_every_folder_with_code_is_a_package_that_is_listed() -> None:
+    """A list by hand, since the folders do not lie in one of the package's name."""
+    folders = {Path(name).parent for name in files() if name.endswith(".py")}
+    wanted = {"latentcam", "latentcam.client_demo"}
+    wanted |= {".".join(("latentcam", *folder.parts)) for folder in folders}
+    listed = PROJECT["tool"]["setuptools"]["packages"]
+    assert sorted(listed) == listed and set(listed) == wanted
+
+
+def test_a_module_is_a_regular_package_s() -> None:
+    """Without __init__.py a folder of the same name elsewhere would be merged with it."""
+    for folder in {Path(name).parent for name in files() if name.endswith(".py")}:
+        assert (ROOT / folder / "__init__.py").exists(), folder
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Built from a copy: what an earlier build left in the checkout would be packed again."""
+    if int(version("setuptools").split(".")[0]) < 77:
+        pytest.skip(OLD_SETUPTOOLS)
+    copy, out = tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("wheel")
+    for name in (*ROOMS, "__init__.py", "__main__.py", "py.typed", "pyproject.toml", "README.md",
+                 "LICENSE"):  # fmt: skip
+        if (ROOT / name).is_dir():
+            shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.pyc"))
+        else:
+            shutil.copy(ROOT / name, copy / name)
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(out), str(copy))
+    (built,) = out.glob("*.whl")
+    return built
+
+
+def pip(*argv: str, python: Path | None = None) -> None:
+    into = () if python is None else ("--python", str(python))
+    command = [sys.executable, "-m", "pip", *into, *argv, "--quiet", "--no-index"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_the_wheel_holds_every_file_of_the_rooms(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert names == {
+        "latentcam/__init__.py", "latentcam/__main__.py", "latentcam/py.typed",
+        *(f"latentcam/{name}" for name in files()),
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="session")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with the wheel, which borrows everything else from this one."""
+    folder = tmp_path_factory.mktemp("environment")
+    venv.create(folder, symlinks=sys.platform != "win32")
+    programs = folder / ("Scripts" if sys.platform == "win32" else "bin")
+    pip("install", "--no-deps", str(wheel), python=programs / "python")
+    found = [path for path in sys.path if Path(path).name in ("site-packages", "dist-packages")]
+    (own,) = (path for path in folder.rglob("site-packages") if path.is_dir())
+    (own / "borrowed.pth").write_text("\n".join(found))
+    return programs
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Path:
+    """A user's folder whose modules have the names of our rooms."""
+    for name in OURS_BY_NAME:
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "__init__.py").write_text(f"raise AssertionError('the user`s {name}')")
+    shutil.rmtree(tmp_path / "server")
+    (tmp_path / "server.py").write_text("raise AssertionError('the user`s server.py')")
+    return tmp_path
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("python", "-c", "import latentcam.server.__main__"),
+        ("python", "-c", "import latentcam.server.run, latentcam.stream.session"),
+        ("python", "-m", "latentcam", "--help"),
+        ("latentcam", "--version"),
+        ("latentcam", "serve", "--help"),
+        ("latentcam", "bench", "--help"),
+        ("python", "-m", "latentcam.benchmarks.startup", "--help"),
+        ("python", "-m", "latentcam.realtime_models.training.seal", "--help"),
+    ],
+)
+def test_what_is_installed_works_beside_a_user_s_own(
+    installed: Path, beside: Path, command: Sequence[str]
+) -> None:
+    """`server`, `stream` and `benchmarks` were installed under these very names: a user's own
+    server.py ended every command with "No module named 'server.guard'"."""
+    program, *rest = command
+    done = subprocess.run(
+        [str(installed / program), *rest], cwd=beside, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.slow
+def test_it_is_the_wheel_s_own_code_that_runs(installed: Path, beside: Path) -> None:
+    code = "import latentcam; print(latentcam.__file__)"
+    done = subprocess.run(
+        [str(installed / "python"), "-c", code],
+        cwd=beside, check=True, capture_output=True, text=True,
+    )  # fmt: skip
+    assert Path(done.stdout.strip()).is_relative_to(installed.parent)
