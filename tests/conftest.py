@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 from pathlib import Path
 
@@ -7,6 +8,10 @@ import pytest
 
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from tests.tiny import write_pack
+
+# PyTorch's threads wait for each other in a loop: on a busy machine a training step of a tiny
+# network took twenty times as long with two as with one. Read when PyTorch is first imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)

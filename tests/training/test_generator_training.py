@@ -58,14 +58,14 @@ def test_training_goes_on_from_its_checkpoint_and_leaves_sheets(
         checkpoint: dict[str, Any] = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
         return checkpoint
 
-    first = run("32:0.03")
+    first = run("32:40steps")
     assert "going on" not in capsys.readouterr().out
-    again = run("32:0.03")
+    again = run("32:40steps")
     assert "going on at stage 1" in capsys.readouterr().out
     assert again["progress"] == first["progress"], "all was done"
     for name, tensor in first["ema"].items():
         torch.testing.assert_close(again["ema"][name], tensor, rtol=0, atol=0)
-    later = run("32:0.03,32:0.03")
+    later = run("32:40steps,32:40steps")
     assert later["progress"][0] == 2 and later["progress"][2] > first["progress"][2] > 0
     moved = later["ema"]["synthesis.const"] - first["ema"]["synthesis.const"]
     assert 0 < moved.abs().mean() < 0.5 * first["ema"]["synthesis.const"].abs().mean()
@@ -86,7 +86,8 @@ def test_pictures_of_another_folder_are_drawn_as_often_as_asked(
             "--data", str(tmp_path / "renders"), "--more", str(tmp_path / "white"),
             "--more-share", share, "--out", str(tmp_path / share), "--batch", "2",
             "--resolution", "32", "--channel-base", "256", "--channel-max", "16", "--w-dim", "12",
-            "--mapping-layers", "2", "--motion-layers", str(MOTION_LAYERS), "--stages", "32:0.05",
+            "--mapping-layers", "2", "--motion-layers", str(MOTION_LAYERS),
+            "--stages", "32:120steps",
         ])  # fmt: skip
         state = torch.load(tmp_path / share / "checkpoint.pt", weights_only=True)
         generator = Generator(GeneratorConfig(**state["config"]), len(FACE_AXES), MOTION_LAYERS)

@@ -36,20 +36,37 @@ from latentcam.realtime_models.training.generator.data import Heads, axis_scale,
 
 CHECKPOINT_EVERY = 240.0  # seconds
 REPORT_EVERY = 60.0  # seconds
+WARM_UP, WARM_UP_STEPS = 10.0, 50.0  # seconds; where steps are counted, steps
 ADVERSARIAL_WEIGHT = 0.009
 MATCHING_WEIGHT = 0.05
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
+    """A part of the training, at one size of the pictures.
+
+    length: seconds, or steps where steps are counted. warm_up: of these, until the rate is full.
+    """
+
     size: int
-    minutes: float
     adversarial: bool
+    length: float
+    warm_up: float
+    counts_steps: bool
 
     @classmethod
     def parse(cls, text: str) -> Stage:
-        size, _, minutes = text.partition(":")
-        return cls(int(size.rstrip("a")), float(minutes), size.endswith("a"))
+        """SIZE:MINUTES or SIZE:COUNTsteps, with an "a" after the size if it is adversarial."""
+        size, _, length = text.partition(":")
+        steps = length.removesuffix("steps")
+        counted = steps != length
+        return cls(
+            int(size.rstrip("a")),
+            size.endswith("a"),
+            length=float(steps) * (1.0 if counted else 60.0),
+            warm_up=WARM_UP_STEPS if counted else WARM_UP,
+            counts_steps=counted,
+        )
 
 
 def keep_freed_memory() -> None:
@@ -191,16 +208,16 @@ def run_stage(
     weight = losses.region_weight(stage.size).to(trainer.device)
     rng = np.random.default_rng(trainer.steps)
     batch = args.batch if stage.size > 64 else args.batch * 2
-    begun = time.monotonic() - trainer.elapsed
     reported = saved = time.monotonic()
+    begun = reported - trainer.elapsed  # unless steps are counted
     count, total = 0, 0.0
-    while (elapsed := time.monotonic() - begun) < stage.minutes * 60:
-        share = elapsed / (stage.minutes * 60)
+    while trainer.elapsed < stage.length:
+        share = trainer.elapsed / stage.length
         if stage.adversarial:
             lr = trainer.lr * (1 if share < 0.6 else max(0.05, (1 - share) / 0.4))
         else:
             lr = trainer.lr * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
-        lr *= min(1.0, elapsed / 10)
+        lr *= min(1.0, trainer.elapsed / stage.warm_up)
         if more is not None and rng.random() < args.more_share:
             total += trainer.step(more, draw(more, batch, None, rng), stage, weight, lr)
         else:
@@ -208,11 +225,12 @@ def run_stage(
             total += trainer.step(heads, index, stage, weight, lr)
         count += 1
         now = time.monotonic()
-        trainer.elapsed = now - begun
+        trainer.elapsed = trainer.elapsed + 1 if stage.counts_steps else now - begun
         if now - reported >= REPORT_EVERY:
             print(
-                f"{stage.size}{'a' if stage.adversarial else ''} {trainer.elapsed / 60:.1f} min "
-                f"step {trainer.steps} loss {total / count:.4f} "
+                f"{stage.size}{'a' if stage.adversarial else ''} "
+                f"{trainer.elapsed / stage.length:.0%} step {trainer.steps} "
+                f"loss {total / count:.4f} "
                 f"{count * batch / (now - reported):.0f} img/s",
                 flush=True,
             )
@@ -251,7 +269,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--more-share", type=float, default=0.3, help="of the batches, from MORE")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and sheets")
     parser.add_argument("--init", help="begin with this avatar pack's weights and configuration")
-    parser.add_argument("--stages", default="32:5,64:9,256:33,256a:26")
+    parser.add_argument(
+        "--stages",
+        default="32:5,64:9,256:33,256a:26",
+        help="SIZE:MINUTES or SIZE:COUNTsteps each; SIZEa: adversarial",
+    )
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument(
         "--curated-share", type=float, help="of a batch; default: as they were rendered"
@@ -292,7 +314,7 @@ def main(argv: list[str] | None = None) -> None:
     checkpoint = args.out / "checkpoint.pt"
     if checkpoint.exists():
         trainer.load(torch.load(checkpoint, map_location=args.device, weights_only=True))
-        print(f"going on at stage {trainer.stage}, {trainer.elapsed / 60:.1f} min", flush=True)
+        print(f"going on at stage {trainer.stage}, step {trainer.steps}", flush=True)
     elif pack:
         trainer.begin_from(pack)
     print(
