@@ -1,0 +1,73 @@
+"""Each module has a test module, is imported by one, or is named here beside one that runs it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.test_architecture import MODULES, ROOMS, ROOT, imports
+
+# Test module -> modules that it runs without importing them: as commands, or through others.
+RUN_BY = {
+    "benchmarks/test_benchmarks.py": (
+        "benchmarks.bench", "benchmarks.capacity", "benchmarks.tools.options",
+    ),
+    "realtime_models/motion/test_gate.py": ("realtime_models.motion.voice_activity",),
+    "realtime_models/test_decoders.py": (
+        "realtime_models.decoders.cuda", "realtime_models.decoders.tensorrt",
+    ),
+    "realtime_models/training/test_generator_training.py": (
+        "realtime_models.training.generator.losses", "realtime_models.training.weights",
+    ),
+    "realtime_models/training/test_heads.py": tuple(
+        f"realtime_models.training.heads.{name}"
+        for name in ("camera", "canvas", "parts", "renderer", "rig", "sculpt", "shading", "sheet",
+                     "subdivision")
+    ),
+    "realtime_models/training/test_motion_training.py": tuple(
+        f"realtime_models.training.motion.{name}"
+        for name in ("data.lips", "data.sound", "data.synthesise", "data.vary", "targets.calibrate",
+                     "targets.prepare")
+    ),
+    "server/test_browser.py": ("benchmarks.browser",),
+    "server/test_doctor.py": ("server.commands.doctor",),
+    "server/test_command_line.py": ("server.commands.completion",),
+    "server/test_commands.py": tuple(
+        f"server.{name}"
+        for name in ("commands.motion", "commands.options", "commands.render", "commands.serve",
+                     "commands.speech", "run")
+    ),
+    "server/test_server.py": ("server.guard", "server.metrics", "server.webrtc.negotiation",
+                              "server.webrtc.offer"),
+    "stream/test_session.py": ("stream.renderer",),
+    "stream/local/test_sound_server.py": ("benchmarks.voice_offset",),
+    "test_packaging.py": ("__main__", "benchmarks.startup"),
+}  # fmt: skip
+
+TESTS = {
+    path.relative_to(ROOT / "tests").as_posix(): set(imports(path))
+    for path in (ROOT / "tests").rglob("test_*.py")
+}
+
+
+def has_its_own(module: str) -> bool:
+    room = Path(*module.split(".")[1:])
+    return (room.parent / f"test_{room.name}.py").as_posix() in TESTS
+
+
+def test_every_module_is_tested() -> None:
+    imported = set().union(*TESTS.values())
+    named = {f"latentcam.{module}" for modules in RUN_BY.values() for module in modules}
+    assert named <= set(MODULES), f"there are no {named - set(MODULES)}"
+    assert set(RUN_BY) <= set(TESTS), f"there are no {set(RUN_BY) - set(TESTS)}"
+    bare = {
+        module
+        for module, path in MODULES.items()
+        if path.name != "__init__.py" and module not in imported and not has_its_own(module)
+    }
+    assert bare <= named, f"no test knows {sorted(bare - named)}"
+
+
+def test_tests_lie_as_the_rooms_do() -> None:
+    for test in TESTS:
+        folder = Path(test).parent
+        assert folder == Path() or folder.parts[0] in ROOMS and (ROOT / folder).is_dir(), test
