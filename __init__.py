@@ -1,1 +1,89 @@
-"""You talk, and a StyleGAN face talks for you, live."""
+"""You talk, and a StyleGAN face talks for you, live.
+
+The names below are the public ones; README, "In your own program", shows them at work. Each is
+imported when it is first asked for, so that `import latentcam` costs nothing (PEP 562).
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from latentcam.realtime_models.arrays import SAMPLE_RATE, Control, Latent, Rgb, Samples
+    from latentcam.realtime_models.avatar import Avatar
+    from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
+    from latentcam.realtime_models.decoders.auto import open_decoder
+    from latentcam.realtime_models.errors import (
+        AvatarPackError,
+        BackendUnavailable,
+        LatentcamError,
+    )
+    from latentcam.realtime_models.motion.performance import (
+        PerformanceState,
+        Performer,
+        Settings,
+    )
+    from latentcam.stream.engine import Engine
+    from latentcam.stream.errors import EngineFull
+    from latentcam.stream.messages import AudioChunk, Frame, Motion
+    from latentcam.stream.session import FrameSink, Session
+    from latentcam.stream.speech import Speech
+    from latentcam.stream.timeline import Timeline
+    from latentcam.stream.voice_motion import VoiceMotion
+
+__all__ = [
+    "SAMPLE_RATE",
+    "AudioChunk",
+    "Avatar",
+    "AvatarPack",
+    "AvatarPackError",
+    "BackendUnavailable",
+    "Control",
+    "Engine",
+    "EngineFull",
+    "Frame",
+    "FrameSink",
+    "Latent",
+    "LatentcamError",
+    "Motion",
+    "PerformanceState",
+    "Performer",
+    "Rgb",
+    "Samples",
+    "Session",
+    "Settings",
+    "Speech",
+    "Timeline",
+    "VoiceMotion",
+    "load_pack",
+    "open_decoder",
+]
+
+_HOMES = {
+    "realtime_models.arrays": ("SAMPLE_RATE", "Control", "Latent", "Rgb", "Samples"),
+    "realtime_models.avatar": ("Avatar",),
+    "realtime_models.avatar_pack": ("AvatarPack", "load_pack"),
+    "realtime_models.decoders.auto": ("open_decoder",),
+    "realtime_models.errors": ("AvatarPackError", "BackendUnavailable", "LatentcamError"),
+    "realtime_models.motion.performance": ("PerformanceState", "Performer", "Settings"),
+    "stream.engine": ("Engine",),
+    "stream.errors": ("EngineFull",),
+    "stream.messages": ("AudioChunk", "Frame", "Motion"),
+    "stream.session": ("FrameSink", "Session"),
+    "stream.speech": ("Speech",),
+    "stream.timeline": ("Timeline",),
+    "stream.voice_motion": ("VoiceMotion",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

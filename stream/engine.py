@@ -15,6 +15,7 @@ from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.stream.errors import EngineFull
 from latentcam.stream.meter import Stages
 from latentcam.stream.renderer import Renderer
+from latentcam.stream.threads import finish
 from latentcam.stream.timeline import Timeline
 
 WARM_UP_TICKS = 3
@@ -71,5 +72,5 @@ class Engine:
     async def aclose(self) -> None:
         """Wait for what the threads are computing, then let them go. May be called twice."""
         self.ready = False
-        await asyncio.get_running_loop().run_in_executor(None, self._motion_thread.shutdown)
+        await finish(self._motion_thread)
         await self.renderer.aclose()

@@ -18,6 +18,7 @@ import numpy as np
 
 from latentcam.realtime_models.arrays import Control, Latent, Rgb
 from latentcam.realtime_models.avatar import Avatar
+from latentcam.stream.threads import finish
 
 logger = logging.getLogger(__name__)
 
@@ -131,4 +132,4 @@ class Renderer:
 
     async def aclose(self) -> None:
         """Wait for what is being decoded. May be called twice."""
-        await asyncio.get_running_loop().run_in_executor(None, self._threads.shutdown)
+        await finish(self._threads)

@@ -1,0 +1,72 @@
+"""The names that other programs import: a list that changes on purpose only, and costs nothing."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+import latentcam
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PUBLIC = {
+    "SAMPLE_RATE", "AudioChunk", "Avatar", "AvatarPack", "AvatarPackError", "BackendUnavailable",
+    "Control", "Engine", "EngineFull", "Frame", "FrameSink", "Latent", "LatentcamError", "Motion",
+    "PerformanceState", "Performer", "Rgb", "Samples", "Session", "Settings", "Speech", "Timeline",
+    "VoiceMotion", "load_pack", "open_decoder",
+}  # fmt: skip
+
+
+def test_the_public_names_are_these() -> None:
+    assert set(latentcam.__all__) == PUBLIC and len(latentcam.__all__) == len(PUBLIC)
+    for name in latentcam.__all__:
+        assert getattr(latentcam, name) is not None
+        assert name in dir(latentcam)
+    with pytest.raises(AttributeError, match="no attribute 'Facade'"):
+        latentcam.Facade  # noqa: B018
+
+
+def python(code: str, folder: Path = ROOT) -> str:
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, cwd=folder
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_importing_the_package_loads_nothing_and_its_names_nothing_heavy() -> None:
+    print_new = "print(*sorted({n.partition('.')[0] for n in sys.modules} - before))"
+    loaded = python(f"import sys; before = set(sys.modules); import latentcam; {print_new}").split()
+    assert (
+        set(loaded) <= {"latentcam", "__future__", "typing", "importlib"} | sys.stdlib_module_names
+    )
+    names = python(f"import sys; before = set(); from latentcam import *; {print_new}").split()
+    assert not {"torch", "openvino", "av", "aiortc", "starlette", "uvicorn"} & set(names)
+
+
+def test_types_and_names_agree() -> None:
+    """What mypy is told is what `__getattr__` finds."""
+    told = {
+        alias.name: node.module
+        for node in ast.walk(ast.parse(Path(latentcam.__file__).read_text()))
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    for name in latentcam.__all__:
+        assert getattr(latentcam, name) is getattr(import_module(str(told[name])), name)
+
+
+def test_the_program_in_the_readme_runs(tmp_path: Path) -> None:
+    """As a reader would paste it, one piece after the other."""
+    section = (ROOT / "README.md").read_text().split("## In your own program")[1].split("\n## ")[0]
+    code = "\n".join(re.findall(r"```python\n(.*?)```", section, re.S))
+    said = python(code, tmp_path).splitlines()
+    ticks = [int(line.split()[0]) for line in said if line[0].isdecimal()]
+    assert said[-1] == "no frame follows" and ticks and ticks == sorted(set(ticks))
+    assert not list(tmp_path.iterdir())
