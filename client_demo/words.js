@@ -23,6 +23,9 @@ const WORDS = {
   lost: ['The connection was lost', 'The server stopped or the network broke.'],
   ice: ['No path for voice and picture', 'The server answers, but a firewall stops the media. '
     + 'Try another network, or give the server a TURN server.'],
+  no_network: ['The server has no network', 'Switch Wi-Fi on or plug a cable in, also for a call '
+    + 'on one machine, then press Talk.'],
+  too_fast: ['The page asked for too much at once', 'Reload it; it may be older than the server.'],
   failed: ['The server could not go on', 'Its log says why.'],
   bad_request: ['The server did not understand this page', 'Reload it; it may be older than the '
     + 'server.'],
