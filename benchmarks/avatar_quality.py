@@ -30,11 +30,12 @@ from latentcam.benchmarks.tools.machine_card import machine_card, print_card, pr
 from latentcam.benchmarks.tools.options import avatar_options
 from latentcam.realtime_models.arrays import Control, Latent, Rgb
 from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.avatar_pack import AvatarPack, find_pack, load_pack
+from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.decoders.auto import DECODERS, open_decoder
 from latentcam.realtime_models.generator.latents import sample_z, w_to_ws, z_to_w
 from latentcam.realtime_models.motion.performance import Performer, Settings
+from latentcam.realtime_models.pack_places import find_pack
 from latentcam.realtime_models.training.face_tracker import FaceTracker, TrackedFace
 from latentcam.realtime_models.training.generator.losses import EYES, MOUTH, WHOLE, Box
 from latentcam.realtime_models.training.heads.expression import sample_x
@@ -374,12 +375,12 @@ def sheets(bench: Bench, report: Path) -> None:
         return [decode(ws[None])[0] for ws in latents]
 
     def w_of(seed: int, psi: float) -> NDArray[np.float32]:
-        return z_to_w(bench.pack, sample_z(bench.pack, seed), psi)
+        return z_to_w(config, bench.pack.generator, sample_z(config, seed), psi)
 
     sampled = [bench.avatar.anchor(str(seed)) for seed in range(24)]
     save_sheet(report / "sampled.png", [row(sampled[i : i + 8]) for i in range(0, 24, 8)])
     levels = np.linspace(-1, 1, 7)
-    truncation = [[w_to_ws(bench.pack, w_of(seed, psi)) for psi in levels] for seed in range(3)]
+    truncation = [[w_to_ws(config, w_of(seed, psi)) for psi in levels] for seed in range(3)]
     save_sheet(report / "truncation.png", [row(latents) for latents in truncation])
     # Style mixing (StyleGAN, section 3.1): the rows' latent, with the column's in some layers.
     third = config.num_ws // 3
@@ -389,11 +390,11 @@ def sheets(bench: Bench, report: Path) -> None:
         "middle": slice(third, 2 * third),
         "fine": slice(2 * third, None),
     }.items():
-        columns = [w_to_ws(bench.pack, w_of(100 + seed, psi)) for seed in range(6)]
+        columns = [w_to_ws(config, w_of(100 + seed, psi)) for seed in range(6)]
         blank = np.zeros((config.resolution, config.resolution, 3), np.uint8)
         grid = [[blank, *row(columns)]]
         for seed in range(3):
-            base = w_to_ws(bench.pack, w_of(200 + seed, psi))
+            base = w_to_ws(config, w_of(200 + seed, psi))
             mixed = []
             for column in columns:
                 ws = base.copy()

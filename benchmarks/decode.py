@@ -19,6 +19,7 @@ skipped with its own sentence.
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
 import time
 from collections.abc import Callable, Sequence
@@ -34,14 +35,15 @@ from rich.table import Table
 from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
 from latentcam.benchmarks.tools.options import avatar_options
 from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.avatar_pack import AvatarPack, generator_shapes, load_pack
+from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
+from latentcam.realtime_models.card import Weights, generator_shapes
 from latentcam.realtime_models.decoders.auto import DECODERS, open_decoder
 from latentcam.realtime_models.decoders.base import Decode, Decoder
 from latentcam.realtime_models.decoders.install import TORCH_CPU
 from latentcam.realtime_models.errors import BackendUnavailable
 from latentcam.realtime_models.generator.basis import Basis
-from latentcam.realtime_models.generator.layers import GeneratorConfig
+from latentcam.realtime_models.generator.layers import stylegan2
 from latentcam.realtime_models.motion.life import life
 
 NETWORKS = ("pack", "8192@256", "16384@256", "8192@512")
@@ -101,12 +103,18 @@ def network(name: str, pack: AvatarPack) -> AvatarPack:
     base, _, resolution = name.partition("@")
     if not (base.isdigit() and resolution.isdigit()):
         raise ValueError(f"--network is {name!r}, expected pack or BASE@RESOLUTION, as 16384@256")
-    own = msgspec.structs.asdict(pack.card.generator)
-    changes = {"channel_base": int(base), "channel_max": CHANNEL_MAX, "resolution": int(resolution)}
-    config = GeneratorConfig(**{**own, **changes})
+    own = pack.card.generator
+    config = stylegan2(
+        z_dim=own.z_dim, w_dim=own.w_dim, mapping_layers=own.mapping.layers,
+        resolution=int(resolution), channel_base=int(base), channel_max=CHANNEL_MAX,
+        subpixel=own.subpixel,
+    )  # fmt: skip
+    files = msgspec.structs.replace(
+        pack.card.files, generator=Weights(hashlib.sha256(name.encode()).hexdigest())
+    )
     card = msgspec.structs.replace(
         pack.card,
-        generator=config, int8=(), int8_crowded=(), name=name, digests={"random": name},
+        generator=config, int8=(), int8_crowded=(), name=name, files=files,
     )  # fmt: skip
     rng = np.random.default_rng(0)
     tensors = {}
@@ -115,7 +123,8 @@ def network(name: str, pack: AvatarPack) -> AvatarPack:
         tensors[key] = (rng.standard_normal(shape) * scale).astype(np.float32)
         if key.endswith("affine.bias"):
             tensors[key] = np.ones(shape, np.float32)
-    return AvatarPack(card, tensors, pack.motion)
+    faces = rng.standard_normal((len(card.identities), config.num_ws, config.w_dim))
+    return AvatarPack(card, tensors, pack.motion, faces.astype(np.float32))
 
 
 def measure(
@@ -183,7 +192,7 @@ def psnr_to_float32(pack: AvatarPack, decodes: Sequence[Decode]) -> dict[int, di
     """Index of the decoder's call -> the mean PSNR of its pictures, dB; without those that are
     equal."""
     basis, rng = Basis(pack.card.axes, pack.generator["basis"]), np.random.default_rng(0)
-    anchors = pack.generator["identities"].astype(np.float32)
+    anchors = pack.identities
     axes = pack.card.axes[: len(FACE_AXES)]
     ws = np.stack(
         [

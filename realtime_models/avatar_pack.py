@@ -1,10 +1,13 @@
-"""An avatar pack: a folder with a JSON card and two safetensors files, checked whole at the door.
+"""An avatar pack: a folder with a JSON card and safetensors files, checked whole at the door.
 
-    card.json               rates, dimensions, axes, identities, licence, provenance
-    generator.safetensors   mapping and synthesis network, basis, identities' latents
-    motion.safetensors      the motion model
+    card.json                rates, dimensions, layers, axes, identities, licence, provenance
+    generator.safetensors    mapping and synthesis network, basis
+    motion.safetensors       the motion model
+    identities.safetensors   the faces' latents
 
-Weights may be stored as float16; they are float32 in memory. Nothing here unpickles anything.
+The generator and the motion model may be borrowed: then another pack holds the file, and the card
+knows it by its digest. Weights may be stored as float16; they are float32 in memory. Nothing here
+unpickles anything, and nothing is read before its size is known to be what the card says.
 """
 
 from __future__ import annotations
@@ -13,147 +16,107 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError, deserialize
 
-from latentcam.realtime_models.axes import Axis
+from latentcam.realtime_models.card import (
+    FORMAT,
+    Card,
+    Shapes,
+    Weights,
+    generator_shapes,
+    identities_shapes,
+    motion_shapes,
+    numbers,
+)
 from latentcam.realtime_models.errors import AvatarPackError
-from latentcam.realtime_models.generator.layers import GeneratorConfig
-from latentcam.realtime_models.motion.lstm import weight_shapes
-from latentcam.realtime_models.motion.model import MotionConfig
+from latentcam.realtime_models.pack_places import CARD, find_lender, find_pack
 
-FORMAT = 1
-PACKS = Path(__file__).parent / "packs"
 DEFAULT_PACK = "studio"
-INT8_RANGE = (-0.5, 1.0)  # leaky ReLUs reach farther up than down; a level of 256 is exactly 0
+GENERATOR_FILE = "generator.safetensors"
+MOTION_FILE = "motion.safetensors"
+IDENTITIES_FILE = "identities.safetensors"
+
+LARGEST_CARD = 2**20  # bytes
+LARGEST_HEADER = 2**20  # bytes, of a safetensors file
+LARGEST_WEIGHT = 65504.0  # what float16 holds; far beyond what any network needs
+LEAST_STD = 1e-4  # of a feature that the motion model hears
+DTYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
 
 Tensors = Mapping[str, NDArray[np.float32]]
-
-
-class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The card of a pack. Nearly every field is required: a pack says where it comes from.
-
-    articulation: factor on what the motion model says, 1 for the lips of the speakers it learned
-        from; more reads better on a small picture.
-    int8: names of the convolutions that a decoder may compute in int8; what they convolve lies
-        within INT8_RANGE, but for rare peaks (`training.int8`).
-    int8_crowded: those that it may as well when sessions share it, where a picture less fine is
-        better than none.
-    truncation_psi: how far a sampled identity is drawn towards the mean face (1: not at all).
-    identities: names of the curated faces, in the order of the tensor `identities`.
-    digests: SHA-256 of each weights file.
-    """
-
-    format: int
-    name: str
-    licence: str
-    provenance: str
-    consent: str
-    retrain: tuple[str, ...]
-    generator: GeneratorConfig
-    int8: tuple[str, ...]
-    int8_crowded: tuple[str, ...] = ()
-    truncation_psi: float
-    motion: MotionConfig
-    articulation: float
-    axes: tuple[Axis, ...]
-    identities: tuple[str, ...]
-    digests: dict[str, str]
-
-    def __post_init__(self) -> None:
-        if self.format != FORMAT:
-            raise ValueError(f"format is {self.format}, expected {FORMAT}")
-        if not 0.5 <= self.articulation <= 3.0:
-            raise ValueError(f"articulation is {self.articulation}, expected 0.5 to 3")
-        layers = [layer.name for layer in self.generator.layers]
-        for field, layer_names in (("int8", self.int8), ("int8_crowded", self.int8_crowded)):
-            if unknown := set(layer_names) - set(layers):
-                raise ValueError(f"{field} names {sorted(unknown)}, which are not layers")
-        names = [axis.name for axis in self.axes]
-        for what, given in (("axes", names), ("identities", list(self.identities))):
-            if not given or len(set(given)) != len(given):
-                raise ValueError(f"{what} are {given}, expected at least one and no name twice")
-        if unknown := set(self.motion.axes) - set(names):
-            raise ValueError(f"the motion model moves {sorted(unknown)}, which are not axes")
-        for axis in self.axes:
-            if not axis.low <= 0.0 <= axis.high or axis.low == axis.high:
-                raise ValueError(
-                    f"axis {axis.name} spans {axis.low} to {axis.high}, expected a range around 0"
-                )
 
 
 @dataclass(frozen=True, slots=True)
 class AvatarPack:
     """A pack in memory.
 
-    generator: tensors by their names in `stylegan2.Generator`, plus
-        `basis` float32 [num_ws, w_dim, k], the matrix V with one column per axis,
-        `identities` float32 [n, num_ws, w_dim], one latent per curated face.
+    generator: tensors by their names in `generator.network.Generator`, plus
+        `basis` float32 [num_ws, w_dim, k], the matrix V with one column per axis.
+    identities: float32 [n, num_ws, w_dim], one latent per curated face.
     """
 
     card: Card
     generator: Tensors
     motion: Tensors
-
-
-def generator_shapes(card: Card) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor that generator.safetensors must hold."""
-    config = card.generator
-    shapes: dict[str, tuple[int, ...]] = {
-        "mapping.w_avg": (config.w_dim,),
-        "synthesis.const": (1, config.channels(4), 4, 4),
-        "basis": (config.num_ws, config.w_dim, len(card.axes)),
-        "identities": (len(card.identities), config.num_ws, config.w_dim),
-    }
-    width = config.z_dim
-    for index in range(config.mapping_layers):
-        shapes[f"mapping.layers.{index}.weight"] = (config.w_dim, width)
-        shapes[f"mapping.layers.{index}.bias"] = (config.w_dim,)
-        width = config.w_dim
-    for layer in config.layers:
-        name = f"synthesis.convs.{layer.name}"
-        size = layer.kernel_size
-        shapes[f"{name}.weight"] = (layer.out_channels, layer.in_channels, size, size)
-        shapes[f"{name}.bias"] = (layer.out_channels,)
-        shapes[f"{name}.affine.weight"] = (layer.in_channels, config.w_dim)
-        shapes[f"{name}.affine.bias"] = (layer.in_channels,)
-    return shapes
-
-
-def motion_shapes(card: Card) -> dict[str, tuple[int, ...]]:
-    """Name and shape of every tensor that motion.safetensors must hold."""
-    motion = card.motion
-    return weight_shapes(motion.mel.mels, motion.hidden, motion.layers, len(motion.axes))
-
-
-def find_pack(avatar: str) -> Path:
-    """The folder of a pack: a folder's path, or the name of a pack that is installed."""
-    for folder in (PACKS / avatar, Path(avatar)):
-        if (folder / "card.json").is_file():
-            return folder
-    installed = ", ".join(sorted(path.parent.name for path in PACKS.glob("*/card.json")))
-    raise AvatarPackError(
-        f"avatar {avatar!r} is neither a folder with a card.json nor an installed pack "
-        f"({installed or 'none'})"
-    )
+    identities: NDArray[np.float32]
 
 
 def load_pack(avatar: str) -> AvatarPack:
     """Read and check a pack. Raises AvatarPackError with one sentence."""
     folder = find_pack(avatar)
-    path = folder / "card.json"
-    try:
-        card = msgspec.json.decode(path.read_bytes(), type=Card)
-    except (msgspec.DecodeError, UnicodeDecodeError, OSError) as error:
-        raise AvatarPackError(f"{path}: {error}") from None
+    card = load_card(folder)
     return AvatarPack(
         card,
-        _load_tensors(folder / "generator.safetensors", generator_shapes(card), card),
-        _load_tensors(folder / "motion.safetensors", motion_shapes(card), card),
-    )
+        _load_tensors(weights_path(folder, card, GENERATOR_FILE), generator_shapes(card),
+                      card.files.generator),
+        _load_tensors(weights_path(folder, card, MOTION_FILE), motion_shapes(card),
+                      card.files.motion),
+        _load_tensors(weights_path(folder, card, IDENTITIES_FILE), identities_shapes(card),
+                      card.files.identities)["identities"],
+    )  # fmt: skip
+
+
+def load_card(folder: Path) -> Card:
+    """Read and check a pack's card alone. Raises AvatarPackError with one sentence."""
+    path = folder / CARD
+    try:
+        if path.stat().st_size > LARGEST_CARD:
+            raise AvatarPackError(
+                f"{path} has {path.stat().st_size} bytes, expected at most {LARGEST_CARD}"
+            )
+        text = path.read_bytes()
+        found = msgspec.json.decode(text)
+        if isinstance(found, dict) and found.get("format") == 1:
+            raise AvatarPackError(
+                f"{path} is of format 1, expected {FORMAT}: make the pack again with "
+                "python -m latentcam.realtime_models.training.make_pack"
+            )
+        return msgspec.json.decode(text, type=Card)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise AvatarPackError(f"{path}: {error}") from None
+    except OSError as error:
+        raise AvatarPackError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def weights_path(folder: Path, card: Card, file: str) -> Path:
+    """Where one of a pack's files lies, which another pack may hold.
+
+    Raises AvatarPackError if that pack is not here.
+    """
+    weights: Weights = getattr(card.files, file.removesuffix(".safetensors"))
+    if weights.borrow is None:
+        return folder / file
+    lender = find_lender(folder, weights.borrow)
+    if lender is None:
+        raise AvatarPackError(
+            f"{folder / CARD} borrows {file} from the pack {weights.borrow}, which is neither "
+            f"beside it nor installed"
+        )
+    return lender / file
 
 
 def sha256(path: Path) -> str:
@@ -161,29 +124,56 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _load_tensors(path: Path, shapes: Mapping[str, tuple[int, ...]], card: Card) -> Tensors:
+def _load_tensors(path: Path, shapes: Shapes, weights: Weights) -> Tensors:
+    content = _read(path, numbers(shapes))
+    digest = hashlib.sha256(content).hexdigest()
+    try:
+        found: dict[str, dict[str, Any]] = dict(deserialize(content))  # type: ignore[no-untyped-call]
+    except SafetensorError as error:
+        raise AvatarPackError(f"{path} is not a safetensors file: {error}") from None
+    got = {name: tuple(tensor["shape"]) for name, tensor in found.items()}
+    for name in {**shapes, **got}:
+        if got.get(name) != shapes.get(name):
+            raise AvatarPackError(
+                f"{path}: tensor {name} has shape {got.get(name, 'none: it is missing')}, "
+                f"expected {shapes.get(name, 'no such tensor')}"
+            )
+    tensors = {}
+    for name, shape in shapes.items():
+        if (dtype := DTYPES.get(found[name]["dtype"])) is None:
+            raise AvatarPackError(
+                f"{path}: tensor {name} is {found[name]['dtype']}, expected {' or '.join(DTYPES)}"
+            )
+        stored: NDArray[Any] = np.frombuffer(found[name]["data"], dtype)
+        tensors[name] = tensor = stored.reshape(shape).astype(np.float32)
+        if not np.isfinite(tensor).all():
+            raise AvatarPackError(f"{path}: tensor {name} holds NaN or infinity, expected numbers")
+        if (largest := np.abs(tensor).max()) > LARGEST_WEIGHT:
+            raise AvatarPackError(
+                f"{path}: tensor {name} reaches {largest:g}, expected at most {LARGEST_WEIGHT:g}"
+            )
+        if name == "input.std" and tensor.min() < LEAST_STD:
+            raise AvatarPackError(
+                f"{path}: tensor {name} is {tensor.min():g}, expected at least {LEAST_STD:g}"
+            )
+        tensor.flags.writeable = False
+    if weights.digest != digest:
+        raise AvatarPackError(f"{path}: its SHA-256 is {digest}, the card expects {weights.digest}")
+    return tensors
+
+
+def _read(path: Path, count: int) -> bytes:
+    """The whole file, if it can hold so many numbers and little else."""
     if not path.is_file():
         raise AvatarPackError(f"{path} is missing")
     try:
-        with safe_open(path, framework="numpy") as file:
-            got = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}
-            wrong = [name for name in {**shapes, **got} if got.get(name) != shapes.get(name)]
-            if wrong:
-                name = wrong[0]
-                raise AvatarPackError(
-                    f"{path}: tensor {name} has shape {got.get(name, 'none: it is missing')}, "
-                    f"expected {shapes.get(name, 'no such tensor')}"
-                )
-            tensors = {name: file.get_tensor(name).astype(np.float32) for name in shapes}
-    except SafetensorError as error:
-        raise AvatarPackError(f"{path} is not a safetensors file: {error}") from None
-    for name, tensor in tensors.items():
-        if not np.isfinite(tensor).all():
-            raise AvatarPackError(f"{path}: tensor {name} holds NaN or infinity, expected numbers")
-        tensor.flags.writeable = False
-    digest = sha256(path)
-    if card.digests.get(path.name) != digest:
-        raise AvatarPackError(
-            f"{path}: its SHA-256 is {digest}, the card expects {card.digests.get(path.name)}"
-        )
-    return tensors
+        size = path.stat().st_size
+        most = 8 + LARGEST_HEADER + 4 * count
+        if size > most:
+            raise AvatarPackError(
+                f"{path} has {size} bytes, expected at most {most} for what the card says"
+            )
+        with path.open("rb") as file:
+            return file.read(most)
+    except OSError as error:
+        raise AvatarPackError(f"{path} cannot be read: {error.strerror}") from None

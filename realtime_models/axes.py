@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import msgspec
 
+from latentcam.realtime_models.bounds import within
+
+FARTHEST = 1000.0  # of any axis, in its unit
+
 
 class Axis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One named component of the control vector x_t.
@@ -19,6 +23,14 @@ class Axis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     low: float
     high: float
     unit: str = "1"
+
+    def __post_init__(self) -> None:
+        if not (self.name.isprintable() and 1 <= len(self.name) <= 64):
+            raise ValueError(f"an axis is named {self.name[:64]!r}, expected 1 to 64 letters")
+        within(f"axis {self.name}: low", self.low, -FARTHEST, 0.0)
+        within(f"axis {self.name}: high", self.high, 0.0, FARTHEST)
+        if self.low == self.high:
+            raise ValueError(f"axis {self.name} spans nothing, expected a range around 0")
 
 
 FACE_AXES: tuple[Axis, ...] = (

@@ -3,6 +3,7 @@
 LatentcamError
 ├── AvatarPackError       the pack on disk cannot be used
 ├── BackendUnavailable    the decoder that was asked for cannot run here
+├── OutOfMemory           there is less memory than the models need
 ├── MediaError            a sound or video file cannot be read or written   (stream.errors)
 ├── DeviceError           a microphone, speaker or camera cannot be used    (stream.errors)
 ├── EngineFull            all places are taken                              (stream.errors)
@@ -19,6 +20,10 @@ class LatentcamError(Exception):
 
 class AvatarPackError(LatentcamError, ValueError):
     """The avatar pack on disk is not usable; the message says what was got and expected."""
+
+
+class OutOfMemory(LatentcamError, MemoryError):
+    """There is less memory than the models need; the message says what helps."""
 
 
 class BackendUnavailable(LatentcamError, RuntimeError):

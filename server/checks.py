@@ -21,10 +21,11 @@ import numpy as np
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
 
 from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.avatar_pack import PACKS, load_pack
+from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.realtime_models.decoders.auto import open_decoder
 from latentcam.realtime_models.decoders.install import TENSORRT, TORCH_CUDA
 from latentcam.realtime_models.errors import AvatarPackError, BackendUnavailable
+from latentcam.realtime_models.pack_places import SHIPPED, installed_packs
 from latentcam.server.config import IceServer
 from latentcam.server.errors import ConfigError
 from latentcam.server.run import listen
@@ -100,12 +101,14 @@ def cpu() -> Finding:
 def packs() -> list[Finding]:
     """Every installed pack, read whole and compared with its digests."""
     findings = []
-    for card in sorted(PACKS.glob("*/card.json")):
-        name = f"pack {card.parent.name}"
+    for folder in installed_packs():
+        name = f"pack {folder.name}"
         try:
-            pack = load_pack(str(card.parent))
+            pack = load_pack(str(folder))
         except AvatarPackError as error:
-            findings.append(Finding(name, str(error), "fail", _reinstall()))
+            shipped = folder.parent == SHIPPED
+            mend = _reinstall() if shipped else f"latentcam avatar remove {folder.name}"
+            findings.append(Finding(name, str(error), "fail", mend))
             continue
         size = pack.card.generator.resolution
         found = f"{size}x{size}, {len(pack.card.identities)} faces, digests right"

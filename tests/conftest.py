@@ -36,5 +36,6 @@ def tiny_pack(tiny_folder: Path) -> AvatarPack:
 
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests leave the user's cache folder alone."""
+    """Tests leave the user's cache and data folders alone."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path_factory.mktemp("data")))

@@ -10,26 +10,39 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from latentcam.realtime_models.avatar_pack import (
-    FORMAT,
-    Card,
-    generator_shapes,
-    motion_shapes,
-    sha256,
-)
+from latentcam.realtime_models.avatar_pack import sha256
 from latentcam.realtime_models.axes import FACE_AXES
-from latentcam.realtime_models.generator.layers import GeneratorConfig
-from latentcam.realtime_models.motion.model import MotionConfig
-
-GENERATOR = GeneratorConfig(
-    z_dim=8,
-    w_dim=12,
-    mapping_layers=2,
-    resolution=32,
-    channel_base=256,
-    channel_max=16,
-    subpixel=2,
+from latentcam.realtime_models.card import (
+    FORMAT,
+    Calibration,
+    Card,
+    Files,
+    Weights,
+    generator_shapes,
+    identities_shapes,
+    motion_shapes,
 )
+from latentcam.realtime_models.generator.layers import GeneratorConfig, stylegan2
+from latentcam.realtime_models.motion.model import MotionConfig
+from latentcam.realtime_models.training.write_pack import unwritten, write_card
+
+SIZES: dict[str, Any] = {
+    "z_dim": 8,
+    "w_dim": 12,
+    "mapping_layers": 2,
+    "resolution": 32,
+    "channel_base": 256,
+    "channel_max": 16,
+    "subpixel": 2,
+}
+GENERATOR = stylegan2(**SIZES)
+WORDS = ("--licence", "CC0-1.0", "--provenance", "random numbers", "--consent", "nobody is shown")
+"""Of make_pack, which asks for them."""
+
+
+def tiny_generator(**changes: int) -> GeneratorConfig:
+    """`GENERATOR` in other sizes."""
+    return stylegan2(**{**SIZES, **changes})
 
 
 def tiny_card(**changes: Any) -> Card:
@@ -40,15 +53,15 @@ def tiny_card(**changes: Any) -> Card:
         "provenance": "random numbers",
         "consent": "nobody is shown",
         "retrain": (),
+        "files": unwritten(),
         "generator": GENERATOR,
         "int8": (),
         "int8_crowded": (),
         "truncation_psi": 0.7,
         "motion": MotionConfig(axes=("jawOpen", "mouthPucker"), hidden=8, layers=1),
-        "articulation": 1.0,
+        "calibration": Calibration.straight(1.0, ("jawOpen", "mouthPucker")),
         "axes": FACE_AXES,
         "identities": ("Ada", "Bo"),
-        "digests": {},
     }
     return Card(**{**fields, **changes})
 
@@ -75,13 +88,22 @@ def write_pack(
     card: Card | None = None,
     generator: dict[str, NDArray[Any]] | None = None,
     motion: dict[str, NDArray[Any]] | None = None,
+    identities: NDArray[Any] | None = None,
 ) -> Path:
-    """A whole pack on disk, with any part replaced. Returns the folder."""
+    """A whole pack on disk, with any part replaced, as float32. Returns the folder."""
     card = card or tiny_card()
     folder.mkdir(parents=True, exist_ok=True)
-    save_file(generator or random_tensors(generator_shapes(card)), folder / "generator.safetensors")
-    save_file(motion or random_tensors(motion_shapes(card), 1), folder / "motion.safetensors")
-    digests = {path.name: sha256(path) for path in folder.glob("*.safetensors")}
-    card = msgspec.structs.replace(card, digests=digests)
-    (folder / "card.json").write_bytes(msgspec.json.format(msgspec.json.encode(card)))
+    if identities is None:
+        identities = random_tensors(identities_shapes(card), 2)["identities"]
+    parts: dict[str, dict[str, NDArray[Any]]] = {
+        "generator": generator or random_tensors(generator_shapes(card)),
+        "motion": motion or random_tensors(motion_shapes(card), 1),
+        "identities": {"identities": identities},
+    }
+    written = {}
+    for name, tensors in parts.items():
+        path = folder / f"{name}.safetensors"
+        save_file(tensors, path)
+        written[name] = Weights(sha256(path))
+    write_card(folder, msgspec.structs.replace(card, files=Files(**written)))
     return folder

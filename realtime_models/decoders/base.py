@@ -8,6 +8,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from latentcam.realtime_models.errors import BackendUnavailable
+from latentcam.realtime_models.generator.layers import GeneratorConfig
+
 Decode = Callable[[NDArray[np.float32]], NDArray[np.uint8]]
 """`Decoder.decode`."""
 
@@ -37,6 +40,23 @@ class Decoder(Protocol):
         Any n is right; a decoder that compiles ahead cuts n into the sizes it compiled.
         """
         ...
+
+
+DRAWN = ("conv", "up", "rgb")
+"""The kinds of layer that all decoders draw so far."""
+
+
+def check_drawn(config: GeneratorConfig) -> None:
+    """Raises BackendUnavailable for what a card may ask for, but no decoder draws."""
+    asked = [f"the layer {a.name} of kind {a.kind}" for a in config.layers if a.kind not in DRAWN]
+    asked += [f"the noise of layer {layer.name}" for layer in config.layers if layer.noise]
+    asked += ["an official mapping network"] if config.mapping.kind == "official" else []
+    asked += ["a picture with alpha"] if config.channels == 4 else []
+    if asked:
+        raise BackendUnavailable(
+            f"this pack needs {asked[0]}, which no decoder draws yet; expected layers of kind "
+            f"{', '.join(DRAWN)} without noise, a plain mapping and 3 channels"
+        )
 
 
 def check_batch_sizes(sizes: Sequence[int]) -> tuple[int, ...]:

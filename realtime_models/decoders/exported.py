@@ -34,11 +34,10 @@ def engine_key(
 
     device: the GPU's name and compute capability. versions: package -> version.
     """
-    digests = "".join(sorted(pack.card.digests.values()))
     code = "".join(inspect.getsource(module) for module in (stylegan2, pictures))
     return cache.cache_key(
         {
-            "weights": digests,
+            "weights": pack.card.files.generator.digest,
             "generator": repr(pack.card.generator),
             "precision": precision,
             "batch": max_batch,

@@ -9,8 +9,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from latentcam.realtime_models.avatar_pack import INT8_RANGE, AvatarPack
-from latentcam.realtime_models.decoders.base import Decode, joined
+from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.card import INT8_RANGE
+from latentcam.realtime_models.decoders.base import Decode, check_drawn, joined
 from latentcam.realtime_models.decoders.cache import cache_folder
 from latentcam.realtime_models.decoders.openvino_silent import Node, op, ov
 from latentcam.realtime_models.errors import BackendUnavailable
@@ -86,6 +87,7 @@ def build_model(pack: AvatarPack, int8: Collection[str] = ()) -> ov.Model:
     int8: the layers to compute with 8 bits.
     """
     config, tensors = pack.card.generator, pack.generator
+    check_drawn(config)
     ws = op.parameter([1, config.num_ws, config.w_dim], np.float32, name="ws")
     x: Node = op.constant(np.ascontiguousarray(tensors["synthesis.const"]))
     picture: Node | None = None

@@ -28,7 +28,7 @@ class MappingNetwork(nn.Module):
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
-        dims = [config.z_dim] + [config.w_dim] * config.mapping_layers
+        dims = [config.z_dim] + [config.w_dim] * config.mapping.layers
         self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in zip(dims, dims[1:], strict=False))
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
         self.w_avg: Tensor
@@ -103,7 +103,7 @@ class SynthesisNetwork(nn.Module):
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
-        self.const = nn.Parameter(torch.randn(1, config.channels(4), 4, 4))
+        self.const = nn.Parameter(torch.randn(1, config.layers[0].in_channels, 4, 4))
         self.convs = nn.ModuleDict(
             {layer.name: ModulatedConv(layer, config.w_dim) for layer in config.layers}
         )

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentcam.realtime_models.arrays import Mel, Samples
+from latentcam.realtime_models.bounds import within
 
 # The voice's level, in dBFS (dB of mean square, full scale = 0).
 START_LEVEL = -26.0  # ITU-T P.56 nominal active speech level, the guess before anything is heard
@@ -51,14 +52,18 @@ class MelConfig(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=Tr
     high_hz: float = 7600.0
 
     def __post_init__(self) -> None:
+        within("mel: sample_rate", self.sample_rate, 1000, 192_000)
+        within("mel: window", self.window, 2, 8192)
+        within("mel: mels", self.mels, 1, 256)
         if not 0 < self.hop <= self.window:
             raise ValueError(
                 f"got hop {self.hop}, window {self.window}, expected 0 < hop <= window"
             )
-        if not 0 <= self.low_hz < self.high_hz <= self.sample_rate / 2:
+        within("mel: hop", self.hop, 16, 8192)
+        if not 0 <= self.low_hz <= self.high_hz - self.mels <= self.sample_rate / 2 - self.mels:
             raise ValueError(
                 f"got bands from {self.low_hz} to {self.high_hz} Hz, expected them to rise "
-                f"within 0 to {self.sample_rate / 2} Hz"
+                f"within 0 to {self.sample_rate / 2} Hz, and 1 Hz for each"
             )
 
     @cached_property

@@ -15,8 +15,9 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from latentcam.realtime_models.arrays import Control, Samples
+from latentcam.realtime_models.arrays import SAMPLE_RATE, Control, Samples
 from latentcam.realtime_models.axes import FACE_AXES
+from latentcam.realtime_models.bounds import within
 from latentcam.realtime_models.motion.lstm import Float32, LstmState, MotionLstm
 from latentcam.realtime_models.motion.mel import MelConfig, MelState, log_mel, mel_initial_state
 
@@ -37,6 +38,10 @@ class MotionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     mel: MelConfig = msgspec.field(default_factory=MelConfig)
 
     def __post_init__(self) -> None:
+        within("motion: hidden", self.hidden, 1, 1024)
+        within("motion: layers", self.layers, 1, 8)
+        within("motion: look_ahead_s", self.look_ahead_s, 0.0, 0.5)
+        within("motion: sample_rate", self.sample_rate, SAMPLE_RATE, SAMPLE_RATE)
         known = {axis.name for axis in FACE_AXES}
         if unknown := [name for name in self.axes if name not in known]:
             raise ValueError(f"got unknown axes {unknown}, expected names of FACE_AXES")

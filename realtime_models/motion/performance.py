@@ -77,9 +77,13 @@ class Performer:
     def __init__(self, pack: AvatarPack) -> None:
         card = pack.card
         self.motion = MotionModel(card.motion, pack.motion)
-        self.articulation = card.articulation
         self._index = {axis.name: i for i, axis in enumerate(card.axes)}
-        self._mouth = [self._index[name] for name in card.motion.axes]
+        heard = {name: i for i, name in enumerate(card.motion.axes)}
+        self._drives = [
+            (heard[drive.motion], self._index[drive.axis], drive.gain)
+            for drive in card.calibration.drives
+        ]
+        self._articulation = card.calibration.articulation
         self._low = np.array([axis.low for axis in card.axes], np.float32)  # [k]
         self._high = np.array([axis.high for axis in card.axes], np.float32)  # [k]
         self._width = {axis.name: axis.high - axis.low for axis in card.axes}
@@ -128,9 +132,10 @@ class Performer:
             len(samples) / SAMPLE_RATE,
         )
         x = [0.0] * len(self._index)
-        strength = self.articulation * opened.open
-        for i, value in zip(self._mouth, mouth.tolist(), strict=True):
-            x[i] = strength * value
+        strength = self._articulation * opened.open
+        said = mouth.tolist()
+        for i, driven, gain in self._drives:
+            x[driven] += strength * gain * said[i]
         moves = [state.expression]
         if state.life:
             follows, gestured = gestures(samples, state.gestures, state.life)

@@ -109,7 +109,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.error(str(error))
     rng = np.random.default_rng(1)
     z = rng.standard_normal((SAMPLES, pack.card.generator.z_dim)).astype(np.float32)
-    w = z_to_w(pack, z)
+    w = z_to_w(pack.card.generator, pack.generator, z)
     matrix = pack.generator["basis"][:, :, : len(FACE_AXES)]
     print("cosines with the sum of the emotion's own columns of V, which made the labels")
     for emotion in EMOTIONS:

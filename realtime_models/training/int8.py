@@ -15,11 +15,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from latentcam.realtime_models.avatar_pack import INT8_RANGE, Tensors
+from latentcam.realtime_models.avatar_pack import Tensors
 from latentcam.realtime_models.axes import Axis
+from latentcam.realtime_models.card import INT8_RANGE
 from latentcam.realtime_models.generator.basis import Basis
 from latentcam.realtime_models.generator.layers import GeneratorConfig
 from latentcam.realtime_models.generator.network import SynthesisNetwork
+
+Latents = NDArray[np.float32]
+"""float32 [n, num_ws, w_dim]"""
 
 SMOOTHING = 0.75  # SmoothQuant's alpha: how much of the difference moves
 HEADROOM = 0.7  # of the largest input seen: few are clipped, and all others have finer steps
@@ -38,16 +42,22 @@ def int8_layers(config: GeneratorConfig) -> tuple[tuple[str, ...], tuple[str, ..
 
 
 def ready_for_int8(
-    config: GeneratorConfig, tensors: Tensors, axes: tuple[Axis, ...], layers: Sequence[str]
+    config: GeneratorConfig,
+    tensors: Tensors,
+    identities: Latents,
+    axes: tuple[Axis, ...],
+    layers: Sequence[str],
 ) -> dict[str, NDArray[np.float32]]:
     """The same generator; what the `layers` convolve lies within INT8_RANGE but for rare peaks,
     `Card.int8`'s promise.
 
-    Measured on random expressions of the pack's identities. tensors: those of a pack.
+    Measured on random expressions of the identities. tensors: those of a generator.
     """
     low, high = INT8_RANGE
     ready = dict(tensors)
-    for name, (down, up) in _peaks(config, tensors, _latents(tensors, axes), layers).items():
+    for name, (down, up) in _peaks(
+        config, tensors, _latents(tensors, identities, axes), layers
+    ).items():
         prefix = f"synthesis.convs.{name}"
         weight = tensors[f"{prefix}.weight"]
         turned = np.where(down > up, np.float32(-1), np.float32(1))
@@ -62,9 +72,9 @@ def ready_for_int8(
     return ready
 
 
-def _latents(tensors: Tensors, axes: tuple[Axis, ...]) -> NDArray[np.float32]:
+def _latents(tensors: Tensors, identities: Latents, axes: tuple[Axis, ...]) -> Latents:
     """float32 [LATENTS, num_ws, w_dim]."""
-    basis, identities = Basis(axes, tensors["basis"]), tensors["identities"]
+    basis = Basis(axes, tensors["basis"])
     rng = np.random.default_rng(0)
     return np.stack(
         [

@@ -4,7 +4,7 @@
 
 What a generator learned of lips that touch can leave a thin gap that a tracker, or a person, takes
 for a mouth a little open. The latent of such a face is moved against its jaw until the tracker
-sees the lips closed. Run it once, on a new pack: it changes generator.safetensors and the card.
+sees the lips closed. Run it once, on a new pack: it changes identities.safetensors and the card.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
-from safetensors.numpy import load_file
 
 from latentcam.realtime_models.arrays import Latent
 from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.avatar_pack import find_pack, load_pack, sha256
+from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.realtime_models.decoders.eager import EagerDecoder
 from latentcam.realtime_models.errors import AvatarPackError
+from latentcam.realtime_models.pack_places import find_pack
 from latentcam.realtime_models.training.face_tracker import FaceTracker
-from latentcam.realtime_models.training.weights import save_weights
+from latentcam.realtime_models.training.write_pack import write_card, write_identities
 
 CLOSED = 0.0045  # tracked aperture, as a share of the face's height; more swallows small openings
 STEPS = np.arange(0.0, 0.31, 0.0125)  # of jawOpen
@@ -65,12 +65,10 @@ def main(argv: list[str] | None = None) -> None:
         step, aperture, latent = sealed(avatar, tracker, avatar.anchor(name))
         latents.append(latent)
         print(f"{name:10} jaw {0 - step:+.3f}: aperture {aperture:.4f}", flush=True)
-    path = folder / "generator.safetensors"
-    tensors = load_file(path)
-    save_weights({**tensors, "identities": np.stack(latents).astype(np.float16)}, path)
-    digests = {**pack.card.digests, path.name: sha256(path)}
-    card = msgspec.structs.replace(pack.card, digests=digests)
-    (folder / "card.json").write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
+    files = msgspec.structs.replace(
+        pack.card.files, identities=write_identities(folder, np.stack(latents))
+    )
+    write_card(folder, msgspec.structs.replace(pack.card, files=files))
 
 
 if __name__ == "__main__":

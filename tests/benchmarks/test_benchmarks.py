@@ -12,7 +12,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import msgspec
 import numpy as np
 import pytest
 from aiortc import RTCPeerConnection, RTCSessionDescription
@@ -40,7 +39,7 @@ from latentcam.realtime_models.decoders.auto import open_decoder
 from latentcam.server.__main__ import main
 from latentcam.server.webrtc.video_encoder import FaceVp8, Rate
 from tests.aio import run
-from tests.tiny import GENERATOR, tiny_card, write_pack
+from tests.tiny import tiny_card, tiny_generator, write_pack
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -278,7 +277,7 @@ def test_no_sound_server_is_one_sentence(tmp_path: Path) -> None:
 @pytest.fixture(scope="module")
 def stampable(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A pack whose pictures are large enough for a stamp."""
-    generator = msgspec.structs.replace(GENERATOR, resolution=128, channel_base=512)
+    generator = tiny_generator(resolution=128, channel_base=512)
     folder = tmp_path_factory.mktemp("packs") / "stampable"
     return write_pack(folder, tiny_card(generator=generator))
 

@@ -13,7 +13,8 @@ from typing import cast
 import aioice.stun
 import pytest
 
-from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, PACKS
+from latentcam.realtime_models.avatar_pack import DEFAULT_PACK
+from latentcam.realtime_models.pack_places import SHIPPED, user_packs
 from latentcam.server import checks
 from latentcam.server.__main__ import main
 from latentcam.server.config import IceServer
@@ -54,19 +55,20 @@ def test_people_get_a_line_per_finding_and_its_command_below(
 
 
 def test_a_pack_with_a_wrong_digest_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    folder = write_pack(tmp_path / "mine")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    folder = write_pack(user_packs() / "mine")
     with (folder / "motion.safetensors").open("r+b") as file:
         file.seek(-1, 2)
         file.write(b"\x01")
-    monkeypatch.setattr(checks, "PACKS", tmp_path)
-    (finding,) = checks.packs()
+    *shipped, finding = checks.packs()
+    assert {one.verdict for one in shipped} == {"ok"}
     assert finding.verdict == "fail" and "SHA-256" in finding.found
-    assert finding.mend == "pip install --force-reinstall --no-deps latentcam"
+    assert finding.mend == "latentcam avatar remove mine"
 
 
 def test_the_installed_packs_are_all_looked_at() -> None:
     names = {finding.name for finding in checks.packs()}
-    assert names == {f"pack {card.parent.name}" for card in PACKS.glob("*/card.json")}
+    assert names == {f"pack {card.parent.name}" for card in SHIPPED.glob("*/card.json")}
 
 
 class StunServer(asyncio.DatagramProtocol):

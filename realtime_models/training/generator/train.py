@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.errors import AvatarPackError
-from latentcam.realtime_models.generator.layers import GeneratorConfig
+from latentcam.realtime_models.generator.layers import GeneratorConfig, stylegan2
 from latentcam.realtime_models.generator.network import Generator
 from latentcam.realtime_models.training.generator import losses
 from latentcam.realtime_models.training.generator.data import Heads, axis_scale, load_heads
@@ -105,7 +105,7 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         return {
-            "config": msgspec.structs.asdict(self.config),
+            "config": msgspec.to_builtins(self.config),
             "generator": self.generator.state_dict(),
             "ema": self.ema.state_dict(),
             "judges": self.judges.state_dict(),
@@ -125,7 +125,7 @@ class Trainer:
         state = {
             name: torch.from_numpy(tensor.copy())
             for name, tensor in pack.generator.items()
-            if name not in ("basis", "identities")
+            if name != "basis"
         }
         layers, axes = self.generator.motion_layers, len(FACE_AXES)
         state["basis"] = torch.from_numpy(pack.generator["basis"][:layers, :, :axes].copy())
@@ -300,7 +300,7 @@ def main(argv: list[str] | None = None) -> None:
     config = (
         pack.card.generator
         if pack
-        else GeneratorConfig(
+        else stylegan2(
             z_dim=train.z.shape[1],
             w_dim=args.w_dim,
             mapping_layers=args.mapping_layers,

@@ -21,9 +21,9 @@ from latentcam.realtime_models.training import make_pack  # noqa: E402
 from latentcam.realtime_models.training.generator import train  # noqa: E402
 from latentcam.realtime_models.training.generator.data import HELD_OUT_EVERY  # noqa: E402
 from latentcam.realtime_models.training.heads.identity import Z_DIM  # noqa: E402
-from tests.tiny import GENERATOR, write_pack  # noqa: E402
+from tests.tiny import WORDS, tiny_generator, write_pack  # noqa: E402
 
-CONFIG = msgspec.structs.replace(GENERATOR, z_dim=Z_DIM)
+CONFIG = tiny_generator(z_dim=Z_DIM)
 MOTION_LAYERS = 3
 
 
@@ -90,7 +90,9 @@ def test_pictures_of_another_folder_are_drawn_as_often_as_asked(
             "--stages", "32:120steps",
         ])  # fmt: skip
         state = torch.load(tmp_path / share / "checkpoint.pt", weights_only=True)
-        generator = Generator(GeneratorConfig(**state["config"]), len(FACE_AXES), MOTION_LAYERS)
+        generator = Generator(
+            msgspec.convert(state["config"], GeneratorConfig), len(FACE_AXES), MOTION_LAYERS
+        )
         generator.load_state_dict(state["ema"])
         with torch.no_grad():
             z, x = torch.randn(8, Z_DIM), torch.zeros(8, len(FACE_AXES))
@@ -102,7 +104,7 @@ def test_pictures_of_another_folder_are_drawn_as_often_as_asked(
 def write_checkpoint(path: Path, seed: int, config: GeneratorConfig = CONFIG) -> Path:
     torch.manual_seed(seed)
     generator = Generator(config, len(FACE_AXES), MOTION_LAYERS)
-    state = {"config": msgspec.structs.asdict(config), "ema": generator.state_dict()}
+    state = {"config": msgspec.to_builtins(config), "ema": generator.state_dict()}
     torch.save(state, path)
     return path
 
@@ -111,7 +113,7 @@ def test_a_pack_of_several_checkpoints_has_the_mean_of_their_weights(tmp_path: P
     base = write_pack(tmp_path / "base")
     paths = [write_checkpoint(tmp_path / f"{seed}.pt", seed) for seed in (1, 2, 3)]
     states = [torch.load(path, weights_only=True)["ema"] for path in paths]
-    options = ["--base", str(base), "--out", str(tmp_path / "out"), "--generator"]
+    options = ["--base", str(base), "--out", str(tmp_path / "out"), *WORDS, "--generator"]
     make_pack.main([*options, *map(str, paths)])
     got = load_pack(str(tmp_path / "out"))
     name = "mapping.layers.0.weight"
@@ -127,8 +129,8 @@ def test_checkpoints_of_different_networks_are_refused(
 ) -> None:
     base = write_pack(tmp_path / "base")
     one = write_checkpoint(tmp_path / "one.pt", 1)
-    other = write_checkpoint(tmp_path / "other.pt", 1, msgspec.structs.replace(CONFIG, w_dim=16))
-    options = ["--base", str(base), "--out", str(tmp_path / "out"), "--generator"]
+    other = write_checkpoint(tmp_path / "other.pt", 1, tiny_generator(z_dim=Z_DIM, w_dim=16))
+    options = ["--base", str(base), "--out", str(tmp_path / "out"), *WORDS, "--generator"]
     for second, said in ((other, "another network than"), (tmp_path / "no.pt", "No such file")):
         with pytest.raises(SystemExit):
             make_pack.main([*options, str(one), str(second)])

@@ -74,7 +74,7 @@ from latentcam.realtime_models.training.motion.train import (  # noqa: E402
     phone_loss,
     save_pack,
 )
-from tests.tiny import write_pack  # noqa: E402
+from tests.tiny import WORDS, write_pack  # noqa: E402
 from tests.voice import speech  # noqa: E402
 
 
@@ -471,12 +471,12 @@ def test_ipa_of_other_languages_becomes_phones_that_look_alike() -> None:
 def test_one_part_of_a_pack_is_replaced_and_the_other_stays(tmp_path: Path) -> None:
     base, out, trained = write_pack(tmp_path / "base"), tmp_path / "out", tmp_path / "trained"
     trained.mkdir()
-    make_pack.main(["--base", str(base), "--out", str(out)])  # as float16, from now on
+    make_pack.main([*WORDS, "--base", str(base), "--out", str(out)])  # as float16, from now on
     before = load_pack(str(out))
     config = MotionConfig(axes=("jawOpen", "mouthPucker"), hidden=5)
     save_pack(trained, config, MotionNetwork(40, 5, 2, 2), {})
     generator = (out / "generator.safetensors").read_bytes()
-    make_pack.main(["--base", str(out), "--motion", str(trained), "--out", str(out)])
+    make_pack.main([*WORDS, "--base", str(out), "--motion", str(trained), "--out", str(out)])
     after = load_pack(str(out))
     assert (out / "generator.safetensors").read_bytes() == generator
     assert after.card.motion == config and after.card.identities == before.card.identities
@@ -485,7 +485,7 @@ def test_one_part_of_a_pack_is_replaced_and_the_other_stays(tmp_path: Path) -> N
 
 def test_half_a_pack_without_a_base_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        make_pack.main(["--motion", "somewhere", "--out", "elsewhere"])
+        make_pack.main(["--motion", "somewhere", "--out", "elsewhere", *WORDS])
     assert "expected --generator and --motion, or --base PACK" in capsys.readouterr().err
 
 

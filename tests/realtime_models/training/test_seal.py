@@ -9,7 +9,8 @@ import pytest
 
 from latentcam.realtime_models.arrays import Rgb
 from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.avatar_pack import AvatarPack, generator_shapes, load_pack
+from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
+from latentcam.realtime_models.card import generator_shapes
 from latentcam.realtime_models.decoders.base import Decode
 from latentcam.realtime_models.training import seal
 from latentcam.realtime_models.training.face_tracker import CHIN, FOREHEAD, TrackedFace
@@ -75,15 +76,15 @@ def test_a_sealed_pack_is_whole_and_everybody_may_read_it(
 ) -> None:
     tensors = random_tensors(generator_shapes(tiny_card()))
     jaw = tensors["basis"][..., 0]
-    tensors["identities"] = np.stack([0.1 * jaw, 0.0 * jaw])
-    folder = write_pack(tmp_path / "tiny", generator=tensors)
+    faces = np.stack([0.1 * jaw, 0.0 * jaw])
+    folder = write_pack(tmp_path / "tiny", generator=tensors, identities=faces)
     monkeypatch.setattr(seal, "FaceTracker", lambda path: Ruler())
     monkeypatch.setattr(seal, "EagerDecoder", lambda pack: Lips(jaw, least=0))
     main(["--avatar", str(folder), "--model", "a model"])
-    after = load_pack(str(folder)).generator
-    np.testing.assert_allclose(after["identities"], [0.0375 * jaw, 0.0 * jaw], atol=1e-3)
-    np.testing.assert_array_equal(after["basis"], tensors["basis"])
-    assert (folder / "generator.safetensors").stat().st_mode & 0o777 == 0o644
+    after = load_pack(str(folder))
+    np.testing.assert_allclose(after.identities, [0.0375 * jaw, 0.0 * jaw], atol=1e-3)
+    np.testing.assert_array_equal(after.generator["basis"], tensors["basis"])
+    assert (folder / "identities.safetensors").stat().st_mode & 0o777 == 0o644
 
 
 def test_a_missing_model_is_told(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,21 @@
+"""How a pack comes to be, command by command: README and every new card say this."""
+
+from __future__ import annotations
+
+PACKAGE = "python -m latentcam.realtime_models.training"
+
+RETRAIN = (
+    f"{PACKAGE}.heads.render --assets MAKEHUMAN --out RENDERS",
+    f"{PACKAGE}.generator.train --data RENDERS --out GENERATOR",
+    f"{PACKAGE}.motion.targets.calibrate --data SPEECH --renders RENDERS "
+    "--out realtime_models/training/motion/targets/rendered_lips.json",
+    f"{PACKAGE}.motion.data.synthesise --data SPEECH --out SAID",
+    f"{PACKAGE}.motion.data.annotate --data SPEECH --said SAID --natural NATURAL "
+    "--learners LEARNERS --out ANNOTATED",
+    f"{PACKAGE}.motion.targets.prepare --data SPEECH --said SAID --natural NATURAL "
+    "--learners LEARNERS --annotated ANNOTATED --out PREPARED",
+    f"{PACKAGE}.motion.train --prepared PREPARED --out MOTION",
+    f"{PACKAGE}.make_pack --generator GENERATOR/checkpoint.pt --motion MOTION --licence LICENCE "
+    "--provenance PROVENANCE --consent CONSENT --out PACK",
+    f"{PACKAGE}.seal --avatar PACK --model face_landmarker.task",
+)

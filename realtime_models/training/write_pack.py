@@ -1,0 +1,59 @@
+"""Avatar packs as folders: the one place where cards are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import numpy as np
+from numpy.typing import NDArray
+
+from latentcam.realtime_models.avatar_pack import (
+    GENERATOR_FILE,
+    IDENTITIES_FILE,
+    MOTION_FILE,
+    Tensors,
+    sha256,
+)
+from latentcam.realtime_models.card import Card, Files, Weights
+from latentcam.realtime_models.pack_places import CARD
+from latentcam.realtime_models.training.weights import save_weights
+
+
+def write_generator(folder: Path, tensors: Tensors) -> Weights:
+    """Write generator.safetensors; what the card says of it."""
+    return _write(folder / GENERATOR_FILE, tensors)
+
+
+def write_motion(folder: Path, tensors: Tensors) -> Weights:
+    """Write motion.safetensors; what the card says of it."""
+    return _write(folder / MOTION_FILE, tensors)
+
+
+def write_identities(folder: Path, identities: NDArray[np.float32]) -> Weights:
+    """Write identities.safetensors; what the card says of it."""
+    return _write(folder / IDENTITIES_FILE, {"identities": identities})
+
+
+def write_card(folder: Path, card: Card) -> None:
+    """Write the card, whole or not at all."""
+    part = folder / f"{CARD}.part"
+    part.write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
+    part.replace(folder / CARD)
+
+
+def borrowed(weights: Weights, lender: str) -> Weights:
+    """The same file, in the pack `lender`, or in the one from which that borrows it."""
+    return weights if weights.borrow else Weights(weights.digest, lender)
+
+
+def unwritten() -> Files:
+    """What a card says of files that are not written yet."""
+    nothing = Weights("0" * 64)
+    return Files(nothing, nothing, nothing)
+
+
+def _write(path: Path, tensors: Tensors) -> Weights:
+    """As float16: weights that were float16 before come out bit for bit the same."""
+    save_weights({key: tensor.astype(np.float16) for key, tensor in tensors.items()}, path)
+    return Weights(sha256(path))
