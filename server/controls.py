@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from latentcam.realtime_models.arrays import Latent
 from latentcam.realtime_models.axes import Axis
+from latentcam.realtime_models.motion.performance import LIVELIEST
 from latentcam.server.errors import BadRequest
 from latentcam.server.messages import Change
 from latentcam.stream.engine import Engine
@@ -90,5 +91,5 @@ def check_expression(expression: Mapping[str, float], axes: Sequence[Axis]) -> N
 
 def check_life(strength: float) -> None:
     """Raises BadRequest if it is out of range."""
-    if not 0.0 <= strength <= 2.0:
-        raise BadRequest(f"life is {strength}, expected 0 to 2")
+    if not 0.0 <= strength <= LIVELIEST:
+        raise BadRequest(f"life is {strength}, expected 0 to {LIVELIEST:g}")

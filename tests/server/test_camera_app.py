@@ -119,3 +119,22 @@ def test_a_picture_is_encoded_once_for_all_who_look(
         assert seen[0].startswith(b"\xff\xd8")
 
     in_a_call(tiny_pack, clip, scene)
+
+
+def test_a_second_ctrl_c_waits_for_no_page(tiny_pack: AvatarPack, clip: Path) -> None:
+    async def scene(call: Call, shown: Shown) -> None:
+        saying = asyncio.Event()
+
+        async def say(reason: str) -> None:
+            saying.set()
+            await asyncio.Event().wait()  # a page that never asks
+
+        ending = asyncio.create_task(_run_and_say_why_it_ends(call, say))
+        await until(lambda: len(shown.ticks) > 2)
+        ending.cancel()
+        await saying.wait()
+        ending.cancel()
+        await asyncio.wait({ending}, timeout=60)
+        assert ending.cancelled()
+
+    in_a_call(tiny_pack, clip, scene)

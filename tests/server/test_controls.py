@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,9 @@ from latentcam.stream.messages import AudioChunk, Frame
 from latentcam.stream.session import Session
 from latentcam.stream.voice_motion import VoiceMotion
 from tests.aio import run
+from tests.peers import Caller, serving
 from tests.server.test_server import make_engine
+from tests.voice import speech
 
 
 class NoSink:
@@ -179,3 +182,41 @@ def test_a_refusal_is_short_whatever_was_asked() -> None:
 def test_life_is_bounded(strength: float) -> None:
     with pytest.raises(BadRequest, match="life is"):
         check_life(strength)
+
+
+def test_a_browser_s_call_can_be_muted_and_frozen(tiny_pack: AvatarPack) -> None:
+    """As the camera can; whoever calls hears and sees that it is so."""
+
+    async def scene() -> None:
+        async with serving(make_engine(tiny_pack)) as port:
+            caller = Caller(speech(60.0, 48000))
+            socket = await caller.call(port)
+
+            async def ask(**change: bool) -> None:
+                await socket.send(json.dumps({"type": "change", **change}))
+
+            async def until(true: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+                async with asyncio.timeout(60):
+                    while not true(told := json.loads(await socket.recv())):
+                        pass
+                return told
+
+            await until(lambda told: told["level"] > 0.01)
+            await ask(muted=True)
+            await until(lambda told: told["level"] == 0.0)
+            heard = len(caller.voice)
+            await caller.until_frames(len(caller.frames) + 25)
+            assert len(caller.voice) <= heard + 10, "what was under way, and no more"
+            await ask(muted=False)
+            await until(lambda told: told["level"] > 0.01)
+
+            await ask(frozen=True)
+            before = await until(lambda told: True)
+            while (now := await until(lambda told: True))["frames"] != before["frames"]:
+                before = now
+            await ask(frozen=False)
+            await until(lambda told: told["frames"] > now["frames"] + 10)
+            await socket.close()
+            await caller.aclose()
+
+    run(scene(), timeout=240)
