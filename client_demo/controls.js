@@ -76,7 +76,7 @@ export function addMoods(axes, onInput) {
   const show = (expression) => {
     const [name, share] = highs.map(([mood, high]) => [mood, (expression[mood] ?? 0) / high])
       .reduce((most, one) => (one[1] > most[1] ? one : most), ['', 0]);
-    if (!name && strength === 0) return; // a mood at 0 % stays chosen
+    if (strength === 0 && expression[chosen] === 0) return; // a mood at 0 % stays chosen
     chosen = name;
     radios.get(name).checked = true;
     if (name) put(strength = share);

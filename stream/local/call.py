@@ -94,9 +94,12 @@ class Call:
     @property
     def notice(self) -> str:
         """What a person should know about the devices at present, or nothing."""
+        virtual = self._virtual
+        if virtual is not None and virtual.lost:  # first: the microphone is gone by that, too
+            return virtual.notice()
         if self._microphone is not None and self._microphone.lost:
             return "The microphone went away. Plug it in, or start again with another."
-        if self._virtual is not None and (news := self._virtual.notice()):
+        if virtual is not None and (news := virtual.notice()):
             return news
         if self._voice_out is not None and self._voice_out.lost:
             return f"{self._voice_out.name} went away: nobody hears the voice."

@@ -29,7 +29,8 @@ class VirtualMicrophone:
         self._thread = thread
         self._lock = threading.Lock()  # the thread may still make it when the loop takes it away
         self._wanted = True
-        self._lost = False
+        self.lost = False
+        """The sound server does not answer, so that it is gone, too."""
         self._made_again: float | None = None  # the loop's time
 
     @contextlib.contextmanager
@@ -54,11 +55,11 @@ class VirtualMicrophone:
             try:
                 anew = await loop.run_in_executor(self._thread, self._make)
             except DeviceError:
-                if not self._lost:
-                    self._lost = True
+                if not self.lost:
+                    self.lost = True
                     logger.warning("the sound server went away, and %s with it", pulse.SOURCE)
                 continue
-            self._lost = False
+            self.lost = False
             if anew:
                 self._made_again = loop.time()
                 logger.warning("%s was gone and is made again", pulse.SOURCE)
@@ -66,7 +67,7 @@ class VirtualMicrophone:
 
     def notice(self) -> str:
         """What a person should know at present, or nothing."""
-        if self._lost:
+        if self.lost:
             return (
                 "The sound server went away, and the virtual microphone with it: nobody hears the "
                 "voice until it is back."
