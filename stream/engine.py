@@ -57,11 +57,9 @@ class Engine:
                 f"all {self.max_sessions} places are taken; try again when somebody has left"
             )
         self.sessions += 1
-        self.renderer.crowded = self.sessions > 1
 
     def release(self) -> None:
         self.sessions -= 1
-        self.renderer.crowded = self.sessions > 1
 
     async def on_motion_thread(
         self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs

@@ -7,9 +7,9 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -52,8 +52,16 @@ class Renderer:
         self._orders: deque[_Order] = deque()
         self.most = 1
         """Pictures decoded in one call."""
-        self.crowded = False
-        """Several sessions share the decoder: each keeps to a lane."""
+        self._attending = 0  # sessions that run
+
+    @contextmanager
+    def attended(self) -> Iterator[None]:
+        """A session asks for pictures in here. Where several do, each keeps to a lane."""
+        self._attending += 1
+        try:
+            yield
+        finally:
+            self._attending -= 1
 
     async def render(self, anchor: Latent, x: Control) -> tuple[Rgb, float]:
         """The picture of the face at `anchor` moved by x, and the seconds that decoding took."""
@@ -92,7 +100,7 @@ class Renderer:
             return list(decoder.decode(ws))
         lane = self._lanes.popleft()
         try:  # who has no company has the whole decoder
-            alone = not self.crowded and len(self._lanes) == len(decoder.lanes) - 1
+            alone = self._attending < 2 and len(self._lanes) == len(decoder.lanes) - 1
             return list(decoder.decode(ws) if alone else lane(ws))
         finally:
             self._lanes.append(lane)

@@ -44,9 +44,10 @@ class Session:
     async def run(self) -> None:
         """Run until the source ends or a stage fails. Cancelling is a normal way to end."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(self._listen(), name="listen")
-                tasks.create_task(self._render(), name="render")
+            with self._engine.renderer.attended():
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(self._listen(), name="listen")
+                    tasks.create_task(self._render(), name="render")
         finally:
             self._sink.close()
 

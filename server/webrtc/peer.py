@@ -143,10 +143,18 @@ class Peer:
         finally:
             self._packets.close()
 
+    async def _perform(self) -> None:
+        """From the connection on: who never gets there costs the others no picture."""
+        await self._settled.wait()
+        if self.was_connected:
+            await self.session.run()
+        else:
+            await self._gone.wait()
+
     async def run(self) -> None:
         """Until the voice ends, the connection is lost, a stage fails, or cancelled. Says in
         `why_ended` which."""
-        session = asyncio.create_task(self.session.run(), name=f"session {self.name}")
+        session = asyncio.create_task(self._perform(), name=f"session {self.name}")
         gone = asyncio.create_task(self._wait_gone(), name=f"connection {self.name}")
         listen = asyncio.create_task(self._listen(), name=f"listen {self.name}")
         names = asyncio.create_task(self._negotiated.learn_names(), name=f"names {self.name}")

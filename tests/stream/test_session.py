@@ -317,8 +317,10 @@ def test_one_session_has_the_whole_decoder_and_two_a_lane_each(tiny_pack: Avatar
     async def scene() -> None:
         engine = make_engine(tiny_pack, Lanes(), places=2)
         (anchor,), still = anchors(tiny_pack, 1), np.zeros(len(tiny_pack.card.axes), np.float32)
-        for change in (engine.admit, engine.admit, engine.release):
-            change()
+        with engine.renderer.attended():
+            await engine.renderer.render(anchor, still)
+            with engine.renderer.attended():
+                await engine.renderer.render(anchor, still)
             await engine.renderer.render(anchor, still)
         await engine.aclose()
 
