@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
 from latentcam.benchmarks.tools.link import Link
-from latentcam.server.webrtc.reorder import hear_at_once
+from latentcam.server.webrtc.reorder import Hearing
 
 RATE, PACKET = 48000, 960
 SILENCE = 10  # packets until the encoder has forgotten what was said
@@ -170,7 +170,7 @@ class Caller:
             self._sender.may_speak.set()
         audio = self.pc.addTransceiver(self._sender, "sendrecv")
         video = self.pc.addTransceiver("video", "recvonly")
-        hear_at_once(audio.receiver, PATIENCE)
+        Hearing(audio.receiver, PATIENCE)
         if not patient:
             assert "_RTCRtpReceiver__jitter_buffer" in vars(video.receiver)
             vars(video.receiver)["_RTCRtpReceiver__jitter_buffer"] = AtTheMarker()

@@ -237,10 +237,11 @@ def decode_at_once(receiver: RTCRtpReceiver) -> None:
     _replace(receiver, "_RTCRtpReceiver__jitter_buffer", _OnePacketOneFrame())
 
 
-def between(receiver: RTCRtpReceiver, make: Callable[[Handle], Handle]) -> None:
-    """Put `make(handle)` before a receiver: it gets every packet, and hands on by `handle`."""
-    name = "_handle_rtp_packet"
-    _replace(receiver, name, make(_inside(receiver, name)))
+def pass_by(receiver: RTCRtpReceiver, handle: Handle) -> Handle:
+    """Let every packet for a receiver go to `handle`; returns where it hands on what it wants."""
+    theirs: Handle = _inside(receiver, "_handle_rtp_packet")
+    _replace(receiver, "_handle_rtp_packet", handle)
+    return theirs
 
 
 def undecoded(receiver: RTCRtpReceiver) -> int:

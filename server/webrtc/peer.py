@@ -17,7 +17,7 @@ from latentcam.server.errors import BadRequest
 from latentcam.server.messages import Ages, PeerFigures
 from latentcam.server.webrtc.aiortc_inside import send_codec
 from latentcam.server.webrtc.negotiation import Negotiated, close
-from latentcam.server.webrtc.reorder import hear_at_once
+from latentcam.server.webrtc.reorder import Hearing
 from latentcam.server.webrtc.tracks import FaceTrack, Retouch, VoiceTrack, voice_delay
 from latentcam.server.webrtc.video_encoder import Rate, encode_face
 from latentcam.server.webrtc.voice_in import VoiceIn, VoicePackets, drain
@@ -74,7 +74,7 @@ class Peer:
         size = engine.avatar.card.generator.resolution
         encode_face(video, Rate(size * size, engine.timeline.fps), self._on_encoded)
 
-        self._reorder = hear_at_once(audio.receiver, audio_prefetch, self._send_back)
+        self._hearing = Hearing(audio.receiver, audio_prefetch, self._send_back)
         self._packets: VoicePackets = VoicePackets(MOST_PACKETS)
         self._voice_in = VoiceIn(self._packets, engine.timeline)
         seed = zlib.crc32(self.id.encode())
@@ -210,6 +210,10 @@ class Peer:
         near = max(-MOST_EARLY, min(MOST_EARLY, seconds))
         self._early += EARLY_SHARE * (near - self._early)
 
+    @property
+    def _dropped(self) -> int:
+        return self._hearing.dropped + self._packets.skipped + self._voice_in.rushed
+
     def counts(self) -> dict[str, int]:
         """What has happened so far."""
         return {
@@ -217,8 +221,8 @@ class Peer:
             "failed": int(self.failed),
             "frames": self._left.frames,
             "skipped": self.session.skipped + self._face.skipped,
-            "lost_packets": self._reorder.lost,
-            "dropped_packets": self._packets.skipped,
+            "lost_packets": self._hearing.lost,
+            "dropped_packets": self._dropped,
         }
 
     def stats(self) -> PeerFigures:
@@ -229,8 +233,8 @@ class Peer:
             frames=self._left.frames,
             age_ms=Ages.of(self._left),
             skipped=session.skipped + self._face.skipped,
-            lost_packets=self._reorder.lost,
-            dropped_packets=self._packets.skipped,
+            lost_packets=self._hearing.lost,
+            dropped_packets=self._dropped,
             voice_offset_s=round(self._voice_in.offset, 5),
             level=round(self._motion.level, 4),
             speaking=self._motion.speaking,

@@ -8,12 +8,15 @@ from typing import Generic, TypeVar
 from aiortc import RTCRtpReceiver
 from aiortc.rtp import RtpPacket
 
-from latentcam.server.webrtc.aiortc_inside import Handle, between, decode_at_once
+from latentcam.server.webrtc.aiortc_inside import decode_at_once, pass_by, undecoded
 
 T = TypeVar("T")
 
 WRAP = 1 << 16  # RTP sequence numbers (RFC 3550, section 5.1)
 RESTARTED = 100  # packets behind: not late but a sender that began again
+MOST_MISSED = 3000  # packets ahead: likewise (RFC 3550, appendix A.1)
+MOST_UNDECODED = 25  # packets that may wait for the decoder; closing waits for them
+MOST_A_SECOND = 500  # packets that are listened to; Opus has 400 at most (RFC 6716, section 2.1.4)
 
 
 class Reorder(Generic[T]):
@@ -33,20 +36,29 @@ class Reorder(Generic[T]):
 
     def push(self, number: int, item: T) -> list[T]:
         """Take one item; returns what is due now, in order. Duplicates and late ones vanish."""
+        due: list[T] = []
         if self._next is None:
             self._next = number
-        if self._ahead(number) >= WRAP // 2:
-            if WRAP - self._ahead(number) < RESTARTED:
-                return []
-            self._waiting.clear()
+        ahead = self._ahead(number)
+        if WRAP - RESTARTED < ahead:
+            return []
+        if ahead > MOST_MISSED:
+            due = self.restart()
             self._next = number
         self._waiting[number] = item
-        due = self._run()
+        due += self._run()
         while len(self._waiting) > self._patience:
             gap = min(self._ahead(n) for n in self._waiting)
             self.lost += gap
             self._next = (self._next + gap) % WRAP
             due += self._run()
+        return due
+
+    def restart(self) -> list[T]:
+        """What comes next has other numbers. Returns what waited, in order."""
+        due = [self._waiting[number] for number in sorted(self._waiting, key=self._ahead)]
+        self._waiting.clear()
+        self._next = None
         return due
 
     def _ahead(self, number: int) -> int:
@@ -62,26 +74,48 @@ class Reorder(Generic[T]):
         return due
 
 
-def hear_at_once(
-    receiver: RTCRtpReceiver,
-    patience: int,
-    on_packet: Callable[[RtpPacket], None] = lambda packet: None,
-) -> Reorder[RtpPacket]:
-    """Let an audio receiver decode packets as they come; behind a lost one, `patience` may wait.
-    on_packet gets each in order, still encoded, before it is decoded.
+class Hearing:
+    """An audio receiver that decodes packets as they come; behind a lost one, `patience` may wait.
 
-    Returns the order keeper, which counts the lost.
+    on_packet gets each in order, still encoded, before it is decoded. Another source of packets is
+    a new beginning. What no voice needs is dropped: more packets a second, a longer queue.
     """
-    reorder: Reorder[RtpPacket] = Reorder(patience)
 
-    def keep_order(handle: Handle) -> Handle:
-        async def in_order(packet: RtpPacket, arrival_time_ms: int) -> None:
-            for due in reorder.push(packet.sequence_number, packet):
-                on_packet(due)
-                await handle(due, arrival_time_ms)
+    def __init__(
+        self,
+        receiver: RTCRtpReceiver,
+        patience: int,
+        on_packet: Callable[[RtpPacket], None] = lambda packet: None,
+    ) -> None:
+        self._receiver, self._on_packet = receiver, on_packet
+        self._order: Reorder[RtpPacket] = Reorder(patience)
+        self._source: int | None = None
+        self._room, self._asked = float(MOST_A_SECOND), 0  # packets, and when that was, in ms
+        self.dropped = 0
+        """Packets that came but were too many."""
+        decode_at_once(receiver)
+        self._decode = pass_by(receiver, self._hear)
 
-        return in_order
+    @property
+    def lost(self) -> int:
+        """Packets that never came, or too late."""
+        return self._order.lost
 
-    decode_at_once(receiver)
-    between(receiver, keep_order)
-    return reorder
+    async def _hear(self, packet: RtpPacket, arrival_time_ms: int) -> None:
+        passed = max(0, arrival_time_ms - self._asked) / 1000
+        self._asked = arrival_time_ms
+        self._room = min(MOST_A_SECOND, self._room + MOST_A_SECOND * passed)
+        if self._room < 1.0:
+            self.dropped += 1
+            return
+        self._room -= 1.0
+        due: list[RtpPacket] = []
+        if packet.ssrc != self._source:
+            self._source = packet.ssrc
+            due = self._order.restart()
+        for ready in due + self._order.push(packet.sequence_number, packet):
+            if undecoded(self._receiver) >= MOST_UNDECODED:
+                self.dropped += 1
+            else:
+                self._on_packet(ready)
+                await self._decode(ready, arrival_time_ms)

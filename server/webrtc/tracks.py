@@ -18,6 +18,8 @@ from latentcam.stream.timeline import Timeline
 
 HELD_PACKETS = 100  # 2 s: more delay than any sane session has
 LONGEST_PACKET = 0.06  # seconds of sound in a packet of Opus, RFC 6716, section 2.1.4
+LONGEST_RUSH = 1.0  # seconds by which the time in packets may be ahead of the clock
+TIMESTAMPS = 1 << 32  # RTP's, after which they begin anew
 DELAY_STEP = 0.001  # seconds that the voice's delay may move per packet, too little to hear
 
 Retouch = Callable[[Frame], Frame]
@@ -81,6 +83,8 @@ class VoiceTrack(MediaStreamTrack):
         self._packets: Latest[tuple[av.Packet[Any], float]] = Latest(HELD_PACKETS)
         self._closed = False
         self._timestamp: int | None = None  # of the newest packet
+        self._sent = 0  # its timestamp when it goes back
+        self._arrived = 0.0  # when it came
         self.delay = 0.0
         self.ptime = AUDIO_PTIME
         """Seconds of sound in a packet."""
@@ -88,11 +92,15 @@ class VoiceTrack(MediaStreamTrack):
     def put(self, packet: RtpPacket, clock_rate: int, born: float) -> None:
         """clock_rate: Hz, of the packet's timestamp."""
         if self._timestamp is not None:
-            apart = (packet.timestamp - self._timestamp) % (1 << 32) / clock_rate
-            self.ptime = apart if 0.0 < apart <= LONGEST_PACKET else self.ptime  # else a pause
-        self._timestamp = packet.timestamp
+            apart = (packet.timestamp - self._timestamp) % TIMESTAMPS
+            if 0 < apart <= LONGEST_PACKET * clock_rate:  # else a pause
+                self.ptime = apart / clock_rate
+            if apart > (born - self._arrived + LONGEST_RUSH) * clock_rate:
+                apart = round(self.ptime * clock_rate)  # another source, that counts anew
+            self._sent = (self._sent + apart) % TIMESTAMPS
+        self._timestamp, self._arrived = packet.timestamp, born
         encoded = av.Packet(packet.payload)
-        encoded.pts, encoded.time_base = packet.timestamp, Fraction(1, clock_rate)
+        encoded.pts, encoded.time_base = self._sent, Fraction(1, clock_rate)
         self._packets.put((encoded, born))
 
     def close(self) -> None:

@@ -9,17 +9,21 @@ import av
 import numpy as np
 from aiortc import MediaStreamTrack
 from aiortc.mediastreams import MediaStreamError
-from av.audio.resampler import AudioResampler
 
 from latentcam.realtime_models.arrays import SAMPLE_RATE, Samples
 from latentcam.stream.latest import Latest
 from latentcam.stream.messages import AudioChunk
-from latentcam.stream.ticks import LONGEST_FILLED_GAP, TickCutter
+from latentcam.stream.resample import Resampler, mono
+from latentcam.stream.ticks import TickCutter
 from latentcam.stream.timeline import Timeline
 
-SILENT_AFTER = 0.3  # seconds without a packet after which the face lives on by the clock
-assert SILENT_AFTER > LONGEST_FILLED_GAP / SAMPLE_RATE, "so that a late packet is no restart"
-
+LATE_SPEAKING = 0.12  # seconds without a packet, amid speech, after which silence takes over
+LATE_QUIET = 2  # lengths of a packet, the same in a pause: its sender may have stopped sending
+QUIET_SHARE, QUIET = 0.1, 1e-3  # of the loudest lately, or rms: no speech that silence would break
+FORGET = 0.999  # share of that loudest which is left a packet later: half in 14 s
+MOST_AHEAD = SAMPLE_RATE // 5  # silence that a later pause takes back; more is a new beginning
+LEAD = 1.0  # seconds of sound that may come before their time
+HASTE = 1.01  # of real time: the fastest that sound is heard for long; no clock is off by more
 
 VoicePackets = Latest[tuple[av.AudioFrame, float]]
 """Decoded packets with the loop's time of their arrival."""
@@ -41,21 +45,29 @@ async def drain(track: MediaStreamTrack, on_packet: Callable[[av.AudioFrame, flo
 
 
 class VoiceIn:
-    """An audio source made of packets.
+    """An audio source made of packets: every sample of them, in order, as they come.
 
-    Before the first packet, and whenever none came for a while, it gives ticks of silence by the
-    clock, so that the face lives.
+    Before the first packet, and whenever one is late, it gives ticks of silence by the clock, so
+    that the face lives: senders stop in pauses (DTX). A pause is no restart, and a packet that was
+    only late is heard after the silence, which the next pause takes back. What comes faster than
+    it can have been spoken is dropped.
     """
 
     def __init__(self, packets: VoicePackets, timeline: Timeline) -> None:
         self._packets, self._timeline = packets, timeline
         self._cutter = TickCutter(timeline)
-        self._resampler = AudioResampler("flt", "mono", SAMPLE_RATE)
-        self._expected: int | None = None  # pts of the next packet
+        self._resampler = Resampler(SAMPLE_RATE)
+        self._rate = 0  # Hz of the newest packet; 0 before any
+        self._expected = 0  # pts of the next packet
         self._position = 0  # at 16 kHz, of the next packet
-        self._silent = True  # since the newest packet, silence was given
+        self._ahead = 0  # samples of silence that were given before sound that was only late
+        self._pause = True  # the newest packet followed silence, or is as quiet
+        self._loudest = 0.0  # rms, lately
+        self._credit = LEAD  # seconds of sound that may be heard at once
         self.muted = False
         """Silence takes its place."""
+        self.rushed = 0
+        """Packets that came faster than they can have been spoken."""
         self.offset = 0.0
         """Seconds of the timeline at which pts 0 of the voice lies."""
 
@@ -63,8 +75,8 @@ class VoiceIn:
         """The voice tick by tick; ends when the packets do."""
         loop = asyncio.get_running_loop()
         tick = 1.0 / self._timeline.fps
-        heard = loop.time()  # when the newest packet came
-        due = heard  # when the face must move again, if nothing comes
+        due = loop.time()  # when the face must move again, if nothing comes
+        heard = due - tick  # when the newest packet came
         while True:
             try:
                 async with asyncio.timeout_at(due):
@@ -76,42 +88,60 @@ class VoiceIn:
                     yield chunk
                 due = max(due + tick, loop.time())
                 continue
-            heard, due = born, born + SILENT_AFTER
+            self._credit = min(LEAD, self._credit + HASTE * (born - heard))
+            heard = born
             for chunk in self._voice(packet, born):
                 yield chunk
+            length = packet.samples / packet.sample_rate
+            due = born + (LATE_QUIET * length if self._pause else LATE_SPEAKING)
 
     def _silence(self, since: float, now: float) -> list[AudioChunk]:
-        """One tick of silence, `since` seconds after the newest packet."""
-        first = self._timeline.first_sample
-        fps = self._timeline.fps
-        tick = self._position * fps // SAMPLE_RATE + int(since * fps + 1e-6)
+        """What the clock has completed `since` seconds after the newest packet."""
+        first, fps = self._timeline.first_sample, self._timeline.fps
+        reached = self._position - self._ahead + round(since * SAMPLE_RATE)
+        tick = reached * fps // SAMPLE_RATE - 1
         begin = max(first(tick), self._cutter.end)
-        self._silent = True
         silence = np.zeros(max(0, first(tick + 1) - begin), np.float32)
+        self._pause = True
         return self._cutter.push(silence, begin, now)
 
     def _voice(self, packet: av.AudioFrame, born: float) -> list[AudioChunk]:
         assert packet.pts is not None
         pts, rate = packet.pts, packet.sample_rate
-        samples = self._resample(packet)
-        if self.muted:
-            samples = np.zeros_like(samples)
-        if self._expected is not None:
-            self._position += max(0, pts - self._expected) * SAMPLE_RATE // rate
-        if self._silent:  # the voice goes on after the silence, whatever its pts say
-            self._position = max(self._position, self._cutter.end)
-            self._silent = False
-        if self._expected is None:
+        begins = rate != self._rate
+        gap = 0 if begins else (pts - self._expected) * SAMPLE_RATE // rate
+        self._rate, self._expected = rate, pts + packet.samples
+        self._credit -= packet.samples / rate
+        if self._credit < 0.0:
+            self._credit += packet.samples / rate
+            self.rushed += 1
+            return []
+        if not 0 <= gap <= self._credit * SAMPLE_RATE:
+            gap = 0  # more than can have passed: a sender that counts anew
+        self._credit -= gap / SAMPLE_RATE
+        held = self._resampler.held
+        samples = self._resampler.push(self._sound(packet, gap), rate)
+        taken_back = min(gap, self._ahead)
+        self._ahead -= taken_back
+        self._position += gap - taken_back
+        if (given := self._cutter.end - self._position) > 0:
+            self._ahead += given
+            if begins or self._ahead > MOST_AHEAD:
+                self._ahead = 0
+            self._position = self._cutter.end
+        if begins:
             # The resampler holds a few samples back. Counting them as heard keeps ticks that end
             # with a packet from waiting for the next one, 20 ms later.
-            self._position += packet.samples * SAMPLE_RATE // rate - len(samples)
+            self._position += max(0, self._resampler.held - held)
         self.offset = self._position / SAMPLE_RATE - pts / rate
         chunks = self._cutter.push(samples, self._position, born)
         self._position += len(samples)
-        self._expected = pts + packet.samples
         return chunks
 
-    def _resample(self, packet: av.AudioFrame) -> Samples:
-        packet.pts = None  # the resampler must not guess gaps
-        blocks = [block.to_ndarray()[0] for block in self._resampler.resample(packet)]
-        return np.concatenate(blocks, dtype=np.float32) if blocks else np.zeros(0, np.float32)
+    def _sound(self, packet: av.AudioFrame, gap: int) -> Samples:
+        sound = mono(packet)
+        loudness = float(np.sqrt(np.mean(np.square(sound)))) if len(sound) else 0.0
+        self._loudest = max(loudness, FORGET * self._loudest)
+        # A lone packet in a pause, which senders repeat, is still the pause.
+        self._pause = gap > 0 or loudness < max(QUIET, QUIET_SHARE * self._loudest)
+        return np.zeros_like(sound) if self.muted else sound

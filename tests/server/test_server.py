@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import itertools
 import json
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +11,7 @@ import av
 import httpx
 import numpy as np
 import pytest
-from aiortc import RTCPeerConnection, RTCRtpReceiver, RTCSessionDescription
-from aiortc.codecs.vpx import vp8_depayload
+from aiortc import RTCPeerConnection, RTCRtpReceiver
 from aiortc.rtcrtpparameters import RTCRtpCodecCapability
 from aiortc.rtp import RtpPacket
 from prometheus_client.parser import text_string_to_metric_families
@@ -32,13 +29,9 @@ from latentcam.server.config import IceServer, ServerConfig, parse_ice_server
 from latentcam.server.errors import ConfigError
 from latentcam.server.lobby import Lobby
 from latentcam.server.signalling import signalling
-from latentcam.server.webrtc.reorder import Reorder, hear_at_once
-from latentcam.server.webrtc.tracks import VoiceTrack, voice_delay
-from latentcam.server.webrtc.video_encoder import FaceVp8, Rate
-from latentcam.server.webrtc.voice_in import SILENT_AFTER, VoiceIn, VoicePackets
 from latentcam.stream.engine import Engine
 from latentcam.stream.timeline import Timeline
-from tests.aio import run, run_virtual
+from tests.aio import run
 from tests.peers import Caller, serving
 from tests.voice import speech
 
@@ -461,117 +454,10 @@ def test_ice_servers() -> None:
             parse_ice_server(bad)
 
 
-def packet(number: int, samples: int = 960) -> av.AudioFrame:
-    made = av.AudioFrame(format="s16", layout="stereo", samples=samples)
-    made.sample_rate, made.pts = 48000, samples * number
-    return made
-
-
-def test_a_tick_is_complete_with_its_last_packet() -> None:
-    """The resampler holds samples back; ticks used to wait one packet for them."""
-
-    async def scene() -> None:
-        packets = VoicePackets(25)
-        at, put = [], 0
-
-        async def ticks() -> None:
-            async for chunk in VoiceIn(packets, Timeline(25)).chunks():
-                assert len(chunk.samples) == 640
-                at.append((chunk.tick, put))
-
-        loop = asyncio.get_running_loop()
-        packets.put((packet(0), loop.time()))
-        reader = asyncio.create_task(ticks())
-        for number in (*range(1, 6), *range(7, 10)):  # the seventh packet is lost
-            await asyncio.sleep(0.001)
-            put = number
-            packets.put((packet(number), loop.time()))
-        await asyncio.sleep(0.01)
-        packets.close()
-        await reader
-        # Two packets a tick; what was lost becomes silence.
-        assert at == [(0, 1), (1, 3), (2, 5), (3, 7), (4, 9)]
-
-    run(scene())
-
-
-def test_packets_pass_at_once_and_in_order() -> None:
-    reorder: Reorder[int] = Reorder(2)
-    assert [reorder.push(n % 65536, n) for n in range(65530, 65540)] == [
-        [n] for n in range(65530, 65540)
-    ]
-    assert reorder.push(5, 5) == [] and reorder.push(4, 4) == [4, 5], "two changed places"
-    assert reorder.push(4, 4) == [] and reorder.lost == 0, "a duplicate"
-
-
-@pytest.mark.parametrize("patience", [0, 1, 2])
-def test_nothing_is_held_longer_after_a_loss_than_before(patience: int) -> None:
-    """aiortc's own buffer stays full after a loss: every packet came late from then on."""
-    reorder: Reorder[int] = Reorder(patience)
-    got: list[int] = []
-    for number in range(100):
-        if number not in (10, 30, 31, 50, 52, 54):
-            got += reorder.push(number, number)
-        assert len(got) >= number - 6 - patience, "no more than `patience` wait"
-    assert got == [n for n in range(100) if n not in (10, 30, 31, 50, 52, 54)]
-    assert reorder.lost == 6 and reorder.push(100, 100) == [100]
-
-
-def test_a_sender_that_begins_again_is_heard() -> None:
-    reorder: Reorder[int] = Reorder(2)
-    reorder.push(30000, 0)
-    assert reorder.push(29990, 1) == [], "late"
-    assert reorder.push(100, 2) == [2], "a new beginning"
-    assert reorder.push(101, 3) == [3]
-
-
-def test_losses_do_not_make_the_voice_older(tiny_pack: AvatarPack) -> None:
-    """Real peers, every tenth packet lost: what comes back comes as soon as without loss.
-
-    aiortc alone holds 80 ms always and stays full, up to 320 ms, after each loss
-    (https://github.com/aiortc/aiortc/issues/543). Counted in packets, not in time: how many have
-    left the sender and were not decoded when the newest was.
-    """
-
-    async def scene() -> list[int]:
-        caller, receiver_of = Caller(VOICE), RTCPeerConnection()
-        await receiver_of.setRemoteDescription(RTCSessionDescription(await caller.offer(), "offer"))
-        audio = receiver_of.getTransceivers()[0]
-        reorder = hear_at_once(audio.receiver, 2)
-        numbers = itertools.count()
-        in_order = vars(audio.receiver)["_handle_rtp_packet"]
-        seen, behind = 0, []
-
-        async def lossy(packet: RtpPacket, arrival_time_ms: int) -> None:
-            nonlocal seen
-            seen += 1
-            if next(numbers) % 10 != 5:
-                await in_order(packet, arrival_time_ms)
-
-        vars(audio.receiver)["_handle_rtp_packet"] = lossy
-        await receiver_of.setLocalDescription(await receiver_of.createAnswer())
-        await caller.accept(receiver_of.localDescription.sdp)
-        for _ in range(90):
-            frame = await audio.receiver.track.recv()
-            assert frame.pts is not None
-            behind.append(seen - 1 - frame.pts // 960)
-        assert reorder.lost > 5
-        await caller.aclose()
-        await receiver_of.close()
-        return behind
-
-    behind = run(scene(), timeout=60)
-    assert sorted(behind)[len(behind) // 2] == 0 and max(behind[-20:]) <= 3
-
-
 def capabilities(kind: str) -> list[RTCRtpCodecCapability]:
     found = RTCRtpReceiver.getCapabilities(kind)
     assert found is not None
     return found.codecs
-
-
-def encoded(number: int) -> RtpPacket:
-    return RtpPacket(timestamp=960 * number, payload=b"sound")
 
 
 @pytest.mark.parametrize("mime", ["audio/opus", "audio/PCMU"])
@@ -612,139 +498,6 @@ def test_the_voice_goes_back_as_it_came(tiny_pack: AvatarPack, mime: str) -> Non
     run(scene())
 
 
-@pytest.mark.parametrize("ptime", [0.01, 0.02, 0.06])
-def test_lips_and_voice_leave_together(ptime: float) -> None:
-    """A moment of the voice leaves when the frame that shows it is half shown."""
-    timeline, age, look_ahead = Timeline(25), 0.03, 0.04
-    assert voice_delay(0.03, 0.02, timeline, 0.01) == pytest.approx(0.03 + 0.02 + 0.02 - 0.01)
-
-    async def scene() -> list[tuple[int, float]]:
-        track = VoiceTrack(lambda: voice_delay(age, look_ahead, timeline, track.ptime))
-        loop, left = asyncio.get_running_loop(), []
-
-        async def send() -> None:
-            for number in range(50):
-                await asyncio.sleep(ptime * (number + 1) - loop.time())  # at its end
-                packet = RtpPacket(timestamp=round(48000 * ptime) * number, payload=b"sound")
-                track.put(packet, 48000, loop.time())
-
-        async def leave() -> None:
-            for _ in range(50):
-                sound = await track.recv()
-                left.append((sound.pts or 0, loop.time()))
-
-        await asyncio.gather(send(), leave())
-        track.close()
-        return left
-
-    all_left = run_virtual(scene())
-    assert len(all_left) == 50
-    # Other packets than usual are known by the second; the delay comes there in small steps.
-    for pts, left in all_left[0 if ptime == 0.02 else 45 :]:
-        # The frame whose tick ends at `end` leaves at end + age, is seen until one tick later,
-        # and shows the mouth of end - look_ahead.
-        end = pts / 48000 + look_ahead
-        assert left == pytest.approx(end + age + 0.5 / 25)
-
-
-def test_the_delay_of_the_voice_follows_in_small_steps() -> None:
-    async def scene() -> None:
-        wanted = 0.06
-        track = VoiceTrack(lambda: wanted)
-        loop = asyncio.get_running_loop()
-        track.put(encoded(0), 48000, loop.time())
-        await track.recv()
-        assert loop.time() == pytest.approx(0.06)
-        wanted = 0.0
-        track.put(encoded(1), 48000, loop.time())
-        await track.recv()
-        assert track.delay == pytest.approx(0.059)
-        track.close()
-
-    run_virtual(scene())
-
-
-class Listener:
-    """Collects the ticks of a voice: (tick, number of the newest packet, time)."""
-
-    def __init__(self) -> None:
-        self.packets, self.newest = VoicePackets(25), -1
-        self.voice = VoiceIn(self.packets, Timeline(25))
-        self.heard: list[tuple[int, int, float]] = []
-        self.sound: list[np.ndarray] = []
-
-    async def listen(self) -> None:
-        loop = asyncio.get_running_loop()
-        async for chunk in self.voice.chunks():
-            self.heard.append((chunk.tick, self.newest, loop.time()))
-            self.sound.append(chunk.samples)
-
-    async def speak(self, numbers: range) -> None:
-        for number in numbers:
-            await asyncio.sleep(0.02)
-            self.newest = number
-            self.packets.put((packet(number), asyncio.get_running_loop().time()))
-
-
-def test_the_face_lives_before_the_first_word_and_ticks_still_end_with_a_packet() -> None:
-    """Silence by the clock until the voice comes; then every second packet completes a tick."""
-
-    async def scene() -> Listener:
-        listener = Listener()
-        reader = asyncio.create_task(listener.listen())
-        await asyncio.sleep(0.09)
-        await listener.speak(range(8))
-        listener.packets.close()
-        await reader
-        return listener
-
-    listener = run_virtual(scene())
-    assert listener.heard[:3] == [(0, -1, 0.0), (1, -1, 0.04), (2, -1, 0.08)]
-    assert [(tick, newest) for tick, newest, _ in listener.heard[3:]] == [
-        (3, 1), (4, 3), (5, 5), (6, 7),
-    ]  # fmt: skip
-    assert listener.voice.offset == pytest.approx(3 / 25, abs=0.002)
-
-
-@pytest.mark.parametrize("went_on", [False, True])
-def test_a_microphone_that_falls_silent_and_comes_back(went_on: bool) -> None:
-    """The ticks go on by the clock; back with any pts, every packet is heard."""
-
-    async def scene() -> Listener:
-        listener = Listener()
-        listener.packets.put((packet(0), 0.0))
-        reader = asyncio.create_task(listener.listen())
-        await listener.speak(range(1, 6))  # until 0.10
-        await asyncio.sleep(0.99)
-        await listener.speak(range(55, 61) if went_on else range(6, 12))
-        listener.packets.close()
-        await reader
-        return listener
-
-    heard = run_virtual(scene()).heard
-    ticks = [tick for tick, _, _ in heard]
-    assert ticks[:3] == [0, 1, 2] and ticks == sorted(set(ticks)), "time goes forward only"
-    silent = [(tick, at) for tick, newest, at in heard[3:] if newest == 5]
-    assert silent[0][1] == pytest.approx(0.10 + SILENT_AFTER)
-    assert np.diff([at for _, at in silent]) == pytest.approx(0.04)
-    assert all(abs(tick / 25 - at) < 0.061 for tick, at in silent), "ticks are where the clock is"
-    assert len(heard) == 3 + len(silent) + 3, "six packets are three ticks"
-
-
-def test_only_the_newest_packets_wait() -> None:
-    async def scene() -> None:
-        packets = VoicePackets(3)
-        for number in range(5):
-            packets.put((packet(number), 0.0))
-        assert packets.skipped == 2
-        assert (await anext(packets))[0].pts == 1920
-        packets.close()
-        packets.close()
-        assert [waiting.pts async for waiting, _ in packets] == [2880, 3840]
-
-    run(scene())
-
-
 def test_the_voice_makes_up_for_what_a_browser_measures(tiny_pack: AvatarPack) -> None:
     async def scene() -> None:
         async with serving(make_engine(tiny_pack)) as port:
@@ -768,25 +521,6 @@ def test_the_voice_makes_up_for_what_a_browser_measures(tiny_pack: AvatarPack) -
     run(scene(), timeout=60)
 
 
-def test_the_rate_follows_the_receiver_within_bounds_and_seldom_restarts() -> None:
-    now = 0.0
-    rate = Rate(256 * 256, 25, clock=lambda: now)
-    assert rate.running == 983_040 and not rate.restart()
-    rate.want(900_000)
-    assert not rate.restart(), "a small change is not worth a key frame"
-    rate.want(400_000)
-    assert rate.restart() and rate.running == 400_000, "down at once"
-    rate.want(2_000_000)
-    assert not rate.restart(), "up only after a calm while"
-    now = 6.0
-    assert rate.restart() and rate.running == 2_000_000
-    rate.want(50_000_000)
-    now = 12.0
-    assert not rate.restart() and rate.wanted == 2_621_440
-    rate.want(1)
-    assert rate.restart() and rate.running == 131_072
-
-
 @pytest.mark.parametrize("codec", ["VP8", "H264"])
 def test_either_codec_shows_the_face(tiny_pack: AvatarPack, codec: str) -> None:
     async def scene() -> None:
@@ -803,17 +537,3 @@ def test_either_codec_shows_the_face(tiny_pack: AvatarPack, codec: str) -> None:
         assert caller.frames[-1][2].shape == (32, 32, 3) and flat.max() > 3, "not a plain colour"
 
     run(scene(), timeout=60)
-
-
-def test_a_key_frame_comes_when_asked_for() -> None:
-    seen: list[float] = []
-    encoder = FaceVp8(Rate(32 * 32, 25), seen.append)
-    picture = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 90, np.uint8), format="rgb24")
-    picture.time_base = Fraction(1, 90_000)
-    keys = []
-    for number in range(6):
-        picture.pts = 3600 * number
-        payloads, timestamp = encoder.encode(picture, force_keyframe=number == 3)
-        assert timestamp == picture.pts
-        keys.append(not vp8_depayload(payloads[0])[0] & 1)  # RFC 6386, section 9.1
-    assert keys == [True, False, False, True, False, False] and len(seen) == 6

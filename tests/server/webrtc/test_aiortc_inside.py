@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 import re
 from pathlib import Path
-from typing import TypeGuard
 
 import pytest
 from aiortc import RTCPeerConnection, RTCRtpReceiver
+from aiortc.rtp import RtpPacket
 
 from latentcam.server.webrtc import aiortc_inside
 from latentcam.server.webrtc.aiortc_inside import AiortcChanged
@@ -32,9 +32,11 @@ def test_a_renamed_thing_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(RTCRtpReceiver, "_handle_rtp_packet")
 
     async def scene() -> list[str]:
+        async def handle(packet: RtpPacket, arrival_time_ms: int) -> None: ...
+
         receiver = RTCPeerConnection().addTransceiver("audio").receiver
         with pytest.raises(AiortcChanged, match="RTCRtpReceiver has no _handle_rtp_packet: got"):
-            aiortc_inside.between(receiver, lambda handle: handle)
+            aiortc_inside.pass_by(receiver, handle)
         return aiortc_inside.changes()
 
     (change,) = run(scene())
@@ -44,14 +46,17 @@ def test_a_renamed_thing_is_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_only_one_file_reaches_inside() -> None:
     for path in sorted(SERVER.rglob("*.py")):
         if path != INSIDE and "aiortc" in (text := path.read_text()):
-            assert not [node.attr for node in ast.walk(ast.parse(text)) if is_private(node)], path
+            assert not private_names(ast.parse(text)), path
             assert "vars(" not in text, path
 
 
-def is_private(node: ast.AST) -> TypeGuard[ast.Attribute]:
-    """An attribute with an underscore of something that is not the object itself."""
-    return (
-        isinstance(node, ast.Attribute)
-        and re.match("_(?!_)", node.attr) is not None
-        and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
-    )
+def private_names(tree: ast.AST) -> list[str]:
+    """Attributes with an underscore of something that is not the object itself."""
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute)]
+    own = ("self", "cls")
+    return [
+        node.attr
+        for node in found
+        if re.match("_(?!_)", node.attr)
+        and not (isinstance(node.value, ast.Name) and node.value.id in own)
+    ]
