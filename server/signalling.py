@@ -28,6 +28,10 @@ from latentcam.stream.errors import EngineFull
 logger = logging.getLogger(__name__)
 
 OFFER_DEADLINE = 10.0  # seconds from the socket's opening to its first message
+ONE_OFFER = (
+    "got another offer, expected one a call: to renegotiate, or to restart ICE, close this socket "
+    "and call anew"
+)
 TELEMETRY_EVERY = 0.5  # seconds
 MESSAGES_AT_ONCE, MESSAGES_PER_SECOND = 600, 300  # a slider drawn at 144 Hz changes two things
 LONGEST_TOLD = 2000  # characters of a refusal, which repeats what was refused
@@ -113,7 +117,9 @@ async def _listen(socket: WebSocket, peer: Peer) -> None:
         if not allowance.take():
             raise Refused(429, f"got more than {MESSAGES_PER_SECOND} messages a second")
         try:
-            message = msgspec.json.decode(_text(received), type=ControlMessage)
+            message = msgspec.json.decode(_text(received), type=ControlMessage | Offer)
+            if isinstance(message, Offer):
+                raise BadRequest(ONE_OFFER)
             await apply_control(peer, message)
         except (BadRequest, msgspec.DecodeError) as error:
             await _send(socket, Failure("bad_request", str(error)[:LONGEST_TOLD]))

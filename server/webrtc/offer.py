@@ -54,10 +54,20 @@ class Section:
         said = [DIRECTIONS[line] for line in self.lines if line in DIRECTIONS]
         return said[-1] if said else default
 
+    def of_formats(self) -> list[str]:
+        """The lines, but for those of a payload type that the m= line does not name."""
+        named = set(self.formats.split())
+        kept = []
+        for line in self.lines:
+            of_one = re.match(r"a=(?:rtpmap|fmtp|rtcp-fb):(\d+) ", line)
+            if of_one is None or of_one[1] in named:
+                kept.append(line)
+        return kept
+
     def codecs(self) -> set[str]:
-        """NAME/RATE of all that are mapped."""
-        maps = re.findall(r"^a=rtpmap:\d+ ([^/\s]+/\d+)", "\n".join(self.lines), re.M)
-        return {found.upper() for found in maps}
+        """NAME/RATE of all that are offered."""
+        maps = (re.match(r"a=rtpmap:\d+ ([^/\s]+/\d+)", line) for line in self.of_formats())
+        return {found[1].upper() for found in maps if found}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,8 @@ class Offer:
         head, *media = re.split(r"^(?=m=)", sdp, flags=re.M)
         head = re.sub(r"^a=group:.*\r\n", self._group(), head, flags=re.M)
         answered = dict(zip(self._chosen, media, strict=True))
+        # Browsers pass over keys in a refused section; aiortc, as a caller, insists on them.
+        keys = "".join(re.findall(r"^a=(?:ice-|fingerprint:|setup:).*\r\n", media[0], flags=re.M))
         parts = [head]
         for section in self._sections:
             mid = section.mid
@@ -85,7 +97,7 @@ class Offer:
                 parts.append(answered.pop(mid))
                 continue
             parts.append(f"m={section.kind} 0 {section.protocol} {section.formats}\r\n")
-            parts.append("c=IN IP4 0.0.0.0\r\na=inactive\r\n")
+            parts.append(f"c=IN IP4 0.0.0.0\r\na=inactive\r\n{keys}")
             parts.append(f"a=mid:{mid}\r\n" if mid else "")
         return "".join(parts)
 
@@ -123,7 +135,7 @@ def read_offer(sdp: str) -> Offer:
         addresses, found = _candidates(own)
         names += found
         parts.append(f"m={section.kind} 9 {section.protocol} {section.formats}")
-        parts += [line for line in section.lines if not _is_replaced(line)]
+        parts += [line for line in section.of_formats() if not _is_replaced(line)]
         parts += [f"a=mid:{mid}", f"a={section.direction(default)}", *addresses]
     return Offer(
         sdp="\r\n".join(parts) + "\r\n",
