@@ -44,6 +44,8 @@ def test_a_sender_that_begins_again_is_heard() -> None:
     assert reorder.push(29990, 1) == [], "late"
     assert reorder.push(100, 2) == [2], "a new beginning"
     assert reorder.push(101, 3) == [3]
+    assert reorder.push(103, 4) == [] and reorder.push(30_000, 5) == [4, 5], "what waited is heard"
+    assert reorder.lost == 0, "30 000 packets were"
 
 
 def test_losses_do_not_make_the_voice_older() -> None:
