@@ -27,16 +27,12 @@ from latentcam.server.messages import (
     Health,
     Offer,
     PageConfig,
-    SessionFigures,
-    Stage,
-    Stats,
 )
-from latentcam.server.metrics import CONTENT_TYPE, exposition
+from latentcam.server.metrics import CONTENT_TYPE, exposition, figures
 from latentcam.server.signalling import signalling
 from latentcam.server.webrtc.tracks import Retouch
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import EngineFull
-from latentcam.stream.meter import STAGES
 
 PAGE = Path(__file__).resolve().parent.parent / "client_demo"
 LARGEST_BODY = 64 * 1024  # bytes; an SDP is a few thousand
@@ -74,26 +70,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         return told(Health(engine.ready), 200 if engine.ready else 503)
 
     async def stats(request: Request) -> Response:
-        return told(
-            Stats(
-                avatar=engine.avatar.card.name,
-                decoder=engine.avatar.decoder.description,
-                pictures_in_a_call=engine.renderer.most,
-                max_sessions=engine.max_sessions,
-                sessions=[
-                    SessionFigures(session=peer.name, **msgspec.structs.asdict(peer.stats()))
-                    for peer in lobby.peers
-                ],
-                stages={
-                    name: Stage(
-                        p50_ms=round(histogram.percentile(50) * 1000, 2),
-                        p95_ms=round(histogram.percentile(95) * 1000, 2),
-                        what=STAGES[name],
-                    )
-                    for name, histogram in engine.stages.histograms.items()
-                },
-            )
-        )
+        return told(figures(lobby))
 
     async def metrics(request: Request) -> Response:
         return Response(exposition(lobby), headers={"Content-Type": CONTENT_TYPE})

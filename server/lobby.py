@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from latentcam.server.config import ServerConfig
 from latentcam.server.controls import find_face
+from latentcam.server.messages import Totals
 from latentcam.server.webrtc.negotiation import negotiate
 from latentcam.server.webrtc.peer import Peer
 from latentcam.server.webrtc.tracks import Retouch
@@ -104,12 +105,12 @@ class Lobby:
             "session %s ended: %s; %d in all", peer.name, peer.why_ended, self.engine.sessions
         )
 
-    def totals(self) -> Counter[str]:
-        """Counts over all sessions since the start: those of `Peer.counts`, and `refused`."""
-        totals = Counter(self._ended)
+    def totals(self) -> Totals:
+        """Counts over all sessions since the start."""
+        counts = Counter(self._ended)
         for peer in self.peers:
-            totals.update(peer.counts())
-        return totals
+            counts.update(peer.counts())
+        return Totals(**{name: counts[name] for name in Totals.__struct_fields__})
 
     async def wait(self, peer: Peer) -> None:
         """Until this peer has ended."""

@@ -150,14 +150,31 @@ class Stage(msgspec.Struct, frozen=True):
     what: str
 
 
+class Totals(msgspec.Struct, frozen=True, kw_only=True):
+    """Counts over all sessions since the start, those that have ended too.
+
+    refused: offers for which there was no place. failed: sessions that ended by an error.
+    """
+
+    sessions: int
+    refused: int
+    failed: int
+    frames: int
+    skipped: int
+    lost_packets: int
+    dropped_packets: int
+
+
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """How the server goes. stages: by the names of `latentcam.stream.meter`."""
 
+    ready: bool
     avatar: str
     decoder: str
     pictures_in_a_call: int
     max_sessions: int
     sessions: list[SessionFigures]
+    totals: Totals
     stages: dict[str, Stage]
 
 

@@ -1,10 +1,11 @@
-"""Figures for Prometheus, read from the running sessions whenever they are asked for."""
+"""How the server goes: one set of figures, as JSON for people and as text for Prometheus."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import accumulate
 
+import msgspec
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -15,9 +16,36 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from latentcam.server.lobby import Lobby
-from latentcam.stream.meter import BOUNDS
+from latentcam.server.messages import SessionFigures, Stage, Stats
+from latentcam.stream.meter import BOUNDS, STAGES, Histogram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+def figures(lobby: Lobby) -> Stats:
+    """At this moment. No voice, no face, no address."""
+    engine = lobby.engine
+    return Stats(
+        ready=engine.ready,
+        avatar=engine.avatar.card.name,
+        decoder=engine.avatar.decoder.description,
+        pictures_in_a_call=engine.renderer.most,
+        max_sessions=engine.max_sessions,
+        sessions=[
+            SessionFigures(session=peer.name, **msgspec.structs.asdict(peer.stats()))
+            for peer in lobby.peers
+        ],
+        totals=lobby.totals(),
+        stages={
+            name: _stage(histogram, STAGES[name])
+            for name, histogram in engine.stages.histograms.items()
+        },
+    )
+
+
+def _stage(histogram: Histogram, what: str) -> Stage:
+    p50, p95 = (round(histogram.percentile(p) * 1000, 2) for p in (50, 95))
+    return Stage(p50_ms=p50, p95_ms=p95, what=what)
 
 
 class LobbyCollector(Collector):
@@ -27,11 +55,11 @@ class LobbyCollector(Collector):
         self._lobby = lobby
 
     def collect(self) -> Iterator[Metric]:
-        lobby, engine = self._lobby, self._lobby.engine
-        yield GaugeMetricFamily("latentcam_ready", "1 once warm", float(engine.ready))
+        engine, now = self._lobby.engine, figures(self._lobby)
+        yield GaugeMetricFamily("latentcam_ready", "1 once warm", float(now.ready))
         yield GaugeMetricFamily("latentcam_sessions", "Sessions that run", engine.sessions)
-        yield GaugeMetricFamily("latentcam_places", "Sessions that may run", engine.max_sessions)
-        totals = lobby.totals()
+        yield GaugeMetricFamily("latentcam_places", "Sessions that may run", now.max_sessions)
+        totals = msgspec.structs.asdict(now.totals)
         for name, what in (
             ("sessions", "Sessions that began"),
             ("refused", "Offers turned away because all places were taken"),
