@@ -190,9 +190,12 @@ class _WebSocket(_Known, WebSocketsSansIOProtocol):
             self.read_paused = True
             self.transport.pause_reading()
             self._look_on()
+        elif self.read_paused and self.queue.empty():  # no message was whole
+            self.read_paused = False
+            self.transport.resume_reading()
 
     def _look_on(self) -> None:
-        if self._rest and self.queue.empty():
+        if self._rest and (self.queue.empty() or self.close_sent):
             self.loop.call_soon(self._look)
 
     async def receive(self) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import socket
 import sys
@@ -35,6 +36,10 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
+            # What is here now stays. To look through it for garbage again and again, some 30 ms
+            # each time, would hold every call while others come and go.
+            gc.collect()
+            gc.freeze()
             print(f"latentcam: {self._address}", flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:

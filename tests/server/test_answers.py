@@ -14,6 +14,7 @@ from starlette.applications import Starlette
 from websockets.asyncio.client import connect
 
 from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.server import app
 from latentcam.server.app import make_app
 from latentcam.server.camera_app import make_camera_app
 from latentcam.server.config import ServerConfig
@@ -37,8 +38,8 @@ def check_headers(answer: httpx.Response, tls: bool = False) -> None:
         assert list(answer.json()) == ["error"]
 
 
-async def ask_all(app: Starlette, asks: dict[tuple[str, str], int], tls: bool = False) -> None:
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+async def ask_all(made: Starlette, asks: dict[tuple[str, str], int], tls: bool = False) -> None:
+    transport = httpx.ASGITransport(made, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url=LOOPBACK) as http:
         for (method, path), status in asks.items():
             answer = await http.request(method, path)
@@ -51,10 +52,10 @@ async def ask_all(app: Starlette, asks: dict[tuple[str, str], int], tls: bool = 
 def test_every_answer_of_serve_has_its_headers(
     tiny_pack: AvatarPack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    def fails(lobby: Lobby) -> None:
+    def fails(lobby: Lobby) -> bytes:
         raise RuntimeError("inside")
 
-    monkeypatch.setattr(Lobby, "totals", fails)
+    monkeypatch.setattr(app, "exposition", fails)
     (tmp_path / "pem").touch()
     asks = {
         ("GET", "/"): 200,
@@ -90,9 +91,9 @@ def test_every_answer_of_camera_has_its_headers() -> None:
         closing.set()
         # No route below gets far enough to look at the camera.
         control = cast(Any, SimpleNamespace(call=SimpleNamespace(sink=None)))
-        app = make_camera_app(control, ServerConfig(), 25, cast(Any, None), closing)
+        made = make_camera_app(control, ServerConfig(), 25, cast(Any, None), closing)
         await ask_all(
-            app,
+            made,
             {
                 ("GET", "/"): 200,
                 ("GET", "/camera.html"): 200,

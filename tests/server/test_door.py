@@ -194,6 +194,35 @@ def test_what_comes_at_once_is_looked_at_slice_by_slice(
     assert max(sizes) <= door.SLICE < sum(sizes)
 
 
+def test_a_message_larger_than_a_slice_may_come_in_parts(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        async with serving(make_engine(tiny_pack)) as port:
+            async with connect(f"ws://127.0.0.1:{port}/ws") as socket:
+                text = b'{"type":"offer",' + 40_000 * b" " + b'"sdp":"v=0"}'
+                frame = Frame(Opcode.TEXT, text).serialize(mask=True)
+                for start in range(0, len(frame), 9_000):
+                    socket.transport.write(frame[start : start + 9_000])
+                    await asyncio.sleep(0.05)  # so that it arrives in as many reads
+                assert "the offer has no audio" in json.loads(await socket.recv())["message"]
+
+    run(scene(), timeout=60)
+
+
+def test_a_message_without_end_is_too_large(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        async with serving(make_engine(tiny_pack)) as port:
+            socket = await connect(f"ws://127.0.0.1:{port}/ws")
+            for number in range(8):
+                kind = Opcode.CONT if number else Opcode.TEXT
+                part = Frame(kind, 16_384 * b"x", fin=False)
+                socket.transport.write(part.serialize(mask=True))
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+            assert socket.close_code == 1009
+
+    run(scene(), timeout=60)
+
+
 @pytest.mark.parametrize("message", [b"{", b'{"type":"change","identity":"7"}', b"binary"])
 def test_a_page_that_floods_its_socket_is_hung_up_on(
     tiny_pack: AvatarPack, monkeypatch: pytest.MonkeyPatch, message: bytes
