@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections import deque
 from collections.abc import Sequence
+from typing import Literal
 
 WINDOW = 256  # frames, about ten seconds
 
@@ -13,7 +14,8 @@ BOUNDS = (
     0.03, 0.04, 0.05, 0.075, 0.1, 0.15, 0.25, 0.5, 1.0,
 )  # fmt: skip
 
-STAGES = {
+Stage = Literal["motion", "wait", "decode", "encode", "age"]
+STAGES: dict[Stage, str] = {
     "motion": "from a tick's last packet arriving to its x_t, waiting included",
     "wait": "from x_t to the decoder taking it up",
     "decode": "x_t to a picture",
@@ -55,9 +57,9 @@ class Stages:
     """Where the time goes, over all sessions of an engine. Fed on the event loop."""
 
     def __init__(self) -> None:
-        self.histograms = {name: Histogram() for name in STAGES}
+        self.histograms: dict[Stage, Histogram] = {stage: Histogram() for stage in STAGES}
 
-    def observe(self, stage: str, seconds: float) -> None:
+    def observe(self, stage: Stage, seconds: float) -> None:
         self.histograms[stage].observe(seconds)
 
 
