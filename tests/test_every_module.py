@@ -11,7 +11,6 @@ RUN_BY = {
     "benchmarks/test_benchmarks.py": (
         "benchmarks.bench", "benchmarks.capacity", "benchmarks.tools.options",
     ),
-    "realtime_models/motion/test_gate.py": ("realtime_models.motion.voice_activity",),
     "realtime_models/test_decoders.py": (
         "realtime_models.decoders.cuda", "realtime_models.decoders.tensorrt",
     ),
