@@ -52,7 +52,8 @@ Tensors = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class AvatarPack:
-    """A pack in memory.
+    """A pack in memory. Its card's digests name its tensors: what is compiled of them is kept
+    under these.
 
     generator: tensors by their names in `generator.network.Generator`, plus
         `basis` float32 [num_ws, w_dim, k], the matrix V with one column per axis.

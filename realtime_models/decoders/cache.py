@@ -1,5 +1,5 @@
 """Where compiled decoders are kept between runs: the user's cache folder. Losing it costs time,
-nothing else."""
+nothing else; what was used longest ago goes when there is too much."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 
 from platformdirs import user_cache_path
 
 logger = logging.getLogger(__name__)
+
+MOST_KEPT = 256 * 2**20  # bytes in one folder: six packs, alone and crowded
 
 
 def cache_folder(name: str) -> Path | None:
@@ -30,7 +32,7 @@ def cache_folder(name: str) -> Path | None:
     return folder
 
 
-def cache_key(parts: Mapping[str, str | int | list[int]]) -> str:
+def cache_key(parts: Mapping[str, str | int | list[str]]) -> str:
     """A file name out of everything that a compiled blob depends on."""
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -48,6 +50,8 @@ def load(folder: Path | None, key: str) -> bytes | None:
     if hashlib.sha256(blob).digest() != digest:
         logger.warning("%s is damaged: compiling again", folder / key)
         return None
+    with suppress(OSError):  # on a read-only disk it stays as old as it is
+        os.utime(folder / key)
     return blob
 
 
@@ -55,9 +59,30 @@ def store(folder: Path | None, key: str, blob: bytes) -> None:
     """Keep blob under this key: whole or not at all."""
     if folder is None:
         return
+    part = folder / f"{key}.{os.getpid()}.part"
     try:
-        with NamedTemporaryFile(dir=folder, delete=False) as file:
-            file.write(hashlib.sha256(blob).digest() + blob)
-        Path(file.name).replace(folder / key)
+        part.write_bytes(hashlib.sha256(blob).digest() + blob)
+        part.replace(folder / key)
+        tidy(folder, MOST_KEPT)
     except OSError as error:
         logger.warning("nothing compiled is kept for the next start: %s", error)
+        with suppress(OSError):  # half of it
+            part.unlink()
+
+
+def tidy(folder: Path, most: int) -> None:
+    """Delete what was used longest ago, until the folder's files have at most so many bytes.
+
+    Half files of starts that were killed go the same way.
+    """
+    files = []
+    for path in folder.iterdir():
+        with suppress(OSError):  # another process deletes, too
+            files.append((path.stat().st_mtime, path.stat().st_size, path))
+    total = sum(size for _, size, _ in files)
+    for _, size, path in sorted(files):
+        if total <= most:
+            return
+        with suppress(OSError):
+            path.unlink()
+            total -= size

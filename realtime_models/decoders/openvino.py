@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import io
+import logging
 import platform
-from collections.abc import Collection
+import sys
+from collections.abc import Collection, Mapping
 from functools import partial
 
 import numpy as np
@@ -12,11 +16,13 @@ from numpy.typing import NDArray
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.card import INT8_RANGE
 from latentcam.realtime_models.decoders.base import Decode, check_drawn, joined
-from latentcam.realtime_models.decoders.cache import cache_folder
+from latentcam.realtime_models.decoders.cache import cache_folder, cache_key, load, store
 from latentcam.realtime_models.decoders.openvino_silent import Node, op, ov
 from latentcam.realtime_models.errors import BackendUnavailable
 from latentcam.realtime_models.generator.latents import LRELU_GAIN, LRELU_SLOPE
 from latentcam.realtime_models.generator.layers import SynthesisLayer
+
+logger = logging.getLogger(__name__)
 
 DEMOD_EPSILON = 1e-8
 
@@ -28,8 +34,9 @@ class OpenVinoDecoder:
     in bfloat16 where the CPU has units for it, else in float32; or "auto": int8 on an x86, where
     the pack allows it. lanes: as many as share the cores; there no core waits for another after
     every layer, and what is int8 goes on to `Card.int8_crowded`.
-    OpenVINO keeps what it compiled in the user's cache folder, under a key of the whole model, its
-    options, its own version and the device; what it cannot read it compiles again.
+    What OpenVINO compiled is kept in the user's cache folder with a digest, under a key of all that
+    it depends on; what is damaged is compiled again. Its own cache would use it as it is, and show
+    another picture.
     """
 
     def __init__(
@@ -56,19 +63,45 @@ class OpenVinoDecoder:
             "INFERENCE_PRECISION_HINT": hint,
             "PERFORMANCE_HINT": "LATENCY",
         }
-        if folder := cache_folder("openvino"):
-            options["CACHE_DIR"] = str(folder)
-        alone = core.compile_model(build_model(pack, int8), "CPU", options)
+        alone = _compiled(core, pack, int8, options)
         self._request = alone.create_infer_request()
         self.lanes: tuple[Decode, ...] = ()
         if lanes > 1:
-            model = build_model(pack, (*int8, *card.int8_crowded) if int8 else ())
-            shared = core.compile_model(model, "CPU", {**options, "NUM_STREAMS": lanes})
+            crowded = (*int8, *card.int8_crowded) if int8 else ()
+            shared = _compiled(core, pack, crowded, {**options, "NUM_STREAMS": lanes})
             requests = [shared.create_infer_request() for _ in range(lanes)]
             self.lanes = tuple(partial(_infer, request) for request in requests)
 
     def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
         return _infer(self._request, ws)
+
+
+def _compiled(
+    core: ov.Core, pack: AvatarPack, int8: Collection[str], options: Mapping[str, str | int]
+) -> ov.CompiledModel:
+    """The model for this CPU, from the cache where it is there and whole."""
+    folder = cache_folder("openvino")
+    key = cache_key(
+        {
+            "weights": pack.card.files.generator.digest,
+            "generator": repr(pack.card.generator),
+            "int8": sorted(int8),
+            "options": repr(sorted(options.items())),
+            "device": core.get_property("CPU", "FULL_DEVICE_NAME"),
+            "capabilities": sorted(core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")),
+            "version": ov.__version__,
+            "code": inspect.getsource(sys.modules[__name__]),
+        }
+    )
+    if (blob := load(folder, key)) is not None:
+        try:
+            return core.import_model(io.BytesIO(blob), "CPU", dict(options))
+        except RuntimeError as error:
+            logger.warning("compiling again, OpenVINO cannot read what it kept: %s", error)
+    compiled = core.compile_model(build_model(pack, int8), "CPU", dict(options))
+    if folder is not None:
+        store(folder, key, compiled.export_model().getvalue())
+    return compiled
 
 
 def _infer(request: ov.InferRequest, ws: NDArray[np.float32]) -> NDArray[np.uint8]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
+import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -16,6 +18,7 @@ from torch.nn import functional as F
 
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, AvatarPack, load_pack
+from latentcam.realtime_models.decoders import cache
 from latentcam.realtime_models.decoders.auto import open_decoder
 from latentcam.realtime_models.decoders.base import batches, check_batch_sizes
 from latentcam.realtime_models.decoders.cache import cache_folder, load, store
@@ -276,16 +279,62 @@ def test_a_gpu_shows_what_eager_shows(decoder: str) -> None:
     assert difference.mean() < 0.2 and np.percentile(difference, 99.9) <= 4
 
 
-def test_a_damaged_cache_is_compiled_again(tiny_pack: AvatarPack) -> None:
+def test_a_damaged_cache_is_compiled_again(
+    tiny_pack: AvatarPack, caplog: pytest.LogCaptureFixture
+) -> None:
+    """OpenVINO would use a blob with scrambled weights, and show another picture."""
     ws = some_latents(tiny_pack, 1)
     before = OpenVinoDecoder(tiny_pack).decode(ws)
     folder = cache_folder("openvino")
     assert folder is not None
-    (blob,) = folder.glob("*.blob")
-    for damaged in (b"", b"x" * 5000, blob.read_bytes()[:-100]):
-        blob.chmod(0o600)
+    (blob,) = folder.iterdir()
+    whole = blob.read_bytes()
+    middle = bytearray(whole)
+    middle[len(whole) // 2] ^= 0xFF
+    middle[len(whole) // 3] ^= 1
+    foreign = hashlib.sha256(b"no model").digest() + b"no model"
+    for damaged in (b"", b"x" * 5000, whole[:-100], bytes(middle), foreign):
         blob.write_bytes(damaged)
+        caplog.clear()
         np.testing.assert_array_equal(OpenVinoDecoder(tiny_pack).decode(ws), before)
+        assert "compiling again" in caplog.text and blob.read_bytes() != damaged
+        caplog.clear()
+    np.testing.assert_array_equal(OpenVinoDecoder(tiny_pack).decode(ws), before)
+    assert not caplog.text and list(folder.iterdir()) == [blob]
+
+
+def test_packs_that_share_a_generator_share_what_is_compiled(tiny_pack: AvatarPack) -> None:
+    card = msgspec.structs.replace(tiny_pack.card, name="borrower", identities=("Cy",))
+    for pack in (tiny_pack, replace(tiny_pack, card=card)):
+        OpenVinoDecoder(pack, "f32", lanes=2)
+    folder = cache_folder("openvino")
+    assert folder is not None and len(list(folder.iterdir())) == 2, "alone, and side by side"
+
+
+def test_what_was_used_longest_ago_goes_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache, "MOST_KEPT", 300)
+    for age, key in enumerate(("a", "b", "c.123.part")):
+        (tmp_path / key).write_bytes(hashlib.sha256(b"x" * 60).digest() + b"x" * 60)
+        os.utime(tmp_path / key, (1000 + age, 1000 + age))
+    assert load(tmp_path, "a") == b"x" * 60, "used now"
+    store(tmp_path, "new", b"x" * 60)
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "c.123.part", "new"}
+    store(tmp_path, "newer", b"x" * 60)
+    assert {path.name for path in tmp_path.iterdir()} == {"a", "new", "newer"}
+
+
+def test_a_full_disk_leaves_no_half_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(path: Path, content: bytes) -> int:
+        path.touch()
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    store(tmp_path, "key", b"engine")
+    assert "No space left" in caplog.text and not list(tmp_path.iterdir())
 
 
 def test_a_cache_folder_that_cannot_be_made(
