@@ -23,10 +23,8 @@ import numpy as np
 from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
 from latentcam.benchmarks.tools.options import session_options
 from latentcam.benchmarks.tools.voice import talk
-from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.avatar_pack import load_pack
-from latentcam.realtime_models.decoders.auto import open_decoder
-from latentcam.realtime_models.motion.performance import Performer, Settings
+from latentcam.realtime_models.motion.performance import Settings
+from latentcam.realtime_models.opened import open_pack
 from latentcam.stream.media_file import OUTPUT_RATE, Blocks, VideoFile, read_voice
 from latentcam.stream.offline import perform_file
 from latentcam.stream.timeline import Timeline
@@ -65,9 +63,8 @@ def pipeline(avatar_name: str, decoder: str, fps: int, seconds: float) -> dict[s
         speech, video = Path(folder) / "speech.wav", Path(folder) / "face.mp4"
         write_wav(speech, seconds)
         with watch.stage("open"):
-            pack = load_pack(avatar_name)
-            avatar = Avatar(pack, open_decoder(decoder, pack))
-            performer = Performer(pack)
+            opened = open_pack(avatar_name, decoder)
+            pack, avatar, performer = opened.pack, opened.avatar, opened.performer
             anchor = avatar.anchor(pack.card.identities[0])
             avatar.render(anchor, avatar.basis.control({}))
         voice = Blocks(read_voice(speech, OUTPUT_RATE))

@@ -33,10 +33,7 @@ from latentcam.benchmarks.tools.machine_card import machine_card, print_card, pr
 from latentcam.benchmarks.tools.options import session_options
 from latentcam.benchmarks.tools.voice import talk
 from latentcam.realtime_models.arrays import Samples
-from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.avatar_pack import load_pack
-from latentcam.realtime_models.decoders.auto import open_decoder
-from latentcam.realtime_models.motion.performance import Performer
+from latentcam.realtime_models.opened import open_pack
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import DeviceError
 from latentcam.stream.local import pulse
@@ -165,9 +162,9 @@ async def measure(
     source: str, sink: str, microphone: str, seconds: float, avatar: str, decoder: str, fps: int
 ) -> NDArray[np.float64]:
     """Rows of (time, offset), seconds."""
-    timeline, pack = Timeline(fps), load_pack(avatar)
-    face = Avatar(pack, open_decoder(decoder, pack))
-    engine = Engine(face, Performer(pack), timeline, 1)
+    timeline, opened = Timeline(fps), open_pack(avatar, decoder)
+    pack, face = opened.pack, opened.avatar
+    engine = Engine(face, opened.performer, timeline, 1)
     look_ahead = engine.performer.look_ahead_s
     heard: list[Samples] = []
     pictures: list[tuple[int, float]] = []

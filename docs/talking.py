@@ -11,10 +11,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, load_pack
-from latentcam.realtime_models.decoders.auto import open_decoder
-from latentcam.realtime_models.motion.performance import Performer, Settings
+from latentcam.realtime_models.avatar_pack import DEFAULT_PACK
+from latentcam.realtime_models.motion.performance import Settings
+from latentcam.realtime_models.opened import open_pack
 from latentcam.stream.offline import perform_file
 from latentcam.stream.timeline import Timeline
 
@@ -28,9 +27,8 @@ def main() -> None:
     parser.add_argument("--identities", default="Amara,Tom,Mei,Ingrid")
     parser.add_argument("--seconds", type=float, default=4.0)
     args = parser.parse_args()
-    pack = load_pack(DEFAULT_PACK)
-    avatar = Avatar(pack, open_decoder("auto", pack))
-    performer = Performer(pack)
+    opened = open_pack(DEFAULT_PACK)
+    avatar, performer = opened.avatar, opened.performer
     columns = []
     for seed, identity in enumerate(args.identities.split(",")):
         ticks = perform_file(performer, Timeline(FPS), args.speech, seed, Settings())

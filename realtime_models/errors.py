@@ -10,7 +10,8 @@ LatentcamError
 ├── UsageError            a command cannot be carried out as given          (server.errors)
 ├── ConfigError           a setting of the server cannot be used            (server.errors)
 ├── BadRequest            what a peer asks for makes no sense               (server.errors)
-└── Refused               who asks may not ask                              (server.errors)
+├── Refused               who asks may not ask                              (server.errors)
+└── AiortcChanged         aiortc is not as we know it           (server.webrtc.aiortc_inside)
 """
 
 

@@ -20,11 +20,10 @@ import msgspec
 import numpy as np
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
 
-from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import load_pack
-from latentcam.realtime_models.decoders.auto import open_decoder
 from latentcam.realtime_models.decoders.install import TENSORRT, TORCH_CUDA
-from latentcam.realtime_models.errors import AvatarPackError, BackendUnavailable
+from latentcam.realtime_models.errors import AvatarPackError, BackendUnavailable, OutOfMemory
+from latentcam.realtime_models.opened import open_pack
 from latentcam.realtime_models.pack_places import SHIPPED, installed_packs
 from latentcam.server.config import IceServer
 from latentcam.server.errors import ConfigError
@@ -123,11 +122,10 @@ def _reinstall() -> str:
 def speed(avatar: str, fps: int) -> Finding:
     """How long a picture takes, against how often one is due."""
     try:
-        pack = load_pack(avatar)
-        face = Avatar(pack, open_decoder("auto", pack))
-    except (AvatarPackError, BackendUnavailable) as error:
+        face = open_pack(avatar).avatar
+    except (AvatarPackError, BackendUnavailable, OutOfMemory) as error:
         return Finding("decoding", str(error), "fail", "pip install openvino")
-    anchor, x = face.anchor(pack.card.identities[0]), face.basis.control({})
+    anchor, x = face.anchor(face.card.identities[0]), face.basis.control({})
     seconds = []
     for _ in range(RENDERS):
         begun = time.perf_counter()

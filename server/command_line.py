@@ -18,6 +18,7 @@ COMMANDS = {
     "serve": ("latentcam.server.commands.serve", "talk in a browser"),
     "render": ("latentcam.server.commands.render", "speech file to video file"),
     "motion": ("latentcam.server.commands.motion", "speech file to motion curves"),
+    "avatar": ("latentcam.server.commands.avatar", "list, show, check and remove avatar packs"),
     "doctor": ("latentcam.server.commands.doctor", "say what this machine lacks; mends nothing"),
     "bench": ("latentcam.benchmarks.bench", "measure this machine, write a report"),
     "completion": ("latentcam.server.commands.completion", "a script that completes TAB"),
@@ -28,10 +29,12 @@ EPILOG = """\
 environment:
   LATENTCAM_TOKEN  what whoever connects to serve must know
   XDG_CACHE_HOME   where compiled decoders are kept, on Linux; ~/.cache unless set
+  XDG_DATA_HOME    where packs are installed, on Linux; ~/.local/share unless set
 
 exit status:
   0    done
-  1    doctor: something will not work; any other command: a fault of latentcam's, with a traceback
+  1    doctor, avatar check: something will not work; any other command: a fault of latentcam's,
+       with a traceback
   2    refused, with one sentence on stderr that says why
   130  interrupted by Ctrl-C
 """

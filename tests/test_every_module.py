@@ -27,6 +27,7 @@ RUN_BY = {
         for name in ("data.lips", "data.sound", "data.synthesise", "data.vary", "targets.calibrate",
                      "targets.prepare")
     ),
+    "server/test_avatar_command.py": ("server.commands.avatar",),
     "server/test_browser.py": ("benchmarks.browser",),
     "server/test_doctor.py": ("server.commands.doctor",),
     "server/test_command_line.py": ("server.commands.completion",),

@@ -13,10 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
 
-from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.avatar_pack import load_pack
-from latentcam.realtime_models.decoders.auto import open_decoder
-from latentcam.realtime_models.motion.performance import Performer
+from latentcam.realtime_models.opened import open_pack
 from latentcam.server.commands.options import (
     Help,
     NewParser,
@@ -132,15 +129,15 @@ async def _run(args: argparse.Namespace) -> None:
     file = Path(args.mic) if args.mic and Path(args.mic).is_file() else None
     if file is not None:
         check_voice_file(file)
-    pack = load_pack(args.avatar)
-    settings = settings_of(args, pack.card.axes)
-    avatar = Avatar(pack, open_decoder(args.decoder, pack))
-    identity = args.identity or pack.card.identities[0]
+    opened = open_pack(args.avatar, args.decoder)
+    avatar = opened.avatar
+    settings = settings_of(args, avatar.card.axes)
+    identity = args.identity or avatar.card.identities[0]
     try:
         anchor = avatar.anchor(identity)
     except ValueError as error:
         raise UsageError(str(error)) from None
-    engine = Engine(avatar, Performer(pack), timeline, max_sessions=1)
+    engine = Engine(avatar, opened.performer, timeline, max_sessions=1)
     sound = Sound(
         microphone=None if file else args.mic,
         file=file,

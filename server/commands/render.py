@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.avatar_pack import load_pack
-from latentcam.realtime_models.decoders.auto import open_decoder
+from latentcam.realtime_models.opened import open_pack
 from latentcam.server.commands.options import (
     Help,
     NewParser,
@@ -40,9 +38,9 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> None:
     """Render the file. Raises what `main` tells the user."""
     timeline, seed = timeline_of(args), seed_of(args)
-    pack = load_pack(args.avatar)
+    opened = open_pack(args.avatar, args.decoder)
+    pack, avatar = opened.pack, opened.avatar
     identity = args.identity or pack.card.identities[0]
-    avatar = Avatar(pack, open_decoder(args.decoder, pack))
     try:
         anchor = avatar.anchor(identity)
     except ValueError as error:

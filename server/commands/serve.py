@@ -9,10 +9,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.avatar_pack import load_pack
-from latentcam.realtime_models.decoders.auto import open_decoder
-from latentcam.realtime_models.motion.performance import Performer
+from latentcam.realtime_models.opened import open_pack
 from latentcam.server.commands.options import (
     Help,
     NewParser,
@@ -118,8 +115,6 @@ def run(args: argparse.Namespace, retouch: Retouch | None = None) -> None:
     if not 1 <= args.max_sessions <= MOST_SESSIONS:
         raise UsageError(f"--max-sessions is {args.max_sessions}, expected 1 to {MOST_SESSIONS}")
     timeline = timeline_of(args)
-    pack = load_pack(args.avatar)
-    lanes = min(args.max_sessions, cores())
-    avatar = Avatar(pack, open_decoder(args.decoder, pack, lanes))
-    engine = Engine(avatar, Performer(pack), timeline, args.max_sessions)
+    opened = open_pack(args.avatar, args.decoder, lanes=min(args.max_sessions, cores()))
+    engine = Engine(opened.avatar, opened.performer, timeline, args.max_sessions)
     run_server(engine, config, retouch)
