@@ -33,7 +33,7 @@ def mono(frame: av.AudioFrame) -> Samples:
     kind, channels = frame.format.name.removesuffix("p"), frame.layout.nb_channels
     if frame.format.is_planar and channels > _SAFE_PLANES:
         frame = AudioResampler(kind, frame.layout, frame.sample_rate).resample(frame)[0]
-    planes = [np.frombuffer(plane, _TYPES[kind]) for plane in frame.planes]
+    planes = [np.frombuffer(bytes(plane), _TYPES[kind]) for plane in frame.planes]
     if frame.format.is_planar:
         sound = np.stack([plane[: frame.samples] for plane in planes])
     else:

@@ -11,11 +11,14 @@ RUN_BY = {
     "benchmarks/test_benchmarks.py": (
         "benchmarks.bench", "benchmarks.capacity", "benchmarks.tools.options",
     ),
+    "realtime_models/test_avatar_pack.py": ("realtime_models.bounds", "realtime_models.opened"),
     "realtime_models/test_decoders.py": (
         "realtime_models.decoders.cuda", "realtime_models.decoders.tensorrt",
     ),
     "realtime_models/training/test_generator_training.py": (
         "realtime_models.training.generator.losses", "realtime_models.training.weights",
+        "realtime_models.training.retrain",
+        "realtime_models.training.write_pack",
     ),
     "realtime_models/training/test_heads.py": tuple(
         f"realtime_models.training.heads.{name}"
