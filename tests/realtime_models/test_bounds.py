@@ -21,7 +21,7 @@ from latentcam.realtime_models.errors import AvatarPackError
 from latentcam.realtime_models.motion.performance import Performer, Settings
 from tests.tiny import write_pack
 
-WEIRD = [
+WEIRD: st.SearchStrategy[Any] = [
     None, True, 0, -1, 1, 1e308, -1e308, 2**31, 2**63, 2**64, 10**30, 0.5, "", "x", "\0", "é",
     [], {}, [[]], ["a"] * 50, 1e-320, -0.0, 1 << 20, 1 << 40, "studio", "../..",
 ]  # fmt: skip
