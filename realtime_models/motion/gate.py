@@ -1,4 +1,10 @@
-"""Lets the mouth rest when nobody speaks: voice activity with hysteresis, level and memory."""
+"""Lets the mouth rest when nobody speaks: voice activity with hysteresis, level and memory.
+
+What is far below the speaker's level is a room or somebody else, and moves nothing. But the speaker
+may have gone softer, or what was loud was no speaker: so a clear voice that insists while nothing
+louder is heard is the speaker's. A voice of any level is heard within a second, whatever came
+before.
+"""
 
 from __future__ import annotations
 
@@ -105,5 +111,5 @@ def _hear(frame: Samples, state: GateState) -> GateState:
     wanted = min(max(1.0 - (silent - HOLD) / FADE, 0.0), 1.0)
     return replace(
         state, recent=recent, activity=activity, silent=silent, floor=floor, voice=voice,
-        asked=asked,        open=min(wanted, state.open + STEP / ATTACK), level=level,
+        asked=asked, open=min(wanted, state.open + STEP / ATTACK), level=level,
     )  # fmt: skip
