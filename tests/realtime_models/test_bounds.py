@@ -21,7 +21,7 @@ from latentcam.realtime_models.errors import AvatarPackError
 from latentcam.realtime_models.motion.performance import Performer, Settings
 from tests.tiny import write_pack
 
-WEIRD: st.SearchStrategy[Any] = [
+WEIRD: list[Any] = [
     None, True, 0, -1, 1, 1e308, -1e308, 2**31, 2**63, 2**64, 10**30, 0.5, "", "x", "\0", "é",
     [], {}, [[]], ["a"] * 50, 1e-320, -0.0, 1 << 20, 1 << 40, "studio", "../..",
 ]  # fmt: skip
@@ -127,8 +127,9 @@ def test_mutated_headers(folder: Path, whole: dict[str, bytes], data: st.DataObj
             begin, end = tensor["data_offsets"]
             body = body[:begin] + struct.pack("<f", value) * ((end - begin) // 4) + body[end:]
         else:
-            choices = {"dtype": DTYPES, "shape": SHAPES, "data_offsets": OFFSETS}[kind]
-            tensor[kind] = data.draw(st.sampled_from(choices))
+            choices: dict[str, list[Any]]
+            choices = {"dtype": DTYPES, "shape": SHAPES, "data_offsets": OFFSETS}
+            tensor[kind] = data.draw(st.sampled_from(choices[kind]))
         text = json.dumps(header).encode()
         content = struct.pack("<Q", len(text)) + text + body
     card = json.loads(whole["card.json"])
