@@ -46,6 +46,7 @@ class Lobby:
     ) -> None:
         self.engine, self.config, self._retouch = engine, config, retouch
         self._places: dict[str, Place] = {}  # by the peer's id, the oldest first
+        self._coming: Counter[str] = Counter()  # households, by offers that are being answered
         self._open = True
         self._ended: Counter[str] = Counter()  # what sessions that have ended counted
 
@@ -63,7 +64,8 @@ class Lobby:
         engine, household = self.engine, household_of(address)
         identity = identity or engine.avatar.card.identities[0]
         anchor = await find_face(engine, identity)
-        if engine.sessions >= engine.max_sessions and (place := self._gives_way(household)):
+        while engine.sessions >= engine.max_sessions and (place := self._gives_way(household)):
+            # Again, in case somebody else was quicker to take the place.
             await self.dismiss(place.peer, "its place was given to a newcomer")
         if not self._open:
             raise EngineFull("the server is shutting down")
@@ -72,11 +74,15 @@ class Lobby:
         except EngineFull:
             self._ended["refused"] += 1
             raise
+        coming = Counter([household])
+        self._coming += coming
         try:
             negotiated = await negotiate(sdp, self.config.ice_servers)
         except BaseException:
             engine.release()
             raise
+        finally:
+            self._coming -= coming  # keeps no household of whom nobody comes
         peer = Peer(engine, negotiated, anchor, identity, self.config.audio_prefetch, self._retouch)
         task = asyncio.create_task(peer.run(), name=f"peer {peer.name}")
         self._places[peer.id] = Place(peer, task, household)
@@ -90,7 +96,7 @@ class Lobby:
         silent = [place for place in places if place.peer.silent_for > SILENT]
         if silent:
             return max(silent, key=lambda place: place.peer.silent_for)
-        count = Counter(place.household for place in places)
+        count = self._coming + Counter(place.household for place in places)
         if count[household]:
             return None
         waiting = (place for place in places if not place.peer.was_connected)

@@ -34,6 +34,7 @@ ONE_OFFER = (
 )
 TELEMETRY_EVERY = 0.5  # seconds
 MESSAGES_AT_ONCE, MESSAGES_PER_SECOND = 600, 300  # a slider drawn at 144 Hz changes two things
+SHUTTING_DOWN = 1012  # "service restart", which uvicorn closes sockets with
 LONGEST_TOLD = 2000  # characters of a refusal, which repeats what was refused
 
 
@@ -81,8 +82,8 @@ async def signalling(socket: WebSocket, lobby: Lobby) -> None:
         await _until_first(_listen(socket, peer), _report(socket, peer, lobby), lobby.wait(peer))
         if peer.failed:
             await _fail(socket, "failed", "this session failed; the server's log says why")
-    except WebSocketDisconnect:
-        pass  # the page is gone: a normal end
+    except WebSocketDisconnect as gone:  # a normal end
+        why = "the server is shutting down" if gone.code == SHUTTING_DOWN else why
     except Refused as error:
         why = str(error)
         await _fail(socket, "too_fast", why)

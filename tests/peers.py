@@ -25,7 +25,13 @@ async def serving(engine: Engine, **settings: Any) -> AsyncIterator[int]:
     with listen("127.0.0.1", 0) as listener:
         config = ServerConfig(**settings)
         server = uvicorn.Server(
-            DoorConfig(make_app(engine, config), listener, ws_max_size=LARGEST_BODY)
+            DoorConfig(
+                make_app(engine, config),
+                listener,
+                ws_max_size=LARGEST_BODY,
+                ssl_certfile=config.tls_cert,
+                ssl_keyfile=config.tls_key,
+            )
         )
         task = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:

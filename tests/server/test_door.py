@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import datetime
 import json
 import logging
+import ssl
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -49,6 +55,29 @@ async def opened(port: int, count: int, data: bytes = b"") -> AsyncIterator[list
     finally:
         for _, writer in streams:
             writer.close()
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate and its key, as PEM files."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.datetime.now(datetime.UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    pem, plain = serialization.Encoding.PEM, serialization.NoEncryption()
+    secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, plain)
+    (folder / "cert.pem").write_bytes(certificate.public_bytes(pem))
+    (folder / "key.pem").write_bytes(secret)
+    return folder / "cert.pem", folder / "key.pem"
 
 
 async def until_closed(reader: asyncio.StreamReader) -> None:
@@ -95,6 +124,29 @@ def test_a_body_that_trickles_is_not_waited_for_either(
             trickling = asyncio.create_task(trickle())
             await until_closed(reader)
             trickling.cancel()
+
+    run(scene(), timeout=60)
+
+
+def test_a_tls_handshake_is_part_of_the_request(
+    tiny_pack: AvatarPack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """uvicorn knows nothing of a connection before its handshake, which may take a minute."""
+    monkeypatch.setattr(door, "REQUEST_DEADLINE", 0.5)
+    certificate, key = self_signed(tmp_path)
+    trusting = ssl.create_default_context(cafile=certificate)
+    trusting.check_hostname = False
+
+    async def scene() -> None:
+        async with (
+            serving(make_engine(tiny_pack), tls_cert=certificate, tls_key=key) as port,
+            opened(port, 2) as silent,
+            opened(port, 2, b"\x16\x03\x01\x00\xc8\x01") as half,
+            httpx.AsyncClient(base_url=f"https://127.0.0.1:{port}", verify=trusting) as http,
+        ):
+            answer = await http.get("/healthz")
+            assert "max-age" in answer.headers["strict-transport-security"]
+            await asyncio.gather(*(until_closed(reader) for reader, _ in silent + half))
 
     run(scene(), timeout=60)
 
