@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from latentcam.server.config import ServerConfig
 from latentcam.server.controls import find_face
 from latentcam.server.messages import Totals
-from latentcam.server.webrtc.negotiation import negotiate
+from latentcam.server.webrtc.negotiation import close, negotiate
 from latentcam.server.webrtc.peer import Peer
 from latentcam.server.webrtc.tracks import Retouch
 from latentcam.stream.engine import Engine
@@ -78,6 +78,9 @@ class Lobby:
         self._coming += coming
         try:
             negotiated = await negotiate(sdp, self.config.ice_servers)
+            if not self._open:  # since then: whoever closes the lobby does not know of this one
+                await close(negotiated.connection)
+                raise EngineFull("the server is shutting down")
         except BaseException:
             engine.release()
             raise

@@ -147,6 +147,19 @@ def test_a_peer_that_does_not_end_loses_its_place_all_the_same(
     assert "does not end; its place is given to others" in caplog.text
 
 
+def test_nobody_comes_in_while_the_lobby_closes(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        async with opened(tiny_pack, 1) as lobby:
+            coming = asyncio.create_task(lobby.admit(await offer_of_nobody(), None))
+            while not lobby.engine.sessions:
+                await asyncio.sleep(0)
+            await lobby.aclose()
+            with pytest.raises(EngineFull, match="shutting down"):
+                await coming
+
+    run(scene(), timeout=60)
+
+
 @pytest.mark.parametrize("turns", range(0, 40, 3))
 def test_hanging_up_while_a_session_ends_leaves_nothing(tiny_pack: AvatarPack, turns: int) -> None:
     """It left a task and a socket: the close in progress was cancelled."""
