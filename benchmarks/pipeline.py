@@ -25,9 +25,10 @@ from latentcam.benchmarks.tools.options import session_options
 from latentcam.benchmarks.tools.voice import talk
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.realtime_models.opened import open_pack
-from latentcam.stream.media_file import OUTPUT_RATE, Blocks, VideoFile, read_voice
 from latentcam.stream.offline import perform_file
 from latentcam.stream.timeline import Timeline
+from latentcam.stream.video_file import OUTPUT_RATE, new_video
+from latentcam.stream.voice_file import Blocks, read_voice
 
 STAGES = ("motion", "decode", "encode")
 
@@ -71,7 +72,7 @@ def pipeline(avatar_name: str, decoder: str, fps: int, seconds: float) -> dict[s
         controls = perform_file(performer, timeline, speech, 0, Settings())
         frames = 0
         with contextlib.ExitStack() as closing:
-            file = closing.enter_context(VideoFile(video, timeline, pack.card.generator.resolution))
+            file = closing.enter_context(new_video(video, timeline, pack.card.generator.resolution))
             while True:
                 with watch.stage("motion"):
                     x = next(controls, None)

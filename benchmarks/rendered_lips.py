@@ -31,7 +31,7 @@ from latentcam.realtime_models.training.face_tracker import FaceTracker
 from latentcam.realtime_models.training.motion.judge.figures import best_lag, correlation
 from latentcam.realtime_models.training.motion.targets.retarget import rendered_lips, shown_aperture
 from latentcam.server.__main__ import main as latentcam
-from latentcam.stream.media_file import read_voice
+from latentcam.stream.voice_file import read_voice
 
 FPS = 25
 REACH = 4  # frames

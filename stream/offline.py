@@ -5,21 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from latentcam.realtime_models.arrays import SAMPLE_RATE, Control
+from latentcam.realtime_models.arrays import SAMPLE_RATE, Control, Samples
 from latentcam.realtime_models.motion.performance import Performer, Settings
-from latentcam.stream.media_file import Blocks, read_voice
 from latentcam.stream.timeline import Timeline
+from latentcam.stream.voice_file import Blocks, read_voice
 
 
 def perform_file(
     performer: Performer, timeline: Timeline, path: Path, seed: int, settings: Settings
 ) -> Iterator[Control]:
-    """x_t for every tick of the file's voice.
+    """x_t for every tick of the file's voice. Raises MediaError."""
+    return perform_voice(performer, timeline, read_voice(path, SAMPLE_RATE), seed, settings)
+
+
+def perform_voice(
+    performer: Performer,
+    timeline: Timeline,
+    blocks: Iterator[Samples],
+    seed: int,
+    settings: Settings,
+) -> Iterator[Control]:
+    """x_t for every tick of a voice that comes block by block: float32 [n] at SAMPLE_RATE.
 
     The face of tick k belongs to the middle of the tick. The motion model speaks of the moment
     `look_ahead_s` before the newest sample, so it hears that much further before tick 0.
     """
-    voice = Blocks(read_voice(path, SAMPLE_RATE))
+    voice = Blocks(blocks)
     offset = 0.5 / timeline.fps + performer.look_ahead_s
     state = performer.initial_state(seed)
     tick, heard = 0, 0

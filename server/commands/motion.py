@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-from contextlib import suppress
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
+from numpy.typing import NDArray
 
 from latentcam.realtime_models.avatar_pack import load_pack
+from latentcam.realtime_models.axes import Axis
 from latentcam.server.commands.options import (
     Help,
     NewParser,
@@ -21,8 +24,11 @@ from latentcam.server.commands.options import (
     speech_options,
     timeline_of,
 )
-from latentcam.server.commands.speech import perform
+from latentcam.server.commands.speech import check_out, orderly, perform
 from latentcam.server.errors import UsageError
+from latentcam.stream.timeline import Timeline
+from latentcam.stream.voice_file import VoiceFile
+from latentcam.stream.whole_file import whole_file, writing
 
 
 def add(new_parser: NewParser) -> argparse.ArgumentParser:
@@ -40,31 +46,29 @@ def run(args: argparse.Namespace) -> None:
     """Write the curves. Raises what `main` tells the user."""
     if args.out.suffix.lower() not in (".csv", ".json"):
         raise UsageError(f"--out is {args.out.name}, expected a name in .csv or .json")
-    if args.out.is_dir():
-        raise UsageError(f"--out is {args.out}, a folder, expected a file's name")
-    if not args.out.parent.is_dir():
-        raise UsageError(f"the folder {args.out.parent} does not exist")
-    timeline = timeline_of(args)
+    check_out(args.out, args.speech)
+    timeline, seed = timeline_of(args), seed_of(args)
     pack = load_pack(args.avatar)
     settings = settings_of(args, pack.card.axes)
-    seed = seed_of(args)
-    names = [axis.name for axis in pack.card.axes]
-    partial = args.out.with_name(f".{args.out.name}.partial")
-    try:
-        with partial.open("w", newline="") as file:  # before the work: it may not be allowed
-            rows = np.stack(list(perform(args.speech, pack, timeline, seed, settings)))
-            times = [timeline.seconds(tick) for tick in range(len(rows))]
-            if args.out.suffix.lower() == ".csv":
-                writer = csv.writer(file)
-                writer.writerow(["time", *names])
-                for time, row in zip(times, rows, strict=True):
-                    writer.writerow([f"{time:.6f}", *(f"{value:.5g}" for value in row)])
-            else:
-                curves = {n: [round(float(v), 5) for v in rows[:, i]] for i, n in enumerate(names)}
-                json.dump({"fps": timeline.fps, "time": times, "axes": curves}, file)
-        partial.replace(args.out)
-    except OSError as error:
-        raise UsageError(f"{args.out} cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):  # there is none: it was renamed, or could not be made
-            partial.unlink()
+    # The file is made before the work: it may not be allowed.
+    with orderly(), whole_file(args.out) as partial, VoiceFile(args.speech) as speech:
+        curves = perform(speech.sounds(), speech.seconds, pack, timeline, seed, settings)
+        rows = np.stack(list(curves))
+        with writing(args.out), partial.open("w", newline="") as file:
+            _write(file, args.out.suffix.lower(), timeline, pack.card.axes, rows)
+
+
+def _write(
+    file: TextIO, kind: str, timeline: Timeline, axes: Sequence[Axis], rows: NDArray[np.float32]
+) -> None:
+    """rows: float32 [ticks, axes]."""
+    names = [axis.name for axis in axes]
+    times = [timeline.seconds(tick) for tick in range(len(rows))]
+    if kind == ".csv":
+        writer = csv.writer(file)
+        writer.writerow(["time", *names])
+        for time, row in zip(times, rows, strict=True):
+            writer.writerow([f"{time:.6f}", *(f"{value:.5g}" for value in row)])
+    else:
+        curves = {n: [round(float(v), 5) for v in rows[:, i]] for i, n in enumerate(names)}
+        json.dump({"fps": timeline.fps, "time": times, "axes": curves}, file)

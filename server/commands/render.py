@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from pathlib import Path
 
 from latentcam.realtime_models.opened import open_pack
@@ -18,9 +19,10 @@ from latentcam.server.commands.options import (
     speech_options,
     timeline_of,
 )
-from latentcam.server.commands.speech import perform
+from latentcam.server.commands.speech import check_out, orderly, perform
 from latentcam.server.errors import UsageError
-from latentcam.stream.media_file import OUTPUT_RATE, Blocks, VideoFile, read_voice
+from latentcam.stream.video_file import OUTPUT_RATE, new_video
+from latentcam.stream.voice_file import Blocks, VoiceFile, resampled
 
 
 def add(new_parser: NewParser) -> argparse.ArgumentParser:
@@ -37,17 +39,20 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
 
 def run(args: argparse.Namespace) -> None:
     """Render the file. Raises what `main` tells the user."""
+    check_out(args.out, args.speech)
     timeline, seed = timeline_of(args), seed_of(args)
     opened = open_pack(args.avatar, args.decoder)
     pack, avatar = opened.pack, opened.avatar
-    identity = args.identity or pack.card.identities[0]
+    settings = settings_of(args, pack.card.axes)
     try:
-        anchor = avatar.anchor(identity)
+        anchor = avatar.anchor(args.identity or pack.card.identities[0])
     except ValueError as error:
         raise UsageError(str(error)) from None
-    voice = Blocks(read_voice(args.speech, OUTPUT_RATE))
-    controls = perform(args.speech, pack, timeline, seed, settings_of(args, pack.card.axes))
-    with VideoFile(args.out, timeline, pack.card.generator.resolution) as video:
+    size = pack.card.generator.resolution
+    with orderly(), new_video(args.out, timeline, size) as video, VoiceFile(args.speech) as speech:
+        heard, said = itertools.tee(speech.sounds())  # decoded once: a pipe has no second time
+        voice = Blocks(resampled(said, OUTPUT_RATE))
+        controls = perform(heard, speech.seconds, pack, timeline, seed, settings)
         for tick, x in enumerate(controls):
             begin = tick * OUTPUT_RATE // timeline.fps
             count = (tick + 1) * OUTPUT_RATE // timeline.fps - begin

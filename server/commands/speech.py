@@ -3,30 +3,75 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+import signal
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
 
-from latentcam.realtime_models.arrays import Control
+from latentcam.realtime_models.arrays import SAMPLE_RATE, Control
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.motion.performance import Performer, Settings
-from latentcam.stream.media_file import voice_seconds
-from latentcam.stream.offline import perform_file
+from latentcam.server.errors import UsageError
+from latentcam.stream.offline import perform_voice
 from latentcam.stream.timeline import Timeline
+from latentcam.stream.voice_file import Sound, resampled
 
 
 def perform(
-    speech: Path, pack: AvatarPack, timeline: Timeline, seed: int, settings: Settings
+    sounds: Iterable[Sound],
+    seconds: float,
+    pack: AvatarPack,
+    timeline: Timeline,
+    seed: int,
+    settings: Settings,
 ) -> Iterator[Control]:
-    """Yield x_t for every tick of the file. Raises MediaError before the first if unreadable."""
-    ticks = perform_file(Performer(pack), timeline, speech, seed, settings)
+    """Yield x_t for every tick of a voice. Raises MediaError before the first if there is none.
+
+    seconds: how long it may be, for the progress bar; 0 if nobody knows.
+    """
+    blocks = resampled(sounds, SAMPLE_RATE)
+    ticks = perform_voice(Performer(pack), timeline, blocks, seed, settings)
     first = next(ticks)  # an unreadable file is told before any output is made
-    total = round(voice_seconds(speech) * timeline.fps)
     columns = (*Progress.get_default_columns(), TimeElapsedColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("speaking", total=total or None)
+    # In a log or a pipe a bar is noise, and who reads it may be gone.
+    seen = sys.stderr is not None and sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), disable=not seen) as progress:
+        task = progress.add_task("speaking", total=round(seconds * timeline.fps) or None)
         for x in itertools.chain([first], ticks):
             yield x
             progress.advance(task)
+
+
+def check_out(out: Path, speech: Path) -> None:
+    """Raises UsageError if the one file would be written over the other."""
+    if out.exists() and speech.exists() and out.samefile(speech):
+        raise UsageError(f"--out is the speech file itself, {speech}")
+
+
+@contextmanager
+def orderly() -> Iterator[None]:
+    """SIGTERM and SIGHUP end what runs inside as Ctrl-C does, so that it cleans up behind it.
+
+    The exit status is a shell's for the signal; a second signal ends the process on the spot.
+    """
+
+    def end(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise SystemExit(128 + number)
+
+    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    kinds = [signal.Signals[name] for name in names]
+    # Whoever is deaf to a signal stays so: nohup means it.
+    before = {k: signal.getsignal(k) for k in kinds if signal.getsignal(k) is not signal.SIG_IGN}
+    for kind in before:
+        signal.signal(kind, end)
+    try:
+        yield
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)

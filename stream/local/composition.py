@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from latentcam.realtime_models.arrays import Rgb
 from latentcam.stream.errors import MediaError
+from latentcam.stream.media_input import open_container, opened
 
 EDGE = 3  # columns averaged to an edge
 SHOULDER_SLOPE = 0.6  # rows down per column outward
@@ -104,7 +105,7 @@ def check_size(width: int, height: int) -> None:
 def read_picture(path: Path) -> Rgb:
     """Any picture file, uint8 [H, W, 3]. Raises MediaError."""
     try:
-        with av.open(str(path)) as container:
+        with opened(path) as part, open_container(part) as container:
             if not container.streams.video:
                 raise MediaError(f"{path} has no picture in it")
             frame = next(container.decode(video=0))

@@ -10,16 +10,16 @@ from concurrent.futures import Executor
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from pathlib import Path
 
-import av
 import numpy as np
 
 from latentcam.realtime_models.arrays import SAMPLE_RATE, Samples
 from latentcam.stream.errors import DeviceError, MediaError
 from latentcam.stream.local.sound_devices import BLOCK, VOICE_RATE, Stream, open_microphone, refresh
-from latentcam.stream.media_file import Blocks, read_voice
 from latentcam.stream.messages import AudioChunk
+from latentcam.stream.resample import Resampler
 from latentcam.stream.ticks import TickCutter
 from latentcam.stream.timeline import Timeline
+from latentcam.stream.voice_file import Blocks, VoiceFile, read_voice, resampled
 
 logger = logging.getLogger(__name__)
 
@@ -52,14 +52,15 @@ async def file_sounds(path: Path, thread: Executor) -> Sounds:
 
 def _again_and_again(path: Path) -> Iterator[Samples]:
     """float32 [n] at VOICE_RATE, n from 1 to PIECE, without end. Raises MediaError."""
-    while True:
-        voice = Blocks(read_voice(path, VOICE_RATE))
-        while voice.length is None:
-            piece = voice.take(PIECE)
-            if voice.length is not None:  # what follows in it is no sound of the file
-                piece = piece[: voice.length - voice.taken]
-            if len(piece):
-                yield piece
+    with VoiceFile(path) as file:
+        while True:
+            voice = Blocks(resampled(file.sounds(), VOICE_RATE))
+            while voice.length is None:
+                piece = voice.take(PIECE)
+                if voice.length is not None:  # what follows in it is no sound of the file
+                    piece = piece[: voice.length - voice.taken]
+                if len(piece):
+                    yield piece
 
 
 class Microphone:
@@ -167,23 +168,19 @@ class Voice:
 
     async def chunks(self) -> AsyncGenerator[AudioChunk, None]:
         """The voice, tick by tick."""
-        resampler = av.AudioResampler("flt", "mono", SAMPLE_RATE)
-        cutter = TickCutter(self._timeline)
+        resampler, cutter = Resampler(SAMPLE_RATE), TickCutter(self._timeline)
         position: int | None = None  # at 16 kHz
         async with aclosing(self._sounds) as sounds:
             async for samples, born in sounds:
                 if self.muted:
                     samples = np.zeros_like(samples)
                 self._on_sound(samples, born)
-                frame = av.AudioFrame.from_ndarray(samples[None], format="flt", layout="mono")
-                frame.sample_rate = VOICE_RATE  # without pts: resample by count
-                for block in resampler.resample(frame):
-                    heard = np.ascontiguousarray(block.to_ndarray()[0], dtype=np.float32)
-                    if position is None:  # what the resampler holds back counts as heard
-                        position = len(samples) * SAMPLE_RATE // VOICE_RATE - len(heard)
-                    for chunk in cutter.push(heard, position, born):
-                        yield chunk
-                    position += len(heard)
+                heard = resampler.push(samples, VOICE_RATE)
+                if position is None:  # what the resampler holds back counts as heard
+                    position = resampler.held
+                for chunk in cutter.push(heard, position, born):
+                    yield chunk
+                position += len(heard)
 
 
 def check_voice_file(path: Path) -> None:

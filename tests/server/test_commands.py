@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from latentcam.server.__main__ import main
 from latentcam.stream.errors import MediaError
-from latentcam.stream.media_file import Blocks, read_voice
+from latentcam.stream.voice_file import Blocks, read_voice
 from tests.tiny import write_pack
 from tests.voice import speech
 
@@ -257,13 +257,13 @@ def test_interrupted_rendering_leaves_no_half_file(tmp_path: Path) -> None:
     out = tmp_path / "out.mp4"
     process = start("render", str(source), "--out", str(out), "--avatar", str(pack))
     deadline = time.monotonic() + 30
-    while not list(tmp_path.glob(".out.partial*")) and time.monotonic() < deadline:
+    while not list(tmp_path.glob(".*.partial*")) and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(0.5)
     process.send_signal(signal.SIGINT)
     _, stderr = process.communicate(timeout=20)
     assert process.returncode == 130 and "interrupted" in stderr and "Traceback" not in stderr
-    assert not list(tmp_path.glob("*out*"))
+    assert not list(tmp_path.glob("*out*")) and not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="sends SIGINT")

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from latentcam.realtime_models.arrays import SAMPLE_RATE, Samples
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, AvatarPack, load_pack
 from latentcam.realtime_models.motion.performance import Performer, Settings
-from latentcam.stream.media_file import read_voice
 from latentcam.stream.offline import perform_file
 from latentcam.stream.timeline import Timeline
+from latentcam.stream.voice_file import read_voice
 from tests.voice import speech
 
 FPS = 25

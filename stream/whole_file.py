@@ -1,0 +1,47 @@
+"""A file that appears under its name only when it is whole."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from latentcam.stream.errors import MediaError
+
+
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A new empty file beside `path`, to be written to; on a good end it takes path's place.
+
+    Where `path` is a link, the file that it leads to is replaced, as if it were written to. The
+    name of the new file is of nobody's choosing, and nothing was there under it.
+    Raises MediaError; what goes wrong inside passes as it is.
+    """
+    if path.is_dir():
+        raise MediaError(f"{path} is a folder, expected a file's name")
+    if not path.parent.is_dir():
+        raise MediaError(f"the folder {path.parent} does not exist")
+    target = Path(os.path.realpath(path))
+    if target.is_symlink() or target.exists() and not target.is_file():
+        raise MediaError(f"{path} is there and is no file, expected a file's name")
+    partial = target.with_name(f".{secrets.token_hex(8)}.partial{path.suffix}")
+    with writing(path):
+        os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    try:
+        yield partial
+        with writing(path):
+            partial.replace(target)
+    finally:
+        with suppress(OSError):  # there is none: it was renamed
+            partial.unlink()
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Tells an OSError inside as a MediaError."""
+    try:
+        yield
+    except OSError as error:
+        raise MediaError(f"{path} cannot be written: {error.strerror}") from None
