@@ -9,7 +9,7 @@ LatentcamError
 ├── EngineFull            all places are taken                              (stream.errors)
 ├── UsageError            a command cannot be carried out as given          (server.errors)
 ├── ConfigError           a setting of the server cannot be used            (server.errors)
-├── BadRequest            what a peer asks for makes no sense               (server.errors)
+├── BadRequest            what a peer asks for is not valid                 (server.errors)
 ├── Refused               who asks may not ask                              (server.errors)
 └── AiortcChanged         aiortc is not as we know it           (server.webrtc.aiortc_inside)
 """

@@ -94,7 +94,7 @@ def cpu() -> Finding:
         if line.startswith("model name"):
             name = line.partition(":")[2].strip()
             break
-    return Finding("CPU", f"{name}; {' '.join(units) or 'no vector units are told'}", "ok")
+    return Finding("CPU", f"{name}; {' '.join(units) or 'vector units unknown'}", "ok")
 
 
 def packs() -> list[Finding]:
@@ -110,9 +110,9 @@ def packs() -> list[Finding]:
             findings.append(Finding(name, str(error), "fail", mend))
             continue
         size = pack.card.generator.resolution
-        found = f"{size}x{size}, {len(pack.card.identities)} faces, digests right"
+        found = f"{size}x{size}, {len(pack.card.identities)} faces, digests match"
         findings.append(Finding(name, found, "ok"))
-    return findings or [Finding("packs", "none is installed", "fail", _reinstall())]
+    return findings or [Finding("packs", "none installed", "fail", _reinstall())]
 
 
 def _reinstall() -> str:
@@ -133,28 +133,28 @@ def speed(avatar: str, fps: int) -> Finding:
         seconds.append(time.perf_counter() - begun)
     p50, p95 = (float(np.percentile(seconds[5:], p)) for p in (50, 95))
     found = (
-        f"{face.decoder.description}: p50 {p50 * 1000:.1f} ms, p95 {p95 * 1000:.1f} ms, one is "
+        f"{face.decoder.description}: p50 {p50 * 1000:.1f} ms, p95 {p95 * 1000:.1f} ms; one is "
         f"due every {1000 / fps:.0f} ms"
     )
     if p50 > 0.9 / fps:
         fits = max(1, int(0.8 / p95))
         return Finding("decoding", found, "fail", f"latentcam camera --fps {fits}")
     if p95 > 0.8 / fps:
-        return Finding("decoding", found, "warn", "close what else keeps the CPU busy")
+        return Finding("decoding", found, "warn", "close other programs that keep the CPU busy")
     return Finding("decoding", found, "ok")
 
 
 def gpu() -> Finding:
     """Not needed; what is there, and what it would take to use it."""
     if shutil.which("nvidia-smi") is None:
-        return Finding("GPU", "no NVIDIA driver; none is needed", "ok")
+        return Finding("GPU", "no NVIDIA driver; not needed", "ok")
     try:
         listed = subprocess.run(
             ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=GPU_DEADLINE
         )
     except subprocess.TimeoutExpired:
-        mend = "nvidia-smi, and start the machine again if that hangs"
-        return Finding("GPU", "its driver does not answer; none is needed", "warn", mend)
+        mend = "run nvidia-smi, and restart the machine if that hangs"
+        return Finding("GPU", "its driver does not answer; a GPU is not needed", "warn", mend)
     found = " ".join(listed.stdout.split("\n")[0].split("(")[0].split()) or "a driver without a GPU"
     for module, install in (
         ("torch", TORCH_CUDA), ("torch_tensorrt", TENSORRT), ("tensorrt", TENSORRT)
@@ -196,7 +196,7 @@ def virtual_camera() -> Finding:
         return Finding("virtual camera", "the package pyvirtualcam is missing", "fail", mend)
     if not sys.platform.startswith("linux"):
         setup = SETUP.get(sys.platform)
-        return Finding("virtual camera", "known when the camera starts", "warn", setup)
+        return Finding("virtual camera", "checked when the camera starts", "warn", setup)
     try:
         path = v4l2.choose_loopback(None, mending=False)
     except DeviceError as error:
@@ -212,7 +212,9 @@ def virtual_camera() -> Finding:
             f"sudo modprobe -r v4l2loopback && {v4l2.LOAD}",
         )
     if not device.output:
-        return Finding("virtual camera", f"{found}; the next start mends what the last left", "ok")
+        return Finding(
+            "virtual camera", f"{found}; the next start repairs what the last one left", "ok"
+        )
     return Finding("virtual camera", found, "ok")
 
 
@@ -242,7 +244,7 @@ def port(number: int) -> Finding:
     try:
         listen("127.0.0.1", number).close()
     except ConfigError as error:
-        return Finding(f"port {number}", str(error), "warn", "give another: --port 0")
+        return Finding(f"port {number}", str(error), "warn", "choose another: --port 0")
     return Finding(f"port {number}", "free", "ok")
 
 

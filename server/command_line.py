@@ -19,15 +19,15 @@ COMMANDS = {
     "render": ("latentcam.server.commands.render", "speech file to video file"),
     "motion": ("latentcam.server.commands.motion", "speech file to motion curves"),
     "avatar": ("latentcam.server.commands.avatar", "list, show, check and remove avatar packs"),
-    "doctor": ("latentcam.server.commands.doctor", "say what this machine lacks; mends nothing"),
+    "doctor": ("latentcam.server.commands.doctor", "say what this machine lacks; changes nothing"),
     "bench": ("latentcam.benchmarks.bench", "measure this machine, write a report"),
-    "completion": ("latentcam.server.commands.completion", "a script that completes TAB"),
+    "completion": ("latentcam.server.commands.completion", "print a script for TAB completion"),
 }
 """Name -> module, and what it does in a few words."""
 
 EPILOG = """\
 environment:
-  LATENTCAM_TOKEN  what whoever connects to serve must know
+  LATENTCAM_TOKEN  the token that everyone who connects to serve must know
   XDG_CACHE_HOME   where compiled decoders are kept, on Linux; ~/.cache unless set
   XDG_DATA_HOME    where packs are installed, on Linux; ~/.local/share unless set
 

@@ -42,8 +42,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
                 raise ConfigError(f"{path} does not exist, expected a PEM file")
         if not self.loopback and not self.token:
             raise ConfigError(
-                f"--host {self.host} can be reached from other machines, which needs --token: "
-                "whoever knows it may talk"
+                f"--host {self.host} can be reached from other machines, so it needs --token: "
+                "anyone who knows it may talk"
             )
 
     @property

@@ -14,7 +14,7 @@ class ConfigError(LatentcamError, ValueError):
 
 
 class BadRequest(LatentcamError, ValueError):
-    """What a peer asks for makes no sense; the message says what was got and expected."""
+    """What a peer asks for is not valid; the message says what was got and expected."""
 
 
 class Refused(LatentcamError):

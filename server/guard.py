@@ -29,7 +29,7 @@ def check_request(request: HTTPConnection, config: ServerConfig) -> None:
     try:
         name, came_from = urlsplit(f"//{host}").hostname, urlsplit(origin or "").netloc
     except ValueError as error:
-        raise Refused(400, f"the host {host!r} or the origin {origin!r} is none: {error}") from None
+        raise Refused(400, f"got host {host!r} and origin {origin!r}: {error}") from None
     if config.loopback and name not in LOOPBACK_NAMES:
         raise Refused(403, f"this server answers to localhost only, got the host {host!r}")
     if origin is not None and origin not in config.origins and came_from != host:

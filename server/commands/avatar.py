@@ -107,7 +107,7 @@ def check(args: argparse.Namespace) -> int:
     if blank:
         print(f"one colour only, no face: {', '.join(blank)}")
         return 1
-    print(f"{args.avatar}: digests right, {len(opened.pack.card.identities)} faces drawn")
+    print(f"{args.avatar}: digests match, {len(opened.pack.card.identities)} faces drawn")
     return 0
 
 

@@ -48,19 +48,25 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
     parser.set_defaults(run=run, fps=30)
     parser.add_argument("--mic", help="a microphone by name, or a file played again and again")
     parser.add_argument("--device", help="the virtual camera; none: only the page")
-    parser.add_argument("--size", default="1280x720", help="of the camera's picture")
+    parser.add_argument("--size", default="1280x720", help="the size of the camera's picture")
     parser.add_argument(
         "--background",
         default="own",
         help="own: the face's, extended; #rrggbb; a picture file; blur:FILE",
     )
-    parser.add_argument("--voice-out", metavar="NAME", help="play the voice, in time, into this")
+    parser.add_argument(
+        "--voice-out", metavar="NAME", help="play the voice, in sync, into this device"
+    )
     parser.add_argument(
         "--create-virtual-mic", action="store_true", help="Linux: be a microphone, too"
     )
-    parser.add_argument("--port", type=int, default=8090, help="of the control page; 0: a free one")
+    parser.add_argument(
+        "--port", type=int, default=8090, help="port of the control page; 0 picks a free one"
+    )
     parser.add_argument("--preview", action="store_true", help="open the control page")
-    parser.add_argument("--list-devices", action="store_true", help="name the sound devices, end")
+    parser.add_argument(
+        "--list-devices", action="store_true", help="list the sound devices and exit"
+    )
     return parser
 
 

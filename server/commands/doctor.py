@@ -28,11 +28,11 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
         "it. Nothing is changed. Exit status 1 if something will not work.",
     )
     parser.add_argument("--json", action="store_true", help="for programs")
-    parser.add_argument("--port", type=int, action="append", help="that must be free  (default: "
+    parser.add_argument("--port", type=int, action="append", help="must be free  (default: "
                         "8080 and 8090)")  # fmt: skip
     parser.add_argument(
         "--ice-server", action="append", default=[], metavar="URL[,USER,PASSWORD]",
-        help="is it reached? as for serve",
+        help="must answer; as for serve",
     )  # fmt: skip
     parser.add_argument("--tls-cert", help="PEM file, as for serve")
     parser.add_argument("--tls-key", help="PEM file, as for serve")

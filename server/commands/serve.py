@@ -39,9 +39,12 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
     parser.add_argument("--port", type=int, default=8080, help="0 picks a free one")
     parser.add_argument("--max-sessions", type=int, default=2, help="who may talk at once")
     parser.add_argument(
-        "--token-file", type=Path, metavar="FILE", help="whoever connects must know what is in it"
+        "--token-file",
+        type=Path,
+        metavar="FILE",
+        help="holds the token that callers must know",
     )
-    parser.add_argument("--token", help="the same, for everybody on this machine to see")
+    parser.add_argument("--token", help="the token itself, visible to everybody on this machine")
     parser.add_argument("--origin", action="append", default=[], help="allow pages of this origin")
     parser.add_argument("--tls-cert", type=Path, help="PEM file; browsers need HTTPS off localhost")
     parser.add_argument("--tls-key", type=Path, help="PEM file")
@@ -53,7 +56,7 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
         help="stun:HOST:PORT, or turn:HOST:PORT,USER,PASSWORD",
     )
     parser.add_argument(
-        "--audio-prefetch", type=int, default=2, help="packets that wait for a missing one"
+        "--audio-prefetch", type=int, default=2, help="how many packets wait for a missing one"
     )
     parser.set_defaults(run=run)
     return parser

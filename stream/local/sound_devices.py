@@ -81,11 +81,11 @@ def find_sound_device(name: str, output: bool) -> SoundDevice:
     close = exact or [d for d in usable if name.lower() in d.name.lower()]
     if len(close) > 1 and len({d.name for d in close}) > 1:
         names = ", ".join(repr(d.name) for d in close)
-        raise DeviceError(f"the name {name!r} fits several sound devices, give more of it: {names}")
+        raise DeviceError(f"the name {name!r} fits several sound devices, expected one: {names}")
     if not close:
         kind = "output" if output else "microphone"
         names = ", ".join(repr(d.name) for d in usable) or "none at all"
-        raise DeviceError(f"no {kind} is called {name!r}; there is {names}")
+        raise DeviceError(f"no {kind} is called {name!r}; there are: {names}")
     return close[0]
 
 
@@ -98,7 +98,7 @@ def _portaudio_name(sd: Any, device: SoundDevice | None) -> str | None:
         if known["name"] in ("pulse", "pipewire"):
             return str(known["name"])
     raise DeviceError(
-        f"{device.name!r} is PulseAudio's, and ALSA has no way to it: "
+        f"{device.name!r} belongs to PulseAudio, and ALSA cannot reach it: "
         "sudo apt install libasound2-plugins"
     )
 

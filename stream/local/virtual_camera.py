@@ -29,7 +29,7 @@ class VirtualCamera:
         try:
             self._camera.send(picture)
         except RuntimeError as error:
-            raise DeviceError(f"{self.device} takes no more pictures: {error}") from None
+            raise DeviceError(f"{self.device} no longer takes pictures: {error}") from None
 
     def close(self) -> None:
         """May be called twice."""

@@ -61,7 +61,7 @@ def test_a_card_does_not_steer_the_terminal(
 
 
 def test_a_whole_pack_is_checked(installed: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "digests right, 2 faces drawn" in told(capsys, "check", "mine")
+    assert "digests match, 2 faces drawn" in told(capsys, "check", "mine")
     with (installed / "motion.safetensors").open("r+b") as file:
         file.seek(-1, 2)
         file.write(b"\x01")

@@ -51,7 +51,7 @@ def test_people_get_a_line_per_finding_and_its_command_below(
     lines = capsys.readouterr().out.splitlines()
     at = next(i for i, line in enumerate(lines) if f"port {number}" in line)
     assert lines[at].startswith("warn") and "already in use" in lines[at]
-    assert lines[at + 1].strip() == "give another: --port 0"
+    assert lines[at + 1].strip() == "choose another: --port 0"
 
 
 def test_a_pack_with_a_wrong_digest_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
