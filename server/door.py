@@ -57,9 +57,9 @@ class Door(socket.socket):
     """A listening socket that keeps count of who came in through it.
 
     A guest that has not made a whole request waits, and waits REQUEST_DEADLINE at most; a
-    WebSocket's first message is one, too. When
-    `most` are in and one more comes, the one that has waited longest goes; when nobody waits, the
-    newcomer does. So silent connections never keep out one that has something to say.
+    WebSocket's first message is a request, too. When `most` are in and one more comes, the one that
+    has waited longest goes; when nobody waits, the newcomer does. So silent connections never keep
+    out one that has something to say.
 
     Not on Windows, whose event loop accepts connections by itself.
     """
@@ -84,7 +84,7 @@ class Door(socket.socket):
         return guest, address
 
     def _make_room(self) -> bool:
-        logger.warning("%d connections are open, as many as are served: silent ones go", self.most)
+        logger.warning("%d connections are open, as many as are served; silent ones go", self.most)
         if not self._waiting:
             return False
         self._show_out(next(iter(self._waiting)))
