@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.decoders.auto import open_decoder
-from latentcam.realtime_models.errors import OutOfMemory
 from latentcam.realtime_models.motion.performance import Performer
 
 
@@ -23,14 +22,8 @@ class Opened:
 def open_pack(avatar: str, decoder: str = "auto", lanes: int = 0) -> Opened:
     """Load a pack, by name or folder, and open its models.
 
-    decoder, lanes: see `decoders.auto.open_decoder`. Raises AvatarPackError, BackendUnavailable and
-    OutOfMemory, each with one sentence.
+    decoder, lanes: see `decoders.auto.open_decoder`. Raises AvatarPackError and BackendUnavailable,
+    each with one sentence.
     """
-    try:
-        pack = load_pack(avatar)
-        return Opened(pack, Avatar(pack, open_decoder(decoder, pack, lanes)), Performer(pack))
-    except MemoryError:
-        raise OutOfMemory(
-            f"there is not enough memory to open the pack {avatar}: close other programs, or "
-            "raise the limit that `ulimit -v` shows"
-        ) from None
+    pack = load_pack(avatar)
+    return Opened(pack, Avatar(pack, open_decoder(decoder, pack, lanes)), Performer(pack))

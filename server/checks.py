@@ -22,7 +22,7 @@ from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
 
 from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.realtime_models.decoders.install import TENSORRT, TORCH_CUDA
-from latentcam.realtime_models.errors import AvatarPackError, BackendUnavailable, OutOfMemory
+from latentcam.realtime_models.errors import AvatarPackError, BackendUnavailable
 from latentcam.realtime_models.opened import open_pack
 from latentcam.realtime_models.pack_places import SHIPPED, installed_packs
 from latentcam.server.config import IceServer
@@ -123,7 +123,7 @@ def speed(avatar: str, fps: int) -> Finding:
     """How long a picture takes, against how often one is due."""
     try:
         face = open_pack(avatar).avatar
-    except (AvatarPackError, BackendUnavailable, OutOfMemory) as error:
+    except (AvatarPackError, BackendUnavailable) as error:
         return Finding("decoding", str(error), "fail", "pip install openvino")
     anchor, x = face.anchor(face.card.identities[0]), face.basis.control({})
     seconds = []

@@ -18,7 +18,7 @@ from latentcam.realtime_models.card import INT8_RANGE
 from latentcam.realtime_models.decoders.base import Decode, check_drawn, joined
 from latentcam.realtime_models.decoders.cache import cache_folder, cache_key, load, store
 from latentcam.realtime_models.decoders.openvino_silent import Node, op, ov
-from latentcam.realtime_models.errors import BackendUnavailable
+from latentcam.realtime_models.errors import BackendUnavailable, lacks_memory
 from latentcam.realtime_models.generator.latents import LRELU_GAIN, LRELU_SLOPE
 from latentcam.realtime_models.generator.layers import SynthesisLayer
 
@@ -97,7 +97,10 @@ def _compiled(
         try:
             return core.import_model(io.BytesIO(blob), "CPU", dict(options))
         except RuntimeError as error:
-            logger.warning("compiling again, OpenVINO cannot read what it kept: %s", error)
+            if lacks_memory(error):
+                raise
+            said = str(error).strip().splitlines()[-1]
+            logger.warning("compiling again, OpenVINO cannot read what it kept: %s", said)
     compiled = core.compile_model(build_model(pack, int8), "CPU", dict(options))
     if folder is not None:
         store(folder, key, compiled.export_model().getvalue())

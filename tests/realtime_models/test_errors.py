@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import importlib
 import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
 
 from latentcam.realtime_models import errors
-from latentcam.realtime_models.errors import LatentcamError
+from latentcam.realtime_models.errors import LatentcamError, lacks_memory
 from tests.test_architecture import MODULES, RUNTIME
 
 
@@ -26,3 +31,35 @@ def test_the_docstring_draws_all_errors() -> None:
             if not error.__module__.startswith("latentcam.realtime_models.training"):
                 found.add((error.__name__, error.__module__))
     assert {one for one in found if one[1].startswith("latentcam.")} == wanted
+
+
+@pytest.mark.parametrize(
+    ("error", "lacks"),
+    [
+        (MemoryError(), True),
+        (RuntimeError("Exception from src/inference/src/cpp/core.cpp:117:\ncan't alloc"), True),
+        (ImportError("libopenvino.so: failed to map segment from shared object"), True),
+        (OSError(12, "Cannot allocate memory"), True),
+        (RuntimeError("can't start new thread"), True),
+        (RuntimeError("plugin.cpp:54:\nResource temporarily unavailable"), True),
+        (BlockingIOError(11, "Resource temporarily unavailable"), False),
+        (ExceptionGroup("two", [ValueError("a bug"), MemoryError()]), True),
+        (RuntimeError("a bug"), False),
+    ],
+)
+def test_no_memory_is_known_by_what_libraries_say(error: Exception, lacks: bool) -> None:
+    assert lacks_memory(error) is lacks
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits its address space")
+@pytest.mark.parametrize("megabytes", [200, 300, 450, 600, 750])
+def test_too_little_memory_is_one_sentence(tiny_folder: Path, megabytes: int) -> None:
+    """Whatever the limit, the start used to be a traceback, or it works."""
+    limited = f'ulimit -v {megabytes * 1024}; exec "$@"'
+    command = [sys.executable, "-m", "latentcam", "avatar", "check", str(tiny_folder)]
+    done = subprocess.run(
+        ["sh", "-c", limited, "sh", *command], capture_output=True, text=True, timeout=200
+    )
+    assert done.returncode in (0, 2) and "Traceback" not in done.stderr, done.stderr
+    if done.returncode == 2:
+        assert "latentcam: there is not enough memory" in done.stderr
