@@ -109,7 +109,7 @@ def test_what_fails_is_raised_and_all_is_closed(
             running = asyncio.create_task(call.run())
             await until(lambda: len(shown.ticks) > 5)
             if what == "the file":
-                clip.unlink()
+                clip.write_bytes(b"")  # it stays open, so it cannot just go
             else:
                 shown.broken = True
             with pytest.RaisesGroup(error, flatten_subgroups=True):
