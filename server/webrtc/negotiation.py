@@ -57,7 +57,7 @@ class Negotiated:
 
 async def negotiate(sdp: str, ice_servers: Sequence[IceServer]) -> Negotiated:
     """Answer an offer. Raises BadRequest for what is none that we can answer, and Refused where
-    this machine has no network to be called over; then nothing is left behind."""
+    this machine's network is not fit to be called over; then nothing is left behind."""
     offer = read_offer(sdp)
     servers = [RTCIceServer(s.urls, s.username, s.credential) for s in ice_servers]
     connection = RTCPeerConnection(RTCConfiguration(servers))
@@ -69,6 +69,12 @@ async def negotiate(sdp: str, ice_servers: Sequence[IceServer]) -> Negotiated:
         await close(connection)
         if isinstance(error, (AiortcChanged, Refused)) or not isinstance(error, Exception):
             raise
+        if isinstance(error, TimeoutError):
+            raise Refused(
+                503,
+                f"the server found out within {GATHER_DEADLINE:.0f} s not under which addresses it "
+                "can be reached; is its --ice-server right?",
+            ) from None
         logger.debug("an offer cannot be used", exc_info=error)
         # aiortc raises many kinds for a bad SDP, some of them without words.
         why = str(error) or type(error).__name__

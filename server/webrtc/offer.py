@@ -27,7 +27,7 @@ HASHES = {"sha-256", "sha-384", "sha-512"}
 CANDIDATE_TYPES = {"host", "srflx", "relay"}
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Section:
     """One m= line and what follows, up to the next."""
 
@@ -79,8 +79,8 @@ class Offer:
     names: tuple[str, ...]
     transport: str
     _sections: tuple[Section, ...]
-    _chosen: tuple[str, ...]  # their mids, in order
-    _bundle: tuple[str, ...]
+    _chosen: tuple[int, ...]  # which of them are in `sdp`
+    _bundle: tuple[str, ...]  # mids
 
     def answer(self, sdp: str) -> str:
         """The whole answer, from aiortc's to what it was given: all else is refused, by port 0
@@ -91,14 +91,13 @@ class Offer:
         # Browsers pass over keys in a refused section; aiortc, as a caller, insists on them.
         keys = "".join(re.findall(r"^a=(?:ice-|fingerprint:|setup:).*\r\n", media[0], flags=re.M))
         parts = [head]
-        for section in self._sections:
-            mid = section.mid
-            if mid in answered:
-                parts.append(answered.pop(mid))
+        for number, section in enumerate(self._sections):
+            if number in answered:
+                parts.append(answered[number])
                 continue
             parts.append(f"m={section.kind} 0 {section.protocol} {section.formats}\r\n")
             parts.append(f"c=IN IP4 0.0.0.0\r\na=inactive\r\n{keys}")
-            parts.append(f"a=mid:{mid}\r\n" if mid else "")
+            parts.append(f"a=mid:{section.mid}\r\n" if section.mid else "")
         return "".join(parts)
 
     def _group(self) -> str:
@@ -142,7 +141,7 @@ def read_offer(sdp: str) -> Offer:
         names=tuple(names[:MOST_NAMES]),
         transport=bundle[0] if bundle else mids[0],
         _sections=tuple(sections),
-        _chosen=mids,
+        _chosen=tuple(n for n, section in enumerate(sections) if section in chosen),
         _bundle=bundle,
     )
 

@@ -102,20 +102,22 @@ class Hearing:
         return self._order.lost
 
     async def _hear(self, packet: RtpPacket, arrival_time_ms: int) -> None:
-        passed = max(0, arrival_time_ms - self._asked) / 1000
-        self._asked = arrival_time_ms
-        self._room = min(MOST_A_SECOND, self._room + MOST_A_SECOND * passed)
-        if self._room < 1.0:
-            self.dropped += 1
-            return
-        self._room -= 1.0
         due: list[RtpPacket] = []
         if packet.ssrc != self._source:
             self._source = packet.ssrc
             due = self._order.restart()
         for ready in due + self._order.push(packet.sequence_number, packet):
-            if undecoded(self._receiver) >= MOST_UNDECODED:
-                self.dropped += 1
-            else:
+            if self._has_room(arrival_time_ms) and undecoded(self._receiver) < MOST_UNDECODED:
                 self._on_packet(ready)
                 await self._decode(ready, arrival_time_ms)
+            else:
+                self.dropped += 1
+
+    def _has_room(self, now_ms: int) -> bool:
+        passed = max(0, now_ms - self._asked) / 1000
+        self._asked = now_ms
+        self._room = min(MOST_A_SECOND, self._room + MOST_A_SECOND * passed)
+        if self._room < 1.0:
+            return False
+        self._room -= 1.0
+        return True

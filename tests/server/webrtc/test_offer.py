@@ -98,6 +98,13 @@ def test_whatever_else_is_offered_is_refused_in_its_place() -> None:
     assert len(answered) == 5 and ports[1:4] == ["0", "0", "0"] and "0" not in (ports[0], ports[4])
 
 
+def test_sections_of_one_name_keep_their_places() -> None:
+    double = DATA.replace("mid:2", "mid:0")
+    answered = sections(answer_to(sdp(double, AUDIO, VIDEO)))
+    assert [s.split()[0] for s in answered] == ["m=application", "m=audio", "m=video"]
+    assert [s.split()[1] == "0" for s in answered] == [True, False, False]
+
+
 def test_sections_apart_are_not_bundled_in_the_answer() -> None:
     answer = answer_to(sdp(AUDIO, VIDEO, head=HEAD.replace("a=group:BUNDLE 0 1\n", "")))
     assert "BUNDLE" not in answer and answer.count("a=candidate:") >= 2
