@@ -39,8 +39,7 @@ RUN_BY = {
         for name in ("commands.motion", "commands.options", "commands.render", "commands.serve",
                      "commands.speech", "run")
     ),
-    "server/test_server.py": ("server.guard", "server.metrics", "server.webrtc.negotiation",
-                              "server.webrtc.offer"),
+    "server/test_server.py": ("server.guard", "server.metrics"),
     "stream/test_session.py": ("stream.renderer",),
     "stream/local/test_sound_server.py": ("benchmarks.voice_offset",),
     "test_packaging.py": ("__main__", "benchmarks.startup"),
