@@ -176,7 +176,12 @@ def mean_generator(paths: Sequence[Path]) -> tuple[GeneratorConfig, dict[str, to
                 f"{path} holds another network than {paths[0]}, expected one configuration"
             )
     mean = {name: torch.stack([s[name] for s in states]).mean(dim=0) for name in states[0]}
-    return msgspec.convert(configs[0], GeneratorConfig), mean
+    try:
+        return msgspec.convert(configs[0], GeneratorConfig), mean
+    except msgspec.ValidationError as error:
+        raise AvatarPackError(
+            f"{paths[0]} is a checkpoint of another version of the training: {error}"
+        ) from None
 
 
 def _motion_part(folders: Sequence[Path], base: AvatarPack | None) -> MotionPart:

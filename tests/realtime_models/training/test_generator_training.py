@@ -131,7 +131,13 @@ def test_checkpoints_of_different_networks_are_refused(
     one = write_checkpoint(tmp_path / "one.pt", 1)
     other = write_checkpoint(tmp_path / "other.pt", 1, tiny_generator(z_dim=Z_DIM, w_dim=16))
     options = ["--base", str(base), "--out", str(tmp_path / "out"), *WORDS, "--generator"]
-    for second, said in ((other, "another network than"), (tmp_path / "no.pt", "No such file")):
+    old = tmp_path / "old.pt"
+    torch.save({"config": {"z_dim": 8, "channel_base": 256}, "ema": {}}, old)
+    for given, said in (
+        ([one, other], "another network than"),
+        ([one, tmp_path / "no.pt"], "No such file"),
+        ([old], "old.pt is a checkpoint of another version of the training"),
+    ):
         with pytest.raises(SystemExit):
-            make_pack.main([*options, str(one), str(second)])
+            make_pack.main([*options, *map(str, given)])
         assert said in capsys.readouterr().err
