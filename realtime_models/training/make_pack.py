@@ -24,13 +24,13 @@ from safetensors.numpy import load_file
 
 from latentcam.realtime_models.avatar_pack import MOTION_FILE, AvatarPack, Tensors, load_pack
 from latentcam.realtime_models.axes import FACE_AXES, Axis
-from latentcam.realtime_models.card import FORMAT, Calibration, Card, Files
+from latentcam.realtime_models.card import FORMAT, Calibration, Card, Files, Weights
 from latentcam.realtime_models.errors import AvatarPackError
 from latentcam.realtime_models.generator.basis import global_pca
 from latentcam.realtime_models.generator.layers import GeneratorConfig
 from latentcam.realtime_models.generator.network import Generator
 from latentcam.realtime_models.motion.model import MotionConfig
-from latentcam.realtime_models.pack_places import find_pack
+from latentcam.realtime_models.pack_places import find_lender, find_pack
 from latentcam.realtime_models.training.expressions import EMOTION_AXES, SAMPLES, emotion_basis
 from latentcam.realtime_models.training.generator.data import axis_scale
 from latentcam.realtime_models.training.heads.identity import CURATED, curated_z
@@ -127,16 +127,26 @@ def main(argv: list[str] | None = None) -> None:
         )
     except (ValueError, FileNotFoundError) as error:
         parser.error(str(error))
+    lent: dict[str, Weights] = {}
+    if base and args.borrow:
+        lender = find_pack(str(args.base))
+        parts = [("generator", args.generator), ("motion", args.motion)]
+        lent = {
+            part: borrowed(getattr(base.card.files, part), lender.name)
+            for part, given in parts
+            if not given
+        }
+        for name in {weights.borrow or "" for weights in lent.values()}:
+            found = find_lender(args.out, name)
+            if found is None or found.resolve() == args.out.resolve():
+                parser.error(
+                    f"{args.out} would borrow from the pack {name}, expected that one installed, "
+                    "or beside it"
+                )
     args.out.mkdir(parents=True, exist_ok=True)
-    lent = base.card.files if base and args.borrow else None
-    lender = find_pack(str(args.base)).name if args.base else ""
     files = Files(
-        generator=borrowed(lent.generator, lender)
-        if lent and not args.generator
-        else write_generator(args.out, generator.tensors),
-        motion=borrowed(lent.motion, lender)
-        if lent and not args.motion
-        else write_motion(args.out, motion.tensors),
+        generator=lent.get("generator") or write_generator(args.out, generator.tensors),
+        motion=lent.get("motion") or write_motion(args.out, motion.tensors),
         identities=write_identities(args.out, generator.identities),
     )
     write_card(args.out, msgspec.structs.replace(card, files=files))

@@ -1,4 +1,4 @@
-"""The motion model in torch, for training only; `motion_lstm.py` runs the same weights in numpy."""
+"""The motion model in torch, for training only; `motion.lstm` runs the same weights in numpy."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MotionNetwork(nn.Module):
         return stretched, self.phones(h)
 
     def weights(self) -> dict[str, Tensor]:
-        """The tensors under the names of `motion_lstm.weight_shapes`."""
+        """The tensors under the names of `motion.lstm.weight_shapes`."""
         own = {
             name: tensor.detach().clone()
             for name, tensor in self.state_dict().items()

@@ -44,7 +44,15 @@ def test_a_pack_that_borrows_is_small_and_the_same(tmp_path: Path) -> None:
     assert own.card.consent == "nobody is shown" and own.card.licence == "CC0-1.0"
 
 
-def test_borrowing_needs_somebody_to_borrow_from(capsys: pytest.CaptureFixture[str]) -> None:
+def test_borrowing_needs_somebody_to_borrow_from(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    base = write_pack(tmp_path / "base")
+    for out in (tmp_path / "elsewhere" / "out", base):
+        with pytest.raises(SystemExit):
+            make_pack.main(["--base", str(base), "--borrow", "--out", str(out), *WORDS])
+        assert "would borrow from the pack base, expected that" in capsys.readouterr().err
+    load_pack(str(base))
     with pytest.raises(SystemExit):
         make_pack.main(
             ["--generator", "a", "--motion", "b", "--borrow", "--out", "elsewhere", *WORDS]
