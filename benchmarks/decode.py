@@ -107,7 +107,7 @@ def network(name: str, pack: AvatarPack) -> AvatarPack:
     config = stylegan2(
         z_dim=own.z_dim, w_dim=own.w_dim, mapping_layers=own.mapping.layers,
         resolution=int(resolution), channel_base=int(base), channel_max=CHANNEL_MAX,
-        subpixel=own.subpixel,
+        subpixels=sum(layer.pixels > 1 for layer in own.layers),
     )  # fmt: skip
     files = msgspec.structs.replace(
         pack.card.files, generator=Weights(hashlib.sha256(name.encode()).hexdigest())

@@ -33,14 +33,14 @@ SIZES: dict[str, Any] = {
     "resolution": 32,
     "channel_base": 256,
     "channel_max": 16,
-    "subpixel": 2,
+    "subpixels": 1,
 }
 GENERATOR = stylegan2(**SIZES)
 WORDS = ("--licence", "CC0-1.0", "--provenance", "random numbers", "--consent", "nobody is shown")
 """Of make_pack, which asks for them."""
 
 
-def tiny_generator(**changes: int) -> GeneratorConfig:
+def tiny_generator(**changes: Any) -> GeneratorConfig:
     """`GENERATOR` in other sizes."""
     return stylegan2(**{**SIZES, **changes})
 

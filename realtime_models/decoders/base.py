@@ -42,7 +42,7 @@ class Decoder(Protocol):
         ...
 
 
-DRAWN = ("conv", "up", "rgb")
+DRAWN = ("conv", "up", "rgb", "rgb_subpixels")
 """The kinds of layer that all decoders draw so far."""
 
 

@@ -127,17 +127,21 @@ def build_model(pack: AvatarPack, int8: Collection[str] = ()) -> ov.Model:
     ws = op.parameter([1, config.num_ws, config.w_dim], np.float32, name="ws")
     x: Node = op.constant(np.ascontiguousarray(tensors["synthesis.const"]))
     picture: Node | None = None
+    size = 0  # of the picture so far
     for layer in config.layers:
         y = _modulated_conv(pack, layer, x, ws, layer.name in int8)
-        if layer.kind != "rgb":
+        if not layer.draws:
             x = y
-        elif picture is None:
-            picture = y
-        elif layer.out_channels == 3:
-            picture = op.add(_upsample(picture), y)
-        else:  # 12 channels are 2x2 sub-pixels
-            picture = op.add(_upsample_to_subpixels(_upsample(picture)), y)
-            picture = op.depth_to_space(picture, "depth_first", 2)
+            continue
+        if picture is not None:
+            while size < layer.resolution:
+                picture, size = _upsample(picture), 2 * size
+            if layer.pixels > 1 and size == layer.resolution:
+                picture = _upsample_to_subpixels(picture, config.channels)
+            y = op.add(picture, y)
+        picture, size = y, layer.resolution * layer.pixels
+        if layer.pixels > 1:
+            picture = op.depth_to_space(picture, "depth_first", layer.pixels)
     assert picture is not None
     levels = op.clamp(op.round(_scale(picture, 127.5, 127.5), "half_to_even"), 0.0, 255.0)
     pixels = op.transpose(op.convert(levels, np.uint8), op.constant(np.array([0, 2, 3, 1])))
@@ -165,7 +169,7 @@ def _modulated_conv(pack: AvatarPack, layer: SynthesisLayer, x: Node, ws: Node, 
         kernel = _quantized(kernel, -high, high, 255)
     pad = [layer.kernel_size // 2] * 2
     x = op.convolution(x, kernel, [1, 1], pad, pad, [1, 1])
-    if layer.kind == "rgb":
+    if layer.draws:
         return op.add(x, op.constant(bias[None, :, None, None]))
     # The activation's gain commutes with leaky ReLU: it is folded into scale and bias.
     energy = np.square(weight).sum(axis=(2, 3))  # [O, I]
@@ -199,17 +203,17 @@ def _per_channel(x: Node, channels: int) -> Node:
     return op.reshape(x, op.constant(np.array([-1, channels, 1, 1])), False)
 
 
-def _upsample_to_subpixels(x: Node) -> Node:
-    """Bilinear, twice the size, as 2x2 sub-pixels: RGB -> 12 channels. Its last step is shared
+def _upsample_to_subpixels(x: Node, channels: int) -> Node:
+    """Bilinear, twice the size, as 2x2 sub-pixels: four times the channels. Its last step is shared
     with the sub-pixels that are added, and a convolution is faster than an interpolation."""
     phases = np.array([[0.25, 0.75, 0.0], [0.0, 0.75, 0.25]])
-    kernel = np.zeros((3, 2, 2, 3, 3, 3), np.float32)  # [O, row, column, I, 3, 3]
-    for channel, row, column in np.ndindex(3, 2, 2):
+    kernel = np.zeros((channels, 2, 2, channels, 3, 3), np.float32)  # [O, row, column, I, 3, 3]
+    for channel, row, column in np.ndindex(channels, 2, 2):
         kernel[channel, row, column, channel] = np.outer(phases[row], phases[column])
     edge = np.array([0, 0, 1, 1])
     x = op.pad(x, edge, edge, "edge")
     return op.convolution(
-        x, op.constant(kernel.reshape(12, 3, 3, 3)), [1, 1], [0, 0], [0, 0], [1, 1]
+        x, op.constant(kernel.reshape(4 * channels, channels, 3, 3)), [1, 1], [0, 0], [0, 0], [1, 1]
     )
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from latentcam.realtime_models.bounds import within
 
-Kind = Literal["conv", "up", "up_transposed", "rgb", "rgb_filtered"]
+Kind = Literal["conv", "up", "up_transposed", "rgb", "rgb_filtered", "rgb_subpixels"]
 
 MOST_LAYERS, MOST_ROWS = 64, 64
 MOST_CHANNELS, LARGEST = 4096, 2048
@@ -32,7 +32,9 @@ class SynthesisLayer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
         "rgb"            1x1, no demodulation, no activation; the picture so far comes bilinearly
                          to its size, edges continued, and its output is added
         "rgb_filtered"   the same, with the filter [1, 3, 3, 1] and zeros beyond the edges
-    resolution: of its output.
+        "rgb_subpixels"  as "rgb", with 2x2 pixels per position (sub-pixel convolution, Shi et al.
+                         2016): a picture of twice the size at a quarter of the cost; ours
+    resolution: of its features; of a layer to RGB, those that it reads.
     ws_index: the row of the latent [num_ws, w_dim] that modulates it.
     noise: whether constant noise is added before bias and activation: a picture of it times a
         strength, both among the weights.
@@ -66,12 +68,17 @@ class SynthesisLayer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     @property
     def draws(self) -> bool:
         """Whether its output belongs to the picture."""
-        return self.kind in ("rgb", "rgb_filtered")
+        return self.kind in ("rgb", "rgb_filtered", "rgb_subpixels")
 
     @property
     def doubles(self) -> bool:
         """Whether its output is twice as large as its input."""
         return self.kind in ("up", "up_transposed")
+
+    @property
+    def pixels(self) -> int:
+        """Pixels per position, along a side, of a layer to RGB."""
+        return 2 if self.kind == "rgb_subpixels" else 1
 
     @property
     def kernel_size(self) -> int:
@@ -102,10 +109,9 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A generator with the names of the StyleGAN2 paper's code.
 
     Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), skip
-    architecture. resolution: of the picture. channels: 3 for RGB, 4 with alpha. layers: in order
-    of execution, from a constant of 4x4. One parameter is ours: with `subpixel` = 2 the last
-    to-RGB layer predicts 2x2 pixels per position (sub-pixel convolution, Shi et al. 2016), so that
-    the widest convolutions run at half of `resolution`.
+    architecture. resolution: of the picture. channels: 3 for RGB; 4 with alpha, by which the
+    colours are multiplied. layers: in order of execution, from a constant of 4x4. After every
+    layer to RGB there is a whole picture, of the size that `picture_sizes` tells.
     """
 
     z_dim: int
@@ -114,7 +120,6 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     resolution: int
     layers: tuple[SynthesisLayer, ...]
     channels: Literal[3, 4] = 3
-    subpixel: Literal[1, 2] = 1
 
     def __post_init__(self) -> None:
         within("generator: z_dim", self.z_dim, 1, MOST_CHANNELS)
@@ -129,29 +134,37 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def _check_sizes(self) -> None:
         """Every layer takes what the one before it gives, and the last one ends the picture."""
         channels, resolution, drawn = self.layers[0].in_channels, 4, 2
-        for index, layer in enumerate(self.layers):
+        for layer in self.layers:
             size, out = resolution, layer.out_channels
             if layer.doubles:
                 size = 2 * resolution
             elif layer.draws:
-                size = drawn = 2 * drawn
-                ends = index + 1 == len(self.layers)
-                out = self.channels * (self.subpixel**2 if ends else 1)
+                out = self.channels * layer.pixels**2
             got = (layer.in_channels, layer.out_channels, layer.resolution)
-            if got != (channels, out, size) or (layer.draws and size != resolution):
+            if got != (channels, out, size):
                 raise ValueError(
                     f"layer {layer.name} takes {got[0]} channels and gives {got[1]} at {got[2]}, "
-                    f"expected it to take {channels} and give {out} at {size}, features being "
-                    f"at {resolution}"
+                    f"expected it to take {channels} and give {out} at {size}"
                 )
-            if not layer.draws:
+            if layer.draws:
+                if size * layer.pixels not in (2 * drawn, 4 * drawn):
+                    raise ValueError(
+                        f"layer {layer.name} draws a picture of {size * layer.pixels}, expected "
+                        f"twice or four times the {drawn} before it"
+                    )
+                drawn = size * layer.pixels
+            else:
                 channels, resolution = layer.out_channels, layer.resolution
-        last = self.layers[-1]
-        if not last.draws or last.resolution * self.subpixel != self.resolution:
+        if not self.layers[-1].draws or drawn != self.resolution:
             raise ValueError(
-                f"the last layer is {last.kind} at {last.resolution}, expected one to RGB at "
-                f"{self.resolution}/{self.subpixel}"
+                f"the last layer is {self.layers[-1].kind} and the picture has {drawn} pixels, "
+                f"expected one to RGB and {self.resolution}"
             )
+
+    @property
+    def picture_sizes(self) -> tuple[int, ...]:
+        """Width of the picture after each layer to RGB; the last is `resolution`."""
+        return tuple(layer.resolution * layer.pixels for layer in self.layers if layer.draws)
 
     @property
     def num_ws(self) -> int:
@@ -172,35 +185,40 @@ def stylegan2(
     resolution: int,
     channel_base: int,
     channel_max: int,
-    subpixel: int = 1,
+    channels: Literal[3, 4] = 3,
+    subpixels: int = 0,
 ) -> GeneratorConfig:
     """The generator that `training` trains, by the paper's rules: min(channel_base / resolution,
     channel_max) channels, and a to-RGB layer shares the row of the latent with the first
-    convolution of the next block. Raises ValueError if there is none of this size.
+    convolution of the next block.
+
+    subpixels: how many of the last blocks draw 2x2 pixels per position, so that the widest
+    convolutions run at half of `resolution`. Raises ValueError if there is none of this size.
     """
-    top = resolution // subpixel if subpixel in (1, 2) else 0
-    if top < 8 or top & (top - 1) or top * subpixel != resolution:
+    top = resolution // 2 if subpixels else resolution
+    if top < 8 or top & (top - 1) or top * (2 if subpixels else 1) != resolution:
         raise ValueError(
-            f"resolution is {resolution} with subpixel {subpixel}, expected a power of two >= 8 "
-            "times 1 or 2"
+            f"resolution is {resolution}, expected a power of two of at least "
+            f"{16 if subpixels else 8}"
         )
 
-    def channels(size: int) -> int:
+    def width(size: int) -> int:
         return min(channel_base // size, channel_max)
 
-    base = channels(4)
-    layers = [
-        SynthesisLayer("b4_conv", "conv", base, base, 4, 0),
-        SynthesisLayer("b4_rgb", "rgb", base, 3, 4, 1),
-    ]
+    def to_rgb(size: int, index: int) -> SynthesisLayer:
+        fine = size > top >> subpixels
+        kind: Kind = "rgb_subpixels" if fine else "rgb"
+        out = channels * (4 if fine else 1)
+        return SynthesisLayer(f"b{size}_rgb", kind, width(size), out, size, index)
+
+    layers = [SynthesisLayer("b4_conv", "conv", width(4), width(4), 4, 0), to_rgb(4, 1)]
     index, size = 1, 8
     while size <= top:
-        below, here = channels(size // 2), channels(size)
-        rgb = 3 * subpixel**2 if size == top else 3
+        below, here = width(size // 2), width(size)
         layers += [
             SynthesisLayer(f"b{size}_up", "up", below, here, size, index),
             SynthesisLayer(f"b{size}_conv", "conv", here, here, size, index + 1),
-            SynthesisLayer(f"b{size}_rgb", "rgb", here, rgb, size, index + 2),
+            to_rgb(size, index + 2),
         ]
         index, size = index + 2, size * 2
     return GeneratorConfig(
@@ -209,5 +227,5 @@ def stylegan2(
         mapping=MappingConfig(mapping_layers),
         resolution=resolution,
         layers=tuple(layers),
-        subpixel=2 if subpixel == 2 else 1,
+        channels=channels,
     )

@@ -50,7 +50,7 @@ class ModulatedConv(nn.Module):
         super().__init__()
         self.layer = layer
         fan_in = layer.in_channels * layer.kernel_size**2
-        gain = 1.0 if layer.kind != "rgb" else 0.3
+        gain = 0.3 if layer.draws else 1.0
         self.weight = nn.Parameter(
             torch.randn(layer.out_channels, layer.in_channels, layer.kernel_size, layer.kernel_size)
             * (gain / math.sqrt(fan_in))
@@ -74,12 +74,12 @@ class ModulatedConv(nn.Module):
 
     def modulate(self, x: Tensor, style: Tensor) -> Tensor:
         """The same from a style of space S. x: [N or 1, I, h, w]; style: [N, I]."""
-        if x.dtype == torch.float16 and self.layer.kind != "rgb":
+        if x.dtype == torch.float16 and not self.layer.draws:
             # Demodulation undoes the scale of a style: at most 1, it cannot overflow float16.
             style = style / style.abs().amax(dim=1, keepdim=True)
         x = x * style[:, :, None, None].to(x.dtype)
         x = F.conv2d(x, self.weight, padding=self.layer.kernel_size // 2)
-        if self.layer.kind == "rgb":
+        if self.layer.draws:
             return x + self.bias[None, :, None, None].to(x.dtype)
         # [O, I]
         energy = self.weight.square().sum(dim=(2, 3)) if self.energy is None else self.energy
@@ -131,10 +131,10 @@ class SynthesisNetwork(nn.Module):
         }
 
     def forward(self, ws: Tensor, stop: int | None = None) -> Tensor:
-        """ws: [N, num_ws, w_dim]. Returns pictures [N, 3, resolution, resolution], about [-1, 1].
+        """ws: [N, num_ws, w_dim]. Returns pictures [N, channels, resolution, resolution], about
+        [-1, 1]; with alpha, the colours are multiplied by it.
 
-        stop: end after the block of this feature resolution (progressive training); the picture
-        then has that size (of the last block: `resolution`).
+        stop: end with a picture of this size, one of `config.picture_sizes`; None: the largest.
         """
         return self.from_styles(self.styles(ws), stop)
 
@@ -143,22 +143,24 @@ class SynthesisNetwork(nn.Module):
         x: Tensor = self.const
         picture: Tensor | None = None
         for layer in self.config.layers:
-            if stop is not None and layer.resolution > stop:
-                break
             y = self.conv(layer).modulate(x, styles[layer.name])
-            if layer.kind != "rgb":
+            if not layer.draws:
                 x = y
                 continue
-            picture = y if picture is None else self._add(upsample(picture), y)
+            if layer.pixels > 1:
+                y = F.pixel_shuffle(y, layer.pixels)
+            picture = y if picture is None else _enlarged(picture, y.shape[-1]) + y
+            if layer.resolution * layer.pixels == stop:
+                break
         assert picture is not None
         return picture
 
-    @staticmethod
-    def _add(picture: Tensor, rgb: Tensor) -> Tensor:
-        """Add a to-RGB layer's output; 12 channels are 2x2 sub-pixels."""
-        if rgb.shape[1] == 3:
-            return picture + rgb
-        return upsample(picture) + F.pixel_shuffle(rgb, 2)
+
+def _enlarged(picture: Tensor, size: int) -> Tensor:
+    """Bilinear, step by step."""
+    while picture.shape[-1] < size:
+        picture = upsample(picture)
+    return picture
 
 
 class Generator(nn.Module):

@@ -35,7 +35,7 @@ MOVED = 0.4  # of the axes, in each latent
 def int8_layers(config: GeneratorConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """`Card.int8`, the convolutions worth it without the last, which draws the finest detail; and
     `Card.int8_crowded`, the last and smaller ones."""
-    convolutions = [layer for layer in config.layers if layer.kind != "rgb"]
+    convolutions = [layer for layer in config.layers if not layer.draws]
     worth = [layer.name for layer in convolutions if layer.macs >= LEAST_SHARE * config.macs]
     always = tuple(layer.name for layer in convolutions[:-1] if layer.macs >= SHARE * config.macs)
     return always, tuple(name for name in worth if name not in always)
@@ -107,7 +107,7 @@ def _peaks(
         styles = network.styles(part)
         x: torch.Tensor = network.const
         for layer in config.layers:
-            if layer.kind == "rgb":
+            if layer.draws:
                 continue
             style = styles[layer.name]
             if layer.name in layers:

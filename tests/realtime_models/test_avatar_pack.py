@@ -306,7 +306,8 @@ def test_a_picture_may_have_alpha(tmp_path: Path) -> None:
         (layers_with("b8_conv", name="../x"), "a layer is named '../x'"),
         (layers_with("b8_conv", ws_index=-1), "ws_index is -1, expected 0 to 63"),
         ({"layers": []}, "number of layers is 0"),
-        ({"resolution": 64}, "expected one to RGB at 64/2"),
+        ({"resolution": 64}, "the picture has 32 pixels, expected one to RGB and 64"),
+        (layers_with("b8_rgb", kind="rgb_subpixels"), "layer b8_rgb .* give 12 at 8"),
         ({"z_dim": 2**40}, "z_dim is 1.09951e\\+12, expected 1 to 4096"),
     ],
 )

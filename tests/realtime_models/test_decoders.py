@@ -36,7 +36,7 @@ from latentcam.realtime_models.generator.network import (
     SynthesisNetwork,
 )
 from latentcam.realtime_models.training.int8 import int8_layers, ready_for_int8
-from tests.tiny import GENERATOR, tiny_card
+from tests.tiny import GENERATOR, tiny_card, tiny_generator, write_pack
 
 
 def some_latents(pack: AvatarPack, count: int = 4) -> np.ndarray:
@@ -391,6 +391,31 @@ def test_progressive_pictures_have_the_block_size() -> None:
     ws = torch.zeros(2, GENERATOR.num_ws, GENERATOR.w_dim)
     assert network(ws, stop=8).shape == (2, 3, 8, 8)
     assert network(ws).shape == (2, 3, 32, 32)
+
+
+def test_one_network_holds_pictures_of_two_sizes() -> None:
+    """The last blocks draw sub-pixels each: the picture before the last block is a whole one."""
+    config = tiny_generator(resolution=64, subpixels=2)
+    assert config.picture_sizes == (4, 8, 32, 64)
+    network = SynthesisNetwork(config)
+    ws = torch.randn(1, config.num_ws, config.w_dim)
+    small, large = network(ws, stop=32), network(ws)
+    assert (small.shape, large.shape) == ((1, 3, 32, 32), (1, 3, 64, 64))
+    last = [layer for layer in config.layers if layer.draws][-1]
+    with torch.no_grad():
+        network.conv(last).weight.zero_()
+        network.conv(last).bias.zero_()
+    assert torch.equal(network(ws), F.interpolate(small, scale_factor=2.0, mode="bilinear"))
+
+
+def test_openvino_draws_two_blocks_of_sub_pixels_like_eager(tmp_path: Path) -> None:
+    config = tiny_generator(resolution=64, subpixels=2)
+    pack = load_pack(str(write_pack(tmp_path / "fine", tiny_card(generator=config))))
+    ws = np.random.default_rng(0).standard_normal((2, config.num_ws, config.w_dim), np.float32)
+    wanted = EagerDecoder(pack).decode(ws).astype(int)
+    got = OpenVinoDecoder(pack, "f32").decode(ws).astype(int)
+    assert wanted.shape == (2, 64, 64, 3)
+    assert np.abs(got - wanted).max() <= 1
 
 
 def test_latent_spaces_agree_with_the_networks(tiny_pack: AvatarPack) -> None:

@@ -133,16 +133,13 @@ class Trainer:
         self.generator.load_state_dict(state)
         self.ema.load_state_dict(state)
 
-    def stop(self, size: int) -> int | None:
-        return None if size == self.config.resolution else size
-
     def step(self, heads: Heads, index: Tensor, stage: Stage, weight: Tensor, lr: float) -> float:
         for group in self.opt_g.param_groups:
             group["lr"] = lr
         real, z, x = (t.to(self.device) for t in heads.batch(index))
         amp = torch.autocast(self.device, dtype=torch.bfloat16)
         with amp:
-            fake = self.generator(z, x, self.stop(stage.size))
+            fake = self.generator(z, x, stage.size)
         fake = fake.float()
         loss = losses.reconstruction(fake, real, weight)
         if stage.adversarial:
@@ -176,7 +173,7 @@ class Trainer:
         parts = []
         for part in torch.arange(len(index)).split(16):
             with torch.autocast(self.device, dtype=torch.bfloat16):
-                out = self.ema(z[part].to(self.device), x[part].to(self.device), self.stop(size))
+                out = self.ema(z[part].to(self.device), x[part].to(self.device), size)
             parts.append(out.float().cpu())
         fake, known = torch.cat(parts), len(curated)
         figures = {
@@ -281,7 +278,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--channel-base", type=int, default=8192)
     parser.add_argument("--channel-max", type=int, default=256)
     parser.add_argument("--resolution", type=int, default=256)
-    parser.add_argument("--subpixel", type=int, default=2)
+    parser.add_argument(
+        "--subpixels", type=int, default=1, help="blocks that draw 2x2 pixels per position"
+    )
     parser.add_argument("--w-dim", type=int, default=256)
     parser.add_argument("--mapping-layers", type=int, default=4)
     parser.add_argument("--motion-layers", type=int, default=10)
@@ -307,7 +306,7 @@ def main(argv: list[str] | None = None) -> None:
             resolution=args.resolution,
             channel_base=args.channel_base,
             channel_max=args.channel_max,
-            subpixel=args.subpixel,
+            subpixels=args.subpixels,
         )
     )
     trainer = Trainer(config, args.motion_layers, args.device)
