@@ -36,7 +36,7 @@ exit status:
   1    doctor, avatar check: something will not work; any other command: a fault of latentcam's,
        with a traceback
   2    refused, with one sentence on stderr that says why
-  130  interrupted by Ctrl-C
+  130  interrupted by Ctrl-C; all but serve by SIGTERM and SIGHUP, too
 """
 
 
