@@ -45,8 +45,8 @@ class Renderer:
     at a time, so that whoever asks first is served first and nobody is served twice before another
     once."""
 
-    def __init__(self, avatar: Avatar) -> None:
-        self._avatar = avatar
+    def __init__(self, avatar: Avatar, clock: Callable[[], float] = time.perf_counter) -> None:
+        self._avatar, self._clock = avatar, clock
         self._lanes = deque(avatar.decoder.lanes)  # those not in use; deques may be shared
         self._threads = ThreadPoolExecutor(max(1, len(self._lanes)), "render")
         self._orders: deque[_Order] = deque()
@@ -82,14 +82,14 @@ class Renderer:
         orders = [order]
         while self._orders and len(orders) < self.most:
             orders.append(self._orders.popleft())
-        begun = time.perf_counter()
+        begun = self._clock()
         try:
             pictures = self._decode(orders)
         except Exception:
             if len(orders) == 1:
                 raise
             orders, pictures = [order], self._decode([order])
-        took = time.perf_counter() - begun
+        took = self._clock() - begun
         for served, picture in zip(orders, pictures, strict=True):
             served.took, served.picture = took, picture
 
@@ -130,9 +130,9 @@ class Renderer:
         """The fastest of a few calls: what it takes without other work beside it."""
         orders, found = [_Order(anchor, x)] * size, []
         for _ in range(TRIES):
-            begun = time.perf_counter()
+            begun = self._clock()
             self._decode(orders)
-            found.append(time.perf_counter() - begun)
+            found.append(self._clock() - begun)
         return min(found)
 
     async def _run(self, function: Callable[[], R]) -> R:

@@ -84,7 +84,8 @@ def events(
 
 def forbidden(found: Sequence[tuple[str, object]], home: Path, *asked: Path) -> list[object]:
     """Of the events, those that nobody asked for."""
-    own = {str(ip.ip) for adapter in ifaddr.get_adapters() for ip in adapter.ips if ip.is_IPv4}
+    ips = [ip for adapter in ifaddr.get_adapters() for ip in adapter.ips]
+    own = {ip.ip if isinstance(ip.ip, str) else ip.ip[0] for ip in ips}
     folders = [home / ".cache" / "latentcam", home / ".local" / "share" / "latentcam"]
 
     def allowed(event: str, seen: object) -> bool:

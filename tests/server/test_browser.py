@@ -152,7 +152,7 @@ class Server:
 
     def __init__(self, *command: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "server", *command],
+            [sys.executable, "-m", "latentcam", *command],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             text=True,

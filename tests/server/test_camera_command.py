@@ -64,7 +64,7 @@ def camera(tiny_folder: Path, clip: Path) -> Iterator[Camera]:
     options = ["--port", "0", "--size", "320x180", "--fps", "10", "--background", "#00b140"]
     options += ["--expression", "mouthSmile:0.5"]
     process = subprocess.Popen(
-        [sys.executable, "-m", "server", *command, *options],
+        [sys.executable, "-m", "latentcam", *command, *options],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
     with process:
@@ -190,7 +190,7 @@ def test_without_a_virtual_camera_it_says_how_to_get_one(
 @contextlib.contextmanager
 def running(pack: Path, mic: Path) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "server", "camera", "--avatar", str(pack), "--mic", str(mic),
+        [sys.executable, "-m", "latentcam", "camera", "--avatar", str(pack), "--mic", str(mic),
          "--device", "none", "--port", "0"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
         env={**os.environ, "PYTHONUNBUFFERED": "1"},

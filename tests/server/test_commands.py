@@ -245,7 +245,7 @@ def test_a_truncated_file_is_used_as_far_as_it_goes(clip: Path, tmp_path: Path) 
 
 def start(*argv: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "server", *argv],
+        [sys.executable, "-m", "latentcam", *argv],
         cwd=ROOT, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 

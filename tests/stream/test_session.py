@@ -21,6 +21,7 @@ from latentcam.realtime_models.motion.performance import Performer
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import EngineFull
 from latentcam.stream.messages import AudioChunk, Frame, Motion
+from latentcam.stream.renderer import Renderer
 from latentcam.stream.session import Session
 from latentcam.stream.timeline import Timeline
 from latentcam.stream.voice_motion import VoiceMotion
@@ -329,11 +330,22 @@ def test_one_session_has_the_whole_decoder_and_two_a_lane_each(tiny_pack: Avatar
 
 
 def test_a_batch_is_used_only_where_it_is_faster(tiny_pack: AvatarPack) -> None:
+    class Timed(BatchDecoder):
+        """Takes its time by a clock of its own, which no load of the machine shows on."""
+
+        now = 0.0
+
+        def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+            self.now += self._call + self._each * len(ws)
+            return np.zeros((len(ws), 4, 4, 3), np.uint8)
+
     async def found(each: float, call: float, sessions: int) -> int:
-        engine = make_engine(tiny_pack, BatchDecoder(each, call), places=sessions)
-        await engine.warm_up()
-        await engine.aclose()
-        return engine.renderer.most
+        decoder = Timed(each, call)
+        renderer = Renderer(Avatar(tiny_pack, decoder), clock=lambda: decoder.now)
+        (anchor,), still = anchors(tiny_pack, 1), np.zeros(len(tiny_pack.card.axes), np.float32)
+        await renderer.warm_up(anchor, still, sessions)
+        await renderer.aclose()
+        return renderer.most
 
     assert run(found(0.01, 0.0, 8)) == 1, "a CPU: twice the pictures take twice the time"
     assert run(found(0.0, 0.01, 8)) == 8, "a GPU: one call takes its time, whatever is in it"

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ctypes.util import find_library
 from pathlib import Path
 
 import pytest
 
+from latentcam.stream.local.sound_devices import refresh
 from tests.sound_server import SoundServer
 
 
@@ -16,6 +18,8 @@ def sound_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[So
     monkeypatch.delenv("PULSE_SERVER", raising=False)
     server = SoundServer(tmp_path)
     server.start()
+    if find_library("portaudio"):
+        refresh()  # another test may have had it read the devices of another server
     try:
         yield server
     finally:

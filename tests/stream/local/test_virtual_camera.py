@@ -196,7 +196,7 @@ for device in (None, {camera.device!r}):
 def command(clip: Path, *options: str) -> Iterator[tuple[str, str]]:
     """`latentcam camera` as a user starts it; yields the device and the page that it names."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "server", "camera", "--mic", str(clip), "--port", "0",
+        [sys.executable, "-m", "latentcam", "camera", "--mic", str(clip), "--port", "0",
          "--size", "320x180", *options],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
     )  # fmt: skip
