@@ -17,8 +17,10 @@ from latentcam.stream.resample import Resampler, mono
 from latentcam.stream.ticks import TickCutter
 from latentcam.stream.timeline import Timeline
 
-LATE_SPEAKING = 0.12  # seconds without a packet, amid speech, after which silence takes over
-LATE_QUIET = 2  # lengths of a packet, the same in a pause: its sender may have stopped sending
+LATE = 0.3  # seconds without a packet after which silence takes over: most jams are shorter
+LATE_SPEAKING = 0.12  # the same amid speech, once the sender has shown that it stops in pauses
+LATE_QUIET = 2  # lengths of a packet, the same in a pause
+SHOWN = SAMPLE_RATE // 10  # samples that passed between two packets: not lost, but never sent
 QUIET_SHARE, QUIET = 0.1, 1e-3  # of the loudest lately, or rms: no speech that silence would break
 FORGET = 0.999  # share of that loudest which is left a packet later: half in 14 s
 MOST_AHEAD = SAMPLE_RATE // 5  # silence that a later pause takes back; more is a new beginning
@@ -61,6 +63,7 @@ class VoiceIn:
         self._expected = 0  # pts of the next packet
         self._position = 0  # at 16 kHz, of the next packet
         self._ahead = 0  # samples of silence that were given before sound that was only late
+        self._stops = False  # the sender sends nothing in pauses (DTX)
         self._pause = True  # the newest packet followed silence, or is as quiet
         self._loudest = 0.0  # rms, lately
         self._credit = LEAD  # seconds of sound that may be heard at once
@@ -92,18 +95,25 @@ class VoiceIn:
             heard = born
             for chunk in self._voice(packet, born):
                 yield chunk
-            length = packet.samples / packet.sample_rate
-            due = born + (LATE_QUIET * length if self._pause else LATE_SPEAKING)
+            due = born + self._patience(packet.samples / packet.sample_rate)
 
     def _silence(self, since: float, now: float) -> list[AudioChunk]:
         """What the clock has completed `since` seconds after the newest packet."""
         first, fps = self._timeline.first_sample, self._timeline.fps
         reached = self._position - self._ahead + round(since * SAMPLE_RATE)
         tick = reached * fps // SAMPLE_RATE - 1
-        begin = max(first(tick), self._cutter.end)
-        silence = np.zeros(max(0, first(tick + 1) - begin), np.float32)
+        begin, end = self._cutter.end, first(tick + 1)
+        if end - begin > LEAD * SAMPLE_RATE:  # the loop stood still: time leaps
+            begin = first(tick)
         self._pause = True
-        return self._cutter.push(silence, begin, now)
+        return self._cutter.push(np.zeros(max(0, end - begin), np.float32), begin, now)
+
+    def _patience(self, length: float) -> float:
+        """Seconds to wait after a packet of `length` seconds. Silence that proves wrong shifts the
+        picture against the voice for a while, so it comes soon only where it is likely right."""
+        if not self._stops:
+            return LATE
+        return LATE_QUIET * length if self._pause else LATE_SPEAKING
 
     def _voice(self, packet: av.AudioFrame, born: float) -> list[AudioChunk]:
         assert packet.pts is not None
@@ -119,6 +129,7 @@ class VoiceIn:
         if not 0 <= gap <= self._credit * SAMPLE_RATE:
             gap = 0  # more than can have passed: a sender that counts anew
         self._credit -= gap / SAMPLE_RATE
+        self._stops |= gap >= SHOWN
         held = self._resampler.held
         samples = self._resampler.push(self._sound(packet, gap), rate)
         taken_back = min(gap, self._ahead)
