@@ -135,8 +135,9 @@ def clip(tmp_path: Path) -> Path:
 def test_a_call_is_heard_by_nobody_else(tiny_folder: Path, tmp_path: Path) -> None:
     async def call(address: str) -> None:
         caller = Caller(speech(2.0, 48000))
-        await caller.call(int(address.rpartition(":")[2]))
+        socket = await caller.call(int(address.rpartition(":")[2]))
         await caller.until_frames(5, 60)
+        await socket.close()
         await caller.aclose()
 
     home = tmp_path / "home"
