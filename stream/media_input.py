@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -75,7 +76,7 @@ def open_container(part: Part) -> InputContainer:
 
 
 def _refuse(name: str, flags: int, options: dict[str, str]) -> IO[bytes]:
-    raise PermissionError("a media file names another file, which is not opened")
+    raise PermissionError(errno.EPERM, "it names another file, which is not opened")
 
 
 @contextmanager

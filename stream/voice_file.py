@@ -23,21 +23,12 @@ from latentcam.stream.resample import Resampler, check_format, mono
 logger = logging.getLogger(__name__)
 
 FILLED_FROM = 0.05  # seconds; less between clock and sound is rounding
-MOST_SILENCE = (
-    3600.0  # seconds in all; a clock that wants more is broken, the sound goes on at once
-)
+MOST_SILENCE = 3600.0  # seconds in all; a clock that wants more is broken, and passed over
 TOLD_FROM = 0.1  # seconds that are missing by the clock; less is an encoder's beginning or end
 READ_AGAIN = 20  # times in a row that a file may fail to give a packet before it is given up
 STATES_LENGTH = (
-    "wav",
-    "w64",
-    "aiff",
-    "au",
-    "caf",
-    "flac",
-    "matroska,webm",
-    "mov,mp4,m4a,3gp,3g2,mj2",
-)
+    "wav", "w64", "aiff", "au", "caf", "flac", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2",
+)  # fmt: skip
 """Formats whose header says how long the sound is; with others it is a guess."""
 NO_CLOCK = ("aac", "loas", "mp3")
 """Formats of frames and nothing else: FFmpeg makes their times up, at the rate of the first."""
@@ -78,6 +69,7 @@ class VoiceFile:
         self._refused: MediaError | None = None  # the newest sound that makes no sense
         self._missing = 0.0  # seconds that should be there, by the clock or the header
         self._broken = 0.0  # seconds that are there and could not be decoded
+        self._torn = False  # nobody knows how many more
 
     def sounds(self) -> Iterator[Sound]:
         """Decode it from its beginning; the log tells at the first end what was missing."""
@@ -86,23 +78,29 @@ class VoiceFile:
             try:
                 container = open_container(part)
             except (OSError, av.FFmpegError):
-                continue  # a link of a chain; the first one opened before
+                self._torn = True  # a link of a chain; the first one opened before
+                continue
             with container:
-                yield from self._sounds(container)
+                try:
+                    track = self._track(container)
+                except MediaError as error:
+                    self._refused, self._torn = error, True
+                    continue
+                yield from self._sounds(container, track)
         if not self._heard:
             no_sound = MediaError(f"{self._path} has an audio track without sound in it")
             raise self._refused or no_sound
-        if not self._told and (self._missing >= TOLD_FROM or self._broken):
+        lost = max(self._missing, self._broken)
+        if not self._told and (self._missing >= TOLD_FROM or self._broken or self._torn):
             self._told = True
-            lost = max(self._missing, self._broken)
             logger.warning(
-                "%s: about %.2f s of its sound are missing or broken; the rest is used",
-                self._path, lost,
-            )  # fmt: skip
+                "%s: %s of its sound is missing or broken; the rest is used",
+                self._path,
+                "a part" if self._torn else f"about {lost:.2f} s",
+            )
 
-    def _sounds(self, container: InputContainer) -> Iterator[Sound]:
-        track, position = self._track(container), 0.0
-        clock = container.format.name not in NO_CLOCK
+    def _sounds(self, container: InputContainer, track: AudioStream) -> Iterator[Sound]:
+        position, clock = 0.0, container.format.name not in NO_CLOCK
         origin = None if container.start_time is None else container.start_time / av.time_base
         for frame in self._frames(container, track):
             try:
@@ -144,6 +142,7 @@ class VoiceFile:
                 return
             except av.FFmpegError:
                 failures += 1
+        self._torn = True
 
     def _track(self, container: InputContainer) -> AudioStream:
         """Raises MediaError."""

@@ -19,15 +19,15 @@ def whole_file(path: Path) -> Iterator[Path]:
     name of the new file is of nobody's choosing, and nothing was there under it.
     Raises MediaError; what goes wrong inside passes as it is.
     """
-    if path.is_dir():
-        raise MediaError(f"{path} is a folder, expected a file's name")
-    if not path.parent.is_dir():
-        raise MediaError(f"the folder {path.parent} does not exist")
-    target = Path(os.path.realpath(path))
-    if target.is_symlink() or target.exists() and not target.is_file():
-        raise MediaError(f"{path} is there and is no file, expected a file's name")
-    partial = target.with_name(f".{secrets.token_hex(8)}.partial{path.suffix}")
     with writing(path):
+        if path.is_dir():
+            raise MediaError(f"{path} is a folder, expected a file's name")
+        if not path.parent.is_dir():
+            raise MediaError(f"the folder {path.parent} does not exist")
+        target = Path(os.path.realpath(path))
+        if target.is_symlink() or target.exists() and not target.is_file():
+            raise MediaError(f"{path} is there and is no file, expected a file's name")
+        partial = target.with_name(f".{secrets.token_hex(8)}.partial{path.suffix}")
         os.close(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
         yield partial

@@ -6,7 +6,7 @@ import itertools
 import signal
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -49,20 +49,21 @@ def perform(
 
 def check_out(out: Path, speech: Path) -> None:
     """Raises UsageError if the one file would be written over the other."""
-    if out.exists() and speech.exists() and out.samefile(speech):
-        raise UsageError(f"--out is the speech file itself, {speech}")
+    with suppress(OSError):  # where there is no such file, there is nothing to lose
+        if out.samefile(speech):
+            raise UsageError(f"--out is the speech file itself, {speech}")
 
 
 @contextmanager
 def orderly() -> Iterator[None]:
     """SIGTERM and SIGHUP end what runs inside as Ctrl-C does, so that it cleans up behind it.
 
-    The exit status is a shell's for the signal; a second signal ends the process on the spot.
+    A second one ends the process on the spot.
     """
 
     def end(number: int, frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
-        raise SystemExit(128 + number)
+        raise KeyboardInterrupt
 
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     kinds = [signal.Signals[name] for name in names]
