@@ -75,8 +75,8 @@ def test_ended_by_another_program_it_takes_its_microphone_away(
     server: dict[str, str], tiny_folder: Path
 ) -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "latentcam", "camera", "--avatar", str(tiny_folder), "--device", "none",
-         "--port", "0", "--create-virtual-mic"],
+        [sys.executable, "-m", "latentcam", "camera", "--avatar", str(tiny_folder),
+         "--device", "none", "--port", "0", "--create-virtual-mic"],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=server, cwd=ROOT,
     )  # fmt: skip
     with process:
