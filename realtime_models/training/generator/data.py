@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,7 +24,8 @@ def axis_scale() -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class Heads:
-    """images uint8 [N, 3, H, W]; z float32 [N, z_dim]; x float32 [N, k] over its scale;
+    """images uint8 [N, C, H, W], RGB, or with alpha, by which the colours are then multiplied;
+    z float32 [N, z_dim]; x float32 [N, k] over its scale;
     curated int64 [N], -1 for a sampled identity."""
 
     images: Tensor
@@ -66,12 +68,27 @@ def load_heads(folder: Path) -> tuple[Heads, Heads]:
     images, z, x, curated = [], [], [], []
     for path in paths:
         with np.load(path) as shard:
-            images.append(torch.from_numpy(shard["images"]).permute(0, 3, 1, 2).contiguous())
+            images.append(torch.from_numpy(premultiplied(shard["images"])).permute(0, 3, 1, 2))
             z.append(torch.from_numpy(shard["z"]))
             x.append(torch.from_numpy(shard["x"]) / axis_scale())
             curated.append(torch.from_numpy(shard["curated"].astype(np.int64)))
-    heads = Heads(torch.cat(images), torch.cat(z), torch.cat(x), torch.cat(curated))
+    pictures = torch.cat([part.contiguous() for part in images])
+    heads = Heads(pictures, torch.cat(z), torch.cat(x), torch.cat(curated))
     sampled = np.array([zlib.crc32(one.numpy().tobytes()) for one in heads.z])
     number = torch.where(heads.curated >= 0, torch.arange(len(heads)), torch.from_numpy(sampled))
     held_out = number % HELD_OUT_EVERY == 0
     return heads.select((~held_out).nonzero()[:, 0]), heads.select(held_out.nonzero()[:, 0])
+
+
+def premultiplied(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Pictures [n, H, W, C] as a generator draws them: with straight alpha as the fourth channel,
+    colours are multiplied by it, so that what is bilinear or averaged has no halo. Of RGB, itself.
+    """
+    if images.shape[-1] == 3:
+        return images
+    done = np.empty_like(images)
+    for given, out in zip(images, done, strict=True):  # one at a time: they are many
+        alpha = given[..., 3:].astype(np.uint16)
+        out[..., :3] = (given[..., :3] * alpha + 127) // 255
+        out[..., 3:] = given[..., 3:]
+    return done

@@ -28,17 +28,20 @@ from torch import Tensor, nn
 
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
-from latentcam.realtime_models.errors import AvatarPackError
 from latentcam.realtime_models.generator.layers import GeneratorConfig, stylegan2
 from latentcam.realtime_models.generator.network import Generator
 from latentcam.realtime_models.training.generator import losses
 from latentcam.realtime_models.training.generator.data import Heads, axis_scale, load_heads
+from latentcam.realtime_models.training.perceptual import Vgg16, perceptual_distance
 
 CHECKPOINT_EVERY = 240.0  # seconds
 REPORT_EVERY = 60.0  # seconds
 WARM_UP, WARM_UP_STEPS = 10.0, 50.0  # seconds; where steps are counted, steps
 ADVERSARIAL_WEIGHT = 0.009
 MATCHING_WEIGHT = 0.05
+PERCEPTUAL_WEIGHT = 0.05
+PERCEPTUAL_CROP = 128  # pixels, of the face: VGG costs more than the generator
+SMALLEST_SEEN = 128  # pixels; a smaller picture has no textures to compare
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +91,20 @@ def channels_last(module: nn.Module) -> None:
 class Trainer:
     """The generator, its moving average, the optimisers and how far they came."""
 
-    def __init__(self, config: GeneratorConfig, motion_layers: int, device: str) -> None:
+    def __init__(
+        self,
+        config: GeneratorConfig,
+        motion_layers: int,
+        device: str,
+        eyes: Vgg16 | None = None,
+    ) -> None:
+        """eyes: compare outputs with targets as seen, too."""
         self.config, self.device = config, device
         self.generator = Generator(config, len(FACE_AXES), motion_layers)
         channels_last(self.generator.to(device))
         self.ema = copy.deepcopy(self.generator).requires_grad_(False)
-        self.judges = losses.discriminators()
+        self.eyes = None if eyes is None else eyes.to(device)
+        self.judges = losses.discriminators(config.channels)
         channels_last(self.judges.to(device))
         self.stage, self.elapsed, self.steps = 0, 0.0, 0
         self.new_optimisers(1e-3, (0.9, 0.99))
@@ -152,6 +163,13 @@ class Trainer:
             with amp:
                 adversarial, matching = losses.generator_loss(self.judges, real, fake)
             loss = loss + ADVERSARIAL_WEIGHT * adversarial + MATCHING_WEIGHT * matching
+        if self.eyes is not None and stage.size >= SMALLEST_SEEN:
+            seen = (losses.before_grey(fake), losses.before_grey(real))
+            with amp:
+                unlike = perceptual_distance(
+                    self.eyes, *losses.random_crop(seen, losses.FACE, PERCEPTUAL_CROP)
+                )
+            loss = loss + PERCEPTUAL_WEIGHT * unlike
         self.opt_g.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.generator.parameters(), 5.0)
@@ -175,7 +193,8 @@ class Trainer:
             with torch.autocast(self.device, dtype=torch.bfloat16):
                 out = self.ema(z[part].to(self.device), x[part].to(self.device), size)
             parts.append(out.float().cpu())
-        fake, known = torch.cat(parts), len(curated)
+        fake, real = (losses.before_grey(one) for one in (torch.cat(parts), real))
+        known = len(curated)
         figures = {
             "psnr": losses.psnr(fake[:known], real[:known]),
             "psnr_mouth": losses.psnr(fake[:known], real[:known], losses.MOUTH),
@@ -284,6 +303,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--w-dim", type=int, default=256)
     parser.add_argument("--mapping-layers", type=int, default=4)
     parser.add_argument("--motion-layers", type=int, default=10)
+    parser.add_argument("--vgg", type=Path, help="ONNX file of VGG16: a perceptual loss, too")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     args = parser.parse_args(argv)
     stages = [Stage.parse(text) for text in args.stages.split(",")]
@@ -294,7 +314,8 @@ def main(argv: list[str] | None = None) -> None:
         train, held_out = load_heads(args.data)
         more = load_heads(args.more)[0] if args.more else None
         pack = load_pack(args.init) if args.init else None
-    except (FileNotFoundError, AvatarPackError) as error:
+        eyes = Vgg16(args.vgg) if args.vgg else None
+    except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
     config = (
         pack.card.generator
@@ -306,10 +327,11 @@ def main(argv: list[str] | None = None) -> None:
             resolution=args.resolution,
             channel_base=args.channel_base,
             channel_max=args.channel_max,
+            channels=4 if train.images.shape[1] == 4 else 3,
             subpixels=args.subpixels,
         )
     )
-    trainer = Trainer(config, args.motion_layers, args.device)
+    trainer = Trainer(config, args.motion_layers, args.device, eyes)
     checkpoint = args.out / "checkpoint.pt"
     if checkpoint.exists():
         trainer.load(torch.load(checkpoint, map_location=args.device, weights_only=True))

@@ -18,8 +18,11 @@ from latentcam.realtime_models.axes import FACE_AXES  # noqa: E402
 from latentcam.realtime_models.generator.layers import GeneratorConfig  # noqa: E402
 from latentcam.realtime_models.generator.network import Generator  # noqa: E402
 from latentcam.realtime_models.training import make_pack  # noqa: E402
-from latentcam.realtime_models.training.generator import train  # noqa: E402
-from latentcam.realtime_models.training.generator.data import HELD_OUT_EVERY  # noqa: E402
+from latentcam.realtime_models.training.generator import losses, train  # noqa: E402
+from latentcam.realtime_models.training.generator.data import (  # noqa: E402
+    HELD_OUT_EVERY,
+    premultiplied,
+)
 from latentcam.realtime_models.training.heads.identity import Z_DIM  # noqa: E402
 from tests.tiny import WORDS, tiny_generator, write_pack  # noqa: E402
 
@@ -99,6 +102,44 @@ def test_pictures_of_another_folder_are_drawn_as_often_as_asked(
             return float(generator(z, x).mean())
 
     assert brightness("1") > 0.5 > 0.2 > abs(brightness("0"))
+
+
+def test_pictures_with_alpha_are_learned_with_their_colours_multiplied_by_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What cannot be seen, the upper half here, is black: else its edge would be a halo."""
+    write_shard(tmp_path / "renders")
+    path = tmp_path / "renders" / "shard_0.npz"
+    shard = dict(np.load(path))
+    alpha = np.full((*shard["images"].shape[:3], 1), 255, np.uint8)
+    alpha[:, :16] = 0
+    np.savez(path, **{**shard, "images": np.concatenate([shard["images"], alpha], axis=-1)})
+    monkeypatch.setattr(train, "keep_freed_memory", lambda: None)
+    train.main([
+        "--data", str(tmp_path / "renders"), "--out", str(tmp_path), "--batch", "2",
+        "--resolution", "128", "--channel-base", "256", "--channel-max", "16", "--w-dim", "12",
+        "--mapping-layers", "2", "--motion-layers", str(MOTION_LAYERS), "--subpixels", "2",
+        "--stages", "16:100steps,128a:2steps",
+    ])  # fmt: skip
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    config = msgspec.convert(state["config"], GeneratorConfig)
+    assert config.channels == 4
+    generator = Generator(config, len(FACE_AXES), MOTION_LAYERS)
+    generator.load_state_dict(state["ema"])
+    with torch.no_grad():
+        drawn = generator(torch.randn(8, Z_DIM), torch.zeros(8, len(FACE_AXES)), 16)
+    upper, lower = drawn[:, :, :7].mean(dim=(0, 2, 3)), drawn[:, :, 9:].mean(dim=(0, 2, 3))
+    assert upper.max() < -0.5, "black, and nothing there"
+    assert lower[3] > 0.5 > lower[:3].abs().max(), "noise, and all of it there"
+
+
+def test_what_is_seen_before_grey() -> None:
+    levels = premultiplied(np.array([[[[255, 0, 128, 0], [255, 0, 128, 255]]]], np.uint8))
+    assert levels.tolist() == [[[[0, 0, 0, 0], [255, 0, 128, 255]]]]
+    drawn = torch.from_numpy(levels).permute(0, 3, 1, 2).float() / 127.5 - 1
+    seen = losses.before_grey(drawn)[0, :, 0]
+    torch.testing.assert_close(seen[:, 0], torch.zeros(3))
+    torch.testing.assert_close(seen[:, 1], torch.tensor([1.0, -1.0, 0.004]), rtol=0, atol=1e-3)
 
 
 def write_checkpoint(path: Path, seed: int, config: GeneratorConfig = CONFIG) -> Path:
