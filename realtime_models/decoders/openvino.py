@@ -103,7 +103,9 @@ def _compiled(
             logger.warning("compiling again, OpenVINO cannot read what it kept: %s", said)
     compiled = core.compile_model(build_model(pack, int8), "CPU", dict(options))
     if folder is not None:
-        store(folder, key, compiled.export_model().getvalue())
+        exported = io.BytesIO()
+        compiled.export_model(exported)  # what it returns is of another type in 2025.0
+        store(folder, key, exported.getvalue())
     return compiled
 
 
