@@ -40,7 +40,7 @@ RUN_BY = {
                      "commands.speech", "run")
     ),
     "server/test_server.py": ("server.guard", "server.metrics"),
-    "stream/test_session.py": ("stream.renderer",),
+    "stream/test_whole_file.py": ("stream.video_file",),
     "stream/local/test_sound_server.py": ("benchmarks.voice_offset",),
     "test_packaging.py": ("__main__", "benchmarks.startup"),
 }  # fmt: skip
