@@ -34,13 +34,11 @@ RUN_BY = {
     "server/test_browser.py": ("benchmarks.browser",),
     "server/test_doctor.py": ("server.commands.doctor",),
     "server/test_command_line.py": ("server.commands.completion",),
-    "server/test_commands.py": tuple(
-        f"server.{name}"
-        for name in ("commands.motion", "commands.options", "commands.render", "commands.serve",
-                     "commands.speech", "run")
+    "server/test_commands.py": (
+        "server.commands.motion", "server.commands.options", "server.commands.render",
+        "server.commands.serve", "server.commands.speech", "server.run", "stream.video_file",
     ),
     "server/test_server.py": ("server.guard", "server.metrics"),
-    "stream/test_whole_file.py": ("stream.video_file",),
     "stream/local/test_sound_server.py": ("benchmarks.voice_offset",),
     "test_packaging.py": ("__main__", "benchmarks.startup"),
 }  # fmt: skip
