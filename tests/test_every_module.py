@@ -43,6 +43,13 @@ RUN_BY = {
     "test_packaging.py": ("__main__", "benchmarks.startup"),
 }  # fmt: skip
 
+NOT_RUN = tuple(
+    f"realtime_models.training.looks.{name}"
+    for name in ("bank", "beard", "eyes", "glb", "lids", "materials", "measure", "people", "render",
+                 "rig", "scene", "sculpt", "skins", "skull", "wear")
+)  # fmt: skip
+"""Modules that no test runs: they need Blender, or the heads, which are not in the repository."""
+
 TESTS = {
     path.relative_to(ROOT / "tests").as_posix(): set(imports(path))
     for path in (ROOT / "tests").rglob("test_*.py")
@@ -56,7 +63,7 @@ def has_its_own(module: str) -> bool:
 
 def test_every_module_is_tested() -> None:
     imported = set().union(*TESTS.values())
-    named = {f"latentcam.{module}" for modules in RUN_BY.values() for module in modules}
+    named = {f"latentcam.{module}" for modules in (*RUN_BY.values(), NOT_RUN) for module in modules}
     assert named <= set(MODULES), f"there are no {named - set(MODULES)}"
     assert set(RUN_BY) <= set(TESTS), f"there are no {set(RUN_BY) - set(TESTS)}"
     bare = {

@@ -1,0 +1,84 @@
+"""What the modelled shapes lack: age, a smile that lifts the cheeks, the stylised faces."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from latentcam.realtime_models.training.looks.expression import Expression
+    from latentcam.realtime_models.training.looks.rig import Rig
+
+F64 = npt.NDArray[np.float64]
+
+
+def _spot(points: F64, at: tuple[float, float, float], size: float) -> F64:
+    """Weight around a place and its mirror image, [n]."""
+    mirrored = np.stack([np.abs(points[:, 0]), points[:, 1], points[:, 2]], 1)
+    return np.asarray(np.exp(-(((mirrored - np.array(at)) / size) ** 2).sum(1)))
+
+
+def ageing(rig: Rig, age: float) -> F64:
+    """Offsets [n, 3] of a face that sags: jowls, lids' outer corners, thinner lips and cheeks."""
+    points = rig.rest["head"]
+    offset = np.zeros_like(points)
+    outwards = np.sign(points[:, 0])
+    jowl = _spot(points, (0.042, 0.0, -0.088), 0.018)
+    offset[:, 2] -= 0.0050 * jowl
+    offset[:, 0] += 0.0025 * jowl * outwards
+    offset[:, 2] -= 0.0022 * _spot(points, (0.047, 0.0, 0.006), 0.010)
+    offset[:, 1] -= 0.0016 * _spot(points, (0.030, -0.02, -0.020), 0.007)  # bags
+    hollow = _spot(points, (0.052, 0.0, -0.048), 0.016)
+    offset[:, 0] -= 0.0035 * hollow * outwards
+    offset[:, 1] += 0.0012 * _spot(points, (0.0, -0.045, -0.066), 0.012)
+    offset[:, 2] -= 0.003 * _spot(points, (0.0, -0.055, -0.035), 0.009)  # the nose's tip
+    return age * offset
+
+
+def corrective(rig: Rig, expression: Expression) -> F64 | None:
+    """Offsets [n, 3] on top of the shapes: cheeks rise and bulge with a smile."""
+    smile = expression.smile
+    if smile < 0.01:
+        return None
+    points = rig.rest["head"]
+    offset = np.zeros_like(points)
+    apple = _spot(points, (0.037, -0.022, -0.032), 0.017)
+    offset[:, 2] += 0.0026 * apple
+    offset[:, 1] -= 0.0014 * apple
+    offset[:, 0] += 0.0012 * apple * np.sign(points[:, 0])
+    return smile * offset
+
+
+def stylise(rig: Rig, amount: float) -> None:
+    """Bigger eyes, a smaller nose and chin: the face of a drawing, in place."""
+    eyes = rig.eyes[:, :3].copy()
+    # Bigger eyes need room: the whole head grows a little around them.
+    grow = 1 + 0.34 * amount
+
+    def moved(points: F64) -> F64:
+        result = points.copy()
+        for eye in eyes:
+            away = points - eye
+            far = np.linalg.norm(away * np.array([1.0, 0.8, 1.0]), axis=1)
+            share = np.exp(-((far / 0.026) ** 4))[:, None]
+            result += (grow - 1) * share * away
+        nose = _spot(points, (0.0, -0.05, -0.032), 0.016)[:, None]
+        centre = np.array([0.0, -0.022, -0.024])
+        result -= 0.24 * amount * nose * (points - centre)
+        chin = _spot(points, (0.0, -0.02, -0.108), 0.034)
+        result[:, 0] *= 1 - 0.16 * amount * chin
+        result[:, 2] += 0.007 * amount * chin
+        brow = _spot(points, (0.030, -0.03, 0.030), 0.018)
+        result[:, 2] += 0.004 * amount * brow
+        return result
+
+    before = rig.rest["head"]
+    for eye in eyes:
+        far = np.linalg.norm(before[rig.moved] - eye, axis=1)
+        share = np.exp(-((far / 0.026) ** 4))
+        rig.shapes *= (1 + (grow - 1) * share)[None, :, None]
+    for key in ("head", "gland_l", "gland_r"):
+        rig.rest[key] = moved(rig.rest[key])
+    rig.eyes[:, 3] *= grow
