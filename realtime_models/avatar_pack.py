@@ -5,9 +5,9 @@
     motion.safetensors       the motion model
     identities.safetensors   the faces' latents
 
-The generator and the motion model may be borrowed: then another pack holds the file, and the card
-knows it by its digest. Weights may be stored as float16; they are float32 in memory. Nothing here
-unpickles anything, and nothing is read before its size is known to be what the card says.
+The generator and the motion model may be borrowed: another pack then holds the file, and the card
+identifies it by its digest. Weights may be stored as float16; they are float32 in memory. Nothing
+here unpickles anything, and no file is read until its size is known to match the card.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ IDENTITIES_FILE = "identities.safetensors"
 LARGEST_CARD = 2**20  # bytes
 LARGEST_HEADER = 2**20  # bytes, of a safetensors file
 LARGEST_WEIGHT = 65504.0  # what float16 holds; far beyond what any network needs
-LEAST_STD = 1e-4  # of a feature that the motion model hears
+LEAST_STD = 1e-4  # of any feature that the motion model hears
 DTYPES: dict[str, np.dtype[Any]] = {"F16": np.dtype("<f2"), "F32": np.dtype("<f4")}
 
 Tensors = Mapping[str, NDArray[np.float32]]
@@ -52,8 +52,8 @@ Tensors = Mapping[str, NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class AvatarPack:
-    """A pack in memory. Its card's digests name its tensors: what is compiled of them is kept
-    under these.
+    """A pack in memory. Its card's digests identify its tensors; whatever is compiled from them is
+    cached under those digests.
 
     generator: tensors by their names in `generator.network.Generator`, plus
         `basis` float32 [num_ws, w_dim, k], the matrix V with one column per axis.
@@ -104,7 +104,7 @@ def load_card(folder: Path) -> Card:
 
 
 def weights_path(folder: Path, card: Card, file: str) -> Path:
-    """Where one of a pack's files lies, which another pack may hold.
+    """The path of one of a pack's files, which may be in another pack.
 
     Raises AvatarPackError if that pack is not here.
     """
@@ -164,7 +164,7 @@ def _load_tensors(path: Path, shapes: Shapes, weights: Weights) -> Tensors:
 
 
 def _read(path: Path, count: int) -> bytes:
-    """The whole file, if it can hold so many numbers and little else."""
+    """The whole file, if it is no larger than `count` numbers and a header need."""
     if not path.is_file():
         raise AvatarPackError(f"{path} is missing")
     try:

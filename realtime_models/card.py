@@ -1,7 +1,7 @@
 """The card of an avatar pack, format 2: `docs/packs.md` describes it field by field.
 
-Whatever a card says is checked when it is made: every number has bounds, every name leads
-somewhere, so that what is built from it afterwards is of a size that a computer has.
+Everything a card says is checked when it is constructed: every number has bounds and every name
+refers to something, so whatever is built from it afterwards fits into a computer's memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from latentcam.realtime_models.motion.lstm import weight_shapes
 from latentcam.realtime_models.motion.model import MotionConfig
 
 FORMAT = 2
-INT8_RANGE = (-0.5, 1.0)  # leaky ReLUs reach farther up than down; a level of 256 is exactly 0
+INT8_RANGE = (-0.5, 1.0)  # leaky ReLUs reach farther up than down; one of the 256 levels is 0
 MOST_WEIGHTS = 2**28  # numbers in one file: 1 GiB in memory
 PACK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9@_.-]{0,63}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -30,7 +30,7 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     """One file of weights.
 
     digest: SHA-256 of the whole file, in hexadecimal.
-    borrow: name of the pack that holds it, where this one does not.
+    borrow: name of the pack that holds the file, if this one does not.
     """
 
     digest: str
@@ -44,7 +44,7 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 
 class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The weights of a pack. Identities are its own; the rest may lie in another pack."""
+    """The weights of a pack. Identities are always its own; the rest may be in another pack."""
 
     generator: Weights
     motion: Weights
@@ -69,9 +69,9 @@ class Drive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """How this pack's face follows its motion model.
 
-    articulation: factor on all that the motion model says, 1 for the lips of the speakers it
-        learned from; more reads better on a small picture.
-    drives: what moves what; several may move one axis, and add up.
+    articulation: factor on everything the motion model outputs; 1 gives the lips of the speakers
+        it was trained on, and more reads better on a small picture.
+    drives: what moves what; several may move one axis, and their effects add up.
     """
 
     articulation: float
@@ -88,14 +88,14 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """The card of a pack. Nearly every field is required: a pack says where it comes from.
+    """The card of a pack. Nearly every field is required: a pack must say where it comes from.
 
     provenance: what the pack was made of. consent: who is shown, and that they agreed.
-    int8: names of the convolutions that a decoder may compute in int8; what they convolve lies
-        within INT8_RANGE, but for rare peaks (`training.int8`).
-    int8_crowded: those that it may as well when sessions share it, where a picture less fine is
-        better than none.
-    truncation_psi: how far a sampled identity is drawn towards the mean face (1: not at all).
+    int8: names of the convolutions that a decoder may compute in int8; their inputs lie within
+        INT8_RANGE except for rare peaks (`training.int8`).
+    int8_crowded: further ones it may compute in int8 while sessions share it, when a slightly
+        coarser picture is better than none.
+    truncation_psi: how far a sampled identity is pulled towards the mean face (1: not at all).
     axes: of the control vector, in the order of the tensor `basis`.
     identities: names of the curated faces, in the order of the tensor `identities`.
     """

@@ -1,4 +1,4 @@
-"""What callers can act on. Everything else that goes wrong is a bug and keeps its traceback.
+"""The errors a caller can act on. Anything else that goes wrong is a bug and keeps its traceback.
 
 LatentcamError
 ├── AvatarPackError       the pack on disk cannot be used
@@ -9,8 +9,8 @@ LatentcamError
 ├── UsageError            a command cannot be carried out as given          (server.errors)
 ├── ConfigError           a setting of the server cannot be used            (server.errors)
 ├── BadRequest            what a peer asks for is not valid                 (server.errors)
-├── Refused               who asks may not ask                              (server.errors)
-└── AiortcChanged         aiortc is not as we know it           (server.webrtc.aiortc_inside)
+├── Refused               a request is not served; has an HTTP status       (server.errors)
+└── AiortcChanged         aiortc is not the one we know         (server.webrtc.aiortc_inside)
 """
 
 
@@ -19,15 +19,15 @@ class LatentcamError(Exception):
 
 
 class AvatarPackError(LatentcamError, ValueError):
-    """The avatar pack on disk is not usable; the message says what was got and expected."""
+    """The avatar pack on disk cannot be used; the message says what was found and expected."""
 
 
 class BackendUnavailable(LatentcamError, RuntimeError):
-    """A decoder that was asked for cannot run here; the message holds the line that installs it."""
+    """The requested decoder cannot run here; the message holds the command that installs it."""
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether it says that there was no memory, which each library does in words of its own."""
+    """Whether the error means that memory ran out, which each library words in its own way."""
     if isinstance(error, BaseExceptionGroup):
         return any(lacks_memory(inner) for inner in error.exceptions)
     told = ["alloc", "failed to map segment", "can't start new thread"]

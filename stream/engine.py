@@ -26,7 +26,7 @@ R = TypeVar("R")
 
 class Engine:
     """Threads compute, the loop carries: numerics run in one thread for motion and in the
-    renderer's; sessions and slots are touched on the event loop only, so there are no locks."""
+    renderer's threads. Only the event loop touches sessions and slots, so there are no locks."""
 
     def __init__(
         self, avatar: Avatar, performer: Performer, timeline: Timeline, max_sessions: int
@@ -40,7 +40,7 @@ class Engine:
         self.renderer = Renderer(avatar)
 
     async def warm_up(self) -> None:
-        """Compute one tick of silence on the threads that will work, then say ready."""
+        """Compute one tick of silence on the threads that will do the work, then be ready."""
         state, settings = self.performer.initial_state(seed=0), Settings()
         anchor = self.avatar.anchor(self.avatar.card.identities[0])
         silence = np.zeros(self.timeline.first_sample(1), np.float32)
@@ -68,7 +68,7 @@ class Engine:
         return await loop.run_in_executor(self._motion_thread, partial(function, *args, **kwargs))
 
     async def aclose(self) -> None:
-        """Wait for what the threads are computing, then let them go. May be called twice."""
+        """Wait for what the threads are computing, then end them. May be called twice."""
         self.ready = False
         await finish(self._motion_thread)
         await self.renderer.aclose()

@@ -1,4 +1,4 @@
-"""The three things that travel through a session. Nobody writes to their arrays."""
+"""The three things that travel through a session. Their arrays must never be written to."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class AudioChunk:
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """The control vector that the voice called for, over the axes of the avatar."""
+    """The control vector that the voice calls for, over the axes of the avatar."""
 
     tick: int
     born: float

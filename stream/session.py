@@ -20,12 +20,12 @@ class FrameSink(Protocol):
         ...
 
     def close(self) -> None:
-        """No frame follows. Called exactly once."""
+        """No more frames follow. Called exactly once."""
         ...
 
 
 class Session:
-    """Two loops: listen puts every motion into a slot of one, render shows the newest."""
+    """Two loops: listen puts every motion into a slot of one; render shows the newest."""
 
     def __init__(
         self, engine: Engine, source: AsyncIterator[Motion], sink: FrameSink, anchor: Latent
@@ -33,12 +33,12 @@ class Session:
         self._engine, self._source, self._sink = engine, source, sink
         self._latest: Latest[Motion] = Latest()
         self.anchor = anchor
-        """The face's latent at rest; setting it shows another face from the next frame on."""
+        """The latent of the face at rest; setting it shows another face from the next frame on."""
         self._moved = 0.0  # when the newest motion was put into the slot
 
     @property
     def skipped(self) -> int:
-        """Motions that were never rendered because a newer one came first."""
+        """How many motions were never rendered because a newer one came first."""
         return self._latest.skipped
 
     async def run(self) -> None:

@@ -1,4 +1,4 @@
-"""A voice that is fed by hand: what text-to-speech or an agent says, spoken by the clock."""
+"""A voice fed by your program: what text-to-speech or an agent says, spoken in real time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from latentcam.stream.timeline import Timeline
 
 
 class Speech:
-    """An audio source. What was said comes tick by tick, as it would be heard, however fast it was
-    said; in between there is silence, so that the face lives. Touched on the event loop only."""
+    """An audio source. Samples come out tick by tick at the pace of speech, however fast they were
+    handed in; in between comes silence, so the face stays alive. Use it on the event loop only."""
 
     def __init__(self, timeline: Timeline) -> None:
         self._timeline = timeline
@@ -25,7 +25,7 @@ class Speech:
         self._closed = False
 
     def say(self, samples: Samples) -> None:
-        """Speak these when all that was said before is spoken. Returns at once.
+        """Speak these after everything handed in before. Returns at once.
 
         samples: float32 [n], mono at 16 kHz, -1 to 1. Raises ValueError for any other shape.
         """
@@ -37,19 +37,19 @@ class Speech:
         self._said = True
 
     def clear(self) -> None:
-        """Interrupted: what waits is dropped, and the mouth closes at once."""
+        """Interrupt: drop what has not been spoken yet; the mouth closes at once."""
         if self._said:
             self._said = False
             self._waiting.clear()
             self._cleared.set()
 
     def close(self) -> None:
-        """Nothing more is said. What waits is spoken, then the source ends. May be called twice."""
+        """Nothing more will be said: the source ends once the rest is spoken. May be called twice."""
         self._closed = True
 
     async def chunks(self) -> AsyncIterator[AudioChunk]:
-        """The voice tick by tick, paced from now on; a tick is left out after `clear`, which tells
-        whoever listens to begin afresh."""
+        """The voice tick by tick, paced from now on. After `clear` one tick number is left out,
+        which tells the listener to begin afresh."""
         loop, timeline = asyncio.get_running_loop(), self._timeline
         origin, tick = loop.time(), 0
         while not self._closed or self._waiting:

@@ -32,11 +32,11 @@ class Timeline:
         return tick / self.fps
 
     def lips_after(self, age: float, look_ahead: float) -> float:
-        """Seconds from a sample's arrival to the moment that the lips which say it are seen.
+        """Seconds from a sample's arrival to the moment when the lips that say it are seen.
 
-        age: from the arrival of a tick's last sample to its picture being shown. A picture shows
-        the mouth `look_ahead` before that sample and is seen for one tick, so that moment belongs
-        to the middle of the tick on screen.
+        age: from the arrival of a tick's last sample to its picture being shown. The picture shows
+        the mouth as it was `look_ahead` before that sample, and stays for one tick, so that moment
+        falls in the middle of the tick on screen.
         """
         return age + look_ahead + 0.5 / self.fps
 

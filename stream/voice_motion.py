@@ -14,11 +14,11 @@ class VoiceMotion:
     """Hears one voice on the engine's motion thread; its memory dies with it."""
 
     def __init__(self, engine: Engine, voice: AsyncIterator[AudioChunk], seed: int) -> None:
-        """seed: of the blinks, glances and turns of the head."""
+        """seed: for the blinks, glances and turns of the head."""
         self._engine, self._voice = engine, voice
         self._state = engine.performer.initial_state(seed)
         self.settings = Settings()
-        """How the face is to move; setting it counts from the next tick on."""
+        """How the face should move; setting it takes effect from the next tick on."""
         self.ticks_heard = 0
 
     @property

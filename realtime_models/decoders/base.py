@@ -18,8 +18,9 @@ Decode = Callable[[NDArray[np.float32]], NDArray[np.uint8]]
 class Decoder(Protocol):
     """Turns latents into pictures: the synthesis network on one backend.
 
-    It must give the same picture for the same latent, always. `decode` must be called from one
-    thread at a time; that thread may change. The array it returns must never be written again.
+    It must always give the same picture for the same latent. `decode` must be called from one
+    thread at a time, not necessarily the same one. The decoder must never write again to an array
+    it has returned.
     """
 
     @property
@@ -29,25 +30,25 @@ class Decoder(Protocol):
 
     @property
     def lanes(self) -> Sequence[Decode]:
-        """What may be called instead of `decode`, each from one thread at a time but all of them,
-        and `decode`, side by side, where that is faster than one after the other; else none. Their
-        pictures may be a little less fine."""
+        """Functions that may be called instead of `decode`: each from one thread at a time, but all
+        of them and `decode` in parallel. Empty unless that is faster than taking turns. Their
+        pictures may be slightly coarser."""
         ...
 
     def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
         """ws: float32 [n, num_ws, w_dim], n >= 1. Returns sRGB pictures uint8 [n, H, W, 3].
 
-        Any n is right; a decoder that compiles ahead cuts n into the sizes it compiled.
+        Any n is allowed; a decoder that compiles ahead splits n into the sizes it compiled.
         """
         ...
 
 
 DRAWN = ("conv", "up", "rgb", "rgb_subpixels")
-"""The kinds of layer that all decoders draw so far."""
+"""The kinds of layer that every decoder can draw so far."""
 
 
 def check_drawn(config: GeneratorConfig) -> None:
-    """Raises BackendUnavailable for what a card may ask for, but no decoder draws."""
+    """Raises BackendUnavailable for anything a card may ask for that no decoder can draw yet."""
     asked = [f"the layer {a.name} of kind {a.kind}" for a in config.layers if a.kind not in DRAWN]
     asked += [f"the noise of layer {layer.name}" for layer in config.layers if layer.noise]
     asked += ["an official mapping network"] if config.mapping.kind == "official" else []
@@ -60,7 +61,7 @@ def check_drawn(config: GeneratorConfig) -> None:
 
 
 def check_batch_sizes(sizes: Sequence[int]) -> tuple[int, ...]:
-    """The sizes, largest first. Raises ValueError: every n needs a batch of one to end with."""
+    """The sizes, largest first. Raises ValueError without a size of 1, which any n may end with."""
     if 1 not in sizes or min(sizes) < 1:
         raise ValueError(f"batch sizes are {list(sizes)}, expected whole numbers with 1 among them")
     return tuple(sorted(set(sizes), reverse=True))
