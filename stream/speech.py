@@ -44,7 +44,7 @@ class Speech:
             self._cleared.set()
 
     def close(self) -> None:
-        """Nothing more will be said: the source ends once the rest is spoken. May be called twice."""
+        """Nothing more will be said; the source ends once the rest is spoken. Idempotent."""
         self._closed = True
 
     async def chunks(self) -> AsyncIterator[AudioChunk]:
