@@ -1,4 +1,4 @@
-"""What can go wrong on the way from a voice to a picture, told in one sentence each."""
+"""What can go wrong on the way from a voice to a picture, each said in one sentence."""
 
 from __future__ import annotations
 

@@ -23,13 +23,13 @@ class Latest(Generic[T]):
         self.skipped = 0
 
     def put(self, value: T) -> None:
-        """The oldest that was not taken yet makes room. Returns at once."""
+        """When full, the oldest value not taken yet makes room. Returns at once."""
         self.skipped += len(self._values) == self._values.maxlen
         self._values.append(value)
         self._changed.set()
 
     def close(self) -> None:
-        """No value follows. May be called twice."""
+        """No more values follow. May be called twice."""
         self._closed = True
         self._changed.set()
 

@@ -1,4 +1,4 @@
-"""Opens one media file for reading: the very path, whatever its name, and nothing that it names."""
+"""Opens one media file for reading: exactly that path, and nothing that the file refers to."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Part(io.RawIOBase):
     def __init__(self, file: IO[bytes], name: str, begin: int, end: int) -> None:
         self._file, self._begin, self._size, self._at = file, begin, end - begin, 0
         self.name = name
-        """What FFmpeg is told; only the ending matters, for formats that have no other mark."""
+        """The name FFmpeg is told; only its ending matters, for formats that have no other mark."""
 
     def part(self, begin: int, end: int) -> Part:
         """Bytes [begin, end) of it."""
@@ -103,7 +103,7 @@ _NO_WAIT = getattr(os, "O_NONBLOCK", 0)
 
 
 def _copy(pipe: int, whole: IO[bytes], path: Path) -> int:
-    """Returns the count of bytes. Raises MediaError if nothing comes, or no end."""
+    """Returns the number of bytes. Raises MediaError if nothing comes, or it never ends."""
     size, patience = 0, PIPE_OPENED_WITHIN
     while True:
         ready, _, _ = select.select([pipe], [], [], patience)

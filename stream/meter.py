@@ -25,7 +25,7 @@ STAGES: dict[Stage, str] = {
 
 
 def percentile(values: Sequence[float], p: float) -> float:
-    """Linear between the values next to it; 0 of none. For few values: numpy's is slower."""
+    """Interpolates linearly; 0 if there are no values. numpy's is slower for so few."""
     if not values:
         return 0.0
     ordered, at = sorted(values), (len(values) - 1) * p / 100
@@ -35,7 +35,7 @@ def percentile(values: Sequence[float], p: float) -> float:
 
 
 class Histogram:
-    """Seconds, counted into buckets since the start and kept exactly for the last while."""
+    """Seconds: counted in buckets since the start, and the last WINDOW of them kept exactly."""
 
     def __init__(self) -> None:
         self.counts = [0] * (len(BOUNDS) + 1)

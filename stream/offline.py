@@ -27,8 +27,8 @@ def perform_voice(
 ) -> Iterator[Control]:
     """x_t for every tick of a voice that comes block by block: float32 [n] at SAMPLE_RATE.
 
-    The face of tick k belongs to the middle of the tick. The motion model speaks of the moment
-    `look_ahead_s` before the newest sample, so it hears that much further before tick 0.
+    The face of tick k belongs to the middle of the tick. The motion model describes the moment
+    `look_ahead_s` before the newest sample, so before tick 0 it hears that much more.
     """
     voice = Blocks(blocks)
     offset = 0.5 / timeline.fps + performer.look_ahead_s

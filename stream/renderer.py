@@ -1,5 +1,5 @@
-"""Pictures for every session from one decoder: in the order they were asked for, side by side or in
-one call where that is faster."""
+"""Pictures for every session from one decoder: in the order requested, in parallel or in one call
+where that is faster."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ R = TypeVar("R")
 
 @dataclass(slots=True, eq=False, repr=False)
 class _Order:
-    """Written by one render thread only, once. Without a repr of its arrays, 0.7 ms: `deque.remove`
-    makes one for the message of its error."""
+    """Written once, by one render thread. Has no repr of its arrays, which would take 0.7 ms:
+    `deque.remove` makes one for its error message."""
 
     anchor: Latent
     x: Control
@@ -42,8 +42,8 @@ class _Order:
 
 class Renderer:
     """Owns the render threads, one for each of the decoder's lanes. A session asks for one picture
-    at a time, so that whoever asks first is served first and nobody is served twice before another
-    once."""
+    at a time, first come, first served, so nobody gets a second picture while another session
+    still waits for its first."""
 
     def __init__(self, avatar: Avatar, clock: Callable[[], float] = time.perf_counter) -> None:
         self._avatar, self._clock = avatar, clock
@@ -75,7 +75,7 @@ class Renderer:
         return order.picture, order.took
 
     def _carry_out(self, order: _Order) -> None:
-        """On a thread. Takes those who wait longest along; one's failure is not the others'."""
+        """On a thread. Takes along those who have waited longest; one failure fails no other."""
         if order.picture is not None:
             return
         self._forget(order)
@@ -110,8 +110,8 @@ class Renderer:
             self._orders.remove(order)
 
     async def warm_up(self, anchor: Latent, x: Control, sessions: int) -> None:
-        """Use every lane once; where there are none, measure whether decoding several pictures in
-        one call pays, for up to `sessions`."""
+        """Use every lane once; if there are none, measure whether decoding several pictures in one
+        call pays off, for up to `sessions`."""
         if lanes := self._avatar.decoder.lanes:
             ws = self._avatar.basis.move(anchor, x)[None]
             await asyncio.gather(*(self._run(partial(lane, ws)) for lane in lanes))
@@ -127,7 +127,7 @@ class Renderer:
         logger.info("%d pictures in a call, %.1f ms each", self.most, best * 1000)
 
     def _seconds(self, anchor: Latent, x: Control, size: int) -> float:
-        """The fastest of a few calls: what it takes without other work beside it."""
+        """The fastest of a few calls: the time it takes with nothing else running."""
         orders, found = [_Order(anchor, x)] * size, []
         for _ in range(TRIES):
             begun = self._clock()

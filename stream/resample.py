@@ -1,4 +1,4 @@
-"""Sound of any format as one voice, mono float32 at one rate, though the format changes midway."""
+"""Sound of any format as one voice, mono float32 at one rate, even if the format changes midway."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def _weights(layout: str) -> NDArray[np.float32]:
 class Resampler:
     """Turns mono sound of any rate, and of rates that change, into `rate`.
 
-    Goes by the count of samples, not by timestamps: who has a clock fills the gaps.
+    Counts samples and ignores timestamps: a caller that has a clock fills the gaps.
     """
 
     def __init__(self, rate: int) -> None:
@@ -83,9 +83,9 @@ class Resampler:
 
     @property
     def held(self) -> int:
-        """Samples at `rate` that came in and are not out yet: a few milliseconds at most.
+        """Samples at `rate` that have come in but not gone out: a few milliseconds at most.
 
-        Who counts them as heard need not wait for the next packet to end a tick."""
+        A caller that counts them as heard need not wait for the next packet to end a tick."""
         return self._came * self._rate // self._from - self._gone if self._inner else 0
 
     def push(self, samples: Samples, rate: int) -> Samples:

@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 
 async def finish(executor: ThreadPoolExecutor) -> None:
-    """Wait for what the executor still computes, then let its threads go. May be called twice.
+    """Wait for what the executor is still computing, then end its threads. May be called twice.
 
     Waits in a thread of its own: the loop's default executor is aiortc's, which encodes there.
-    Cancelled: the threads end all the same, when they have computed what they were asked for.
+    If cancelled, the threads still end once they have finished their work.
     """
     waiting = ThreadPoolExecutor(1, "finish")
     try:

@@ -15,7 +15,7 @@ class TickCutter:
     """Collects samples of one voice and cuts them where the timeline says.
 
     A short gap (lost packets) becomes silence. After a long one the tick jumps to where the sound
-    goes on, which tells a session to begin afresh. Samples that were heard already are ignored.
+    resumes, which tells a session to begin afresh. Samples heard before are ignored.
     """
 
     def __init__(self, timeline: Timeline) -> None:

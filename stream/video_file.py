@@ -1,4 +1,4 @@
-"""Video with its voice into a file."""
+"""Writes a video and its voice to a file."""
 
 from __future__ import annotations
 
@@ -75,6 +75,6 @@ class VideoFile:
             self._container.mux(self._audio.encode(sound))
 
     def flush(self) -> None:
-        """Write what the encoders hold back. Nothing may follow."""
+        """Write what the encoders still hold. Nothing may follow."""
         self._container.mux(self._video.encode(None))
         self._container.mux(self._audio.encode(None))

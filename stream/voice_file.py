@@ -31,7 +31,7 @@ STATES_LENGTH = (
 )  # fmt: skip
 """Formats whose header says how long the sound is; with others it is a guess."""
 NO_CLOCK = ("aac", "loas", "mp3")
-"""Formats of frames and nothing else: FFmpeg makes their times up, at the rate of the first."""
+"""Formats that are nothing but frames: FFmpeg invents their times, at the rate of the first."""
 UNKNOWN_LENGTH = 2.0e9  # bytes of sound; who writes into a pipe claims as much, not knowing better
 
 Sound = tuple[Samples, int]
@@ -41,8 +41,8 @@ Sound = tuple[Samples, int]
 class VoiceFile:
     """The default audio track of a file; the first one if none is marked so.
 
-    Time begins with the container's: where the sound begins later, or pauses, there is silence.
-    What is broken is left out, as players do. Raises MediaError if there is no voice in it.
+    Time is the container's: where the sound begins later, or pauses, there is silence. Broken parts
+    are left out, as players do. Raises MediaError if there is no voice in it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -59,7 +59,7 @@ class VoiceFile:
             with container:
                 self._track(container)
                 self.seconds = max(0.0, float(container.duration or 0) / av.time_base)
-                """Length that the file states, for a progress bar; 0 if it does not."""
+                """The length the file states, for a progress bar; 0 if it states none."""
                 self._parts = _chain(whole) if container.format.name == "ogg" else [whole]
             self._closing = closing.pop_all()
 
@@ -72,7 +72,7 @@ class VoiceFile:
         self._torn = False  # nobody knows how many more
 
     def sounds(self) -> Iterator[Sound]:
-        """Decode it from its beginning; the log tells at the first end what was missing."""
+        """Decode it from its beginning; at the first end, the log says what was missing."""
         self._begin()
         for part in self._parts:
             try:
@@ -183,7 +183,7 @@ def _claimed(container: InputContainer, track: AudioStream) -> float:
 
 
 def _chain(whole: Part) -> list[Part]:
-    """The links of an Ogg chain: radio recordings, or files that were put one behind another.
+    """The links of an Ogg chain: radio recordings, or files joined end to end.
 
     FFmpeg reads on only if all links are alike. A link begins with pages marked as the beginning
     of a stream, one for each track (RFC 3533, sections 4 and 6).
@@ -218,14 +218,14 @@ def read_voice(path: Path, rate: int) -> Iterator[Samples]:
 
 
 class Blocks:
-    """Takes any number of samples at a time out of blocks; silence after the end."""
+    """Takes any number of samples at a time from blocks; silence after the end."""
 
     def __init__(self, blocks: Iterator[Samples]) -> None:
         self._blocks = blocks
         self._rest = np.zeros(0, np.float32)
         self.taken = 0
         self.length: int | None = None
-        """Samples in all, known once the end was reached."""
+        """Samples in all, known once the end has been reached."""
 
     def take(self, count: int) -> Samples:
         """float32 [count]."""

@@ -13,11 +13,11 @@ from latentcam.stream.errors import MediaError
 
 @contextmanager
 def whole_file(path: Path) -> Iterator[Path]:
-    """A new empty file beside `path`, to be written to; on a good end it takes path's place.
+    """A new empty file beside `path` to write to; on success it takes path's place.
 
-    Where `path` is a link, the file that it leads to is replaced, as if it were written to. The
-    name of the new file is of nobody's choosing, and nothing was there under it.
-    Raises MediaError; what goes wrong inside passes as it is.
+    If `path` is a link, the file it points to is replaced, as if it were written to. The new file's
+    name is random, and nothing existed under it. Raises MediaError; errors raised inside the block
+    pass through unchanged.
     """
     with writing(path):
         if path.is_dir():
@@ -40,7 +40,7 @@ def whole_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Tells an OSError inside as a MediaError."""
+    """Turns an OSError raised inside into a MediaError."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""A call on this machine: a microphone is heard, a face is on the camera, the voice is in step."""
+"""A call on this machine: hears a microphone, shows a face on a camera, keeps the voice in step."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ Show = Callable[[I420, Frame | None], None]
 class Sound:
     """Where the voice comes from, and where it goes.
 
-    microphone: by name, None for the system's own. file: speaks in its place, again and again.
-    voice_out: plays the voice into this device, in step with the face. virtual_microphone: makes
-    one and plays it into that.
+    microphone: by name, None for the system's own. file: speaks in its place, over and over.
+    voice_out: plays the voice into this device, in step with the face. virtual_microphone: creates
+    one and plays the voice into it.
     """
 
     microphone: str | None = None
@@ -79,7 +79,7 @@ class Call:
         return timeline.lips_after(meter.age(50), self.engine.performer.look_ahead_s)
 
     def mute(self, muted: bool) -> None:
-        """Silence takes the voice's place, for the face and for others."""
+        """Silence replaces the voice, for the face and for others."""
         self._voice.muted = muted
 
     def freeze(self, frozen: bool) -> None:
@@ -88,7 +88,7 @@ class Call:
 
     @property
     def voice_delay(self) -> float | None:
-        """Seconds that others hear the voice after it was spoken; None if nobody does."""
+        """How long after it was spoken others hear the voice, seconds; None if nobody does."""
         return None if self._voice_out is None else self._line.delay
 
     @property
@@ -115,7 +115,7 @@ async def open_call(
     composer: Composer,
     show: Show,
 ) -> AsyncIterator[Call]:
-    """Open the devices, warm the engine up and show the first picture; closes them in the end.
+    """Open the devices, warm up the engine and show the first picture; at the end, close them.
 
     show: called in a thread of its own. Raises DeviceError or MediaError.
     """

@@ -1,4 +1,4 @@
-"""Frames to a camera, paced: a camera shows a picture at every moment, also when none is new."""
+"""Frames to a camera, paced: a camera shows a picture at every tick, even when none is new."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class CameraSink:
 
     compose: a face to a picture, runs in `composing`. show: puts a picture on the camera, with the
     frame it was made of or None for the last one again; runs in `showing`, so that the camera is
-    fed in time while a picture is composed. Moments are counted from the first picture. The origin
-    follows the voice's clock slowly, so that two clocks that disagree by a few parts in a million
-    never make a frame be shown twice and the next not.
+    fed on time while a picture is composed. Moments are counted from the first picture. The origin
+    slowly follows the voice's clock, so that two clocks that differ by a few parts in a million
+    never cause one frame to be shown twice and the next not at all.
     """
 
     def __init__(
@@ -43,11 +43,11 @@ class CameraSink:
         self._newest: tuple[Frame, I420, float] | None = None  # with the time it was composed
         self._composed = asyncio.Event()
         self.picture = picture
-        """What the camera shows; replaced, never written."""
+        """What the camera shows; replaced, never written to."""
         self.frozen = False
         """The last picture stays."""
         self.meter = Meter()
-        """Ages of frames when they were on the camera; not of repeated ones."""
+        """Ages of frames when they reached the camera; repeated ones are not counted."""
         self.repeated = 0
 
     def send(self, frame: Frame) -> None:

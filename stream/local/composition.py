@@ -1,9 +1,9 @@
 """A square face in a camera's picture: its backdrop extended to the sides, or another behind it.
 
-The faces of a pack stand before a plain backdrop, a vertical gradient. That makes both cheap:
-going outward from an edge, whatever lies before the backdrop (a shoulder) slopes down and the
-backdrop goes on; and what differs from the backdrop, between the first and the last such pixel of
-a row, is the person.
+The faces of a pack are in front of a plain backdrop, a vertical gradient. That makes both cheap:
+going outward from an edge, whatever is in front of the backdrop (a shoulder) slopes down and the
+backdrop continues; and whatever lies between the first and the last pixel of a row that differ from
+the backdrop is the person.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class Composer:
     """Puts faces into pictures of one size. One thread at a time may call it.
 
     background: "own" extends the face's backdrop, "#rrggbb" is a colour, anything else names a
-    picture file, blurred after "blur:". Raises ValueError for a size that virtual cameras do not
-    take, MediaError for a picture that cannot be read.
+    picture file, which a leading "blur:" blurs. Raises ValueError for a size that virtual cameras
+    do not take, MediaError for a picture that cannot be read.
     """
 
     def __init__(self, width: int, height: int, background: str = "own") -> None:

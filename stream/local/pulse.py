@@ -1,6 +1,6 @@
-"""PulseAudio's devices, and PipeWire's, by their own tool `pactl`: names, and a virtual microphone.
+"""PulseAudio's and PipeWire's devices, through their tool `pactl`: names, and a virtual microphone.
 
-ALSA, which PortAudio speaks on Linux, hides all of them behind one device called "pulse".
+ALSA, which PortAudio uses on Linux, hides all of them behind one device called "pulse".
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def default_name(kind: str) -> str:
 
 
 def make_virtual_microphone() -> bool:
-    """Make what is missing of it; says whether anything was. Raises DeviceError."""
+    """Make whichever parts are missing; returns whether any were. Raises DeviceError."""
     sinks, sources = list_names("sinks"), list_names("sources")
     if SINK not in sinks:
         run_pactl(
@@ -61,7 +61,7 @@ def make_virtual_microphone() -> bool:
 
 
 def remove_virtual_microphone() -> None:
-    """Also what an earlier run left behind."""
+    """Also removes what an earlier run left behind."""
     with contextlib.suppress(DeviceError):  # the server may have gone first
         for line in reversed(run_pactl("list", "short", "modules").splitlines()):
             index, _, about = line.partition("\t")
@@ -71,9 +71,9 @@ def remove_virtual_microphone() -> None:
 
 @contextlib.contextmanager
 def virtual_microphone() -> Iterator[str]:
-    """A microphone called latentcam while this lasts; yields the output to play into.
+    """A microphone called latentcam, inside this context; yields the output to play into.
 
-    What an earlier run left behind is used and taken away at the end. Raises DeviceError.
+    What an earlier run left behind is used, and removed at the end. Raises DeviceError.
     """
     try:
         make_virtual_microphone()
@@ -84,7 +84,7 @@ def virtual_microphone() -> Iterator[str]:
 
 @contextlib.contextmanager
 def chosen(source: str | None = None, sink: str | None = None) -> Iterator[None]:
-    """Streams that open meanwhile use these; its client library reads them from the environment."""
+    """Streams opened inside use these; the client library reads them from the environment."""
     names = {"PULSE_SOURCE": source, "PULSE_SINK": sink}
     before = {variable: os.environ.get(variable) for variable in names}
     try:

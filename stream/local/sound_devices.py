@@ -1,8 +1,8 @@
 """Sound cards through PortAudio. The one file that imports `sounddevice`, when it is needed.
 
 PortAudio calls back from its own thread; everything else here blocks, so a session calls it from
-one thread of its own. PortAudio reads the list of devices once: a microphone that was plugged in
-later is seen after `refresh` only, before which all streams must be closed.
+one thread of its own. PortAudio reads the list of devices once: a microphone plugged in later is
+seen only after `refresh`, before which all streams must be closed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ WantSound = Callable[[int, float], NDArray[np.float32]]
 
 @dataclass(frozen=True, slots=True)
 class SoundDevice:
-    """A device as people know it. pulse: it is one of PulseAudio's, reached by its name."""
+    """A device as people know it. pulse: whether it is one of PulseAudio's, reached by its name."""
 
     name: str
     input: bool
@@ -75,7 +75,7 @@ def _pulse_devices() -> list[SoundDevice]:
 
 
 def find_sound_device(name: str, output: bool) -> SoundDevice:
-    """The device with this name, or the only one whose name holds it. Raises DeviceError."""
+    """The device with this name, or the only one whose name contains it. Raises DeviceError."""
     usable = [d for d in list_sound_devices() if (d.output if output else d.input)]
     exact = [d for d in usable if d.name == name]
     close = exact or [d for d in usable if name.lower() in d.name.lower()]
@@ -114,7 +114,7 @@ class Stream:
 
 
 def open_microphone(name: str | None, on_sound: OnSound) -> Stream:
-    """Begin to hear a microphone, by default the system's. Raises DeviceError."""
+    """Begin to listen to a microphone, by default the system's. Raises DeviceError."""
     sd = _portaudio()
     device = None if name is None else find_sound_device(name, output=False)
 
@@ -166,8 +166,8 @@ def _host_settings(sd: Any) -> dict[str, Any]:
 
 
 def refresh() -> None:
-    """Read the list of devices again. No stream may be open: PortAudio frees it, and closing it
-    later would be a crash."""
+    """Read the list of devices again. No stream may be open: PortAudio would free it, and closing
+    it later would crash."""
     sd = _portaudio()
     sd._terminate()  # PortAudio has no other way; sounddevice makes none public
     sd._initialize()

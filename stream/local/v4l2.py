@@ -1,4 +1,4 @@
-"""Linux's side of a virtual camera: what a v4l2loopback device is, holds and can be mended into.
+"""Linux's side of a virtual camera: finds, inspects and repairs v4l2loopback devices.
 
 Numbers and layouts are those of <linux/videodev2.h>. Nothing here is called on other systems.
 """
@@ -31,8 +31,8 @@ INSTALL = "sudo apt install v4l2loopback-dkms"
 
 @dataclass(frozen=True, slots=True)
 class Loopback:
-    """A v4l2loopback device. With exclusive_caps it is output (free to write to) or capture
-    (somebody writes), or after a fault of its driver neither; without, it is always both."""
+    """A v4l2loopback device. With exclusive_caps it is output (free to write to), capture (somebody
+    writes) or, after a fault of its driver, neither; without, it is always both."""
 
     path: str
     card: str
@@ -61,7 +61,7 @@ def driver_version() -> str | None:
 
 
 def users(path: str) -> list[str]:
-    """Programs that hold the device open, as "name (pid)"; of other users only as root."""
+    """Programs that hold the device open, as "name (pid)"; other users' only for root."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
@@ -75,16 +75,16 @@ def users(path: str) -> list[str]:
 def mend(path: str) -> None:
     """Give a device its OUTPUT back.
 
-    v4l2loopback 0.12 with exclusive_caps=1 does so only for a writer that did STREAMON, which one
-    that uses write(2) never does: after it the device is neither output nor capture, or, where a
-    reader stayed, capture only. To be called only when nobody writes to it.
+    v4l2loopback 0.12 with exclusive_caps=1 does so only after a writer that did STREAMON, which one
+    that uses write(2) never does: afterwards the device is neither output nor capture or, if a
+    reader has stayed, capture only. Call this only when nobody writes to it.
     """
     with _opened(path) as device, contextlib.suppress(OSError):
         _ioctl(device, VIDIOC_STREAMON, bytearray(struct.pack("i", OUTPUT)))
 
 
 def flowing(path: str) -> bool:
-    """Whether somebody writes pictures: one comes within WATCH seconds. Reads along meanwhile."""
+    """Whether somebody writes pictures: reads along, to see if one comes within WATCH seconds."""
     width, height = held_size(path) or (LARGEST, LARGEST)
     waited, end = False, time.monotonic() + WATCH
     with _opened(path) as device:
@@ -103,7 +103,7 @@ def flowing(path: str) -> bool:
 
 
 def held_size(path: str) -> tuple[int, int] | None:
-    """Width and height that readers get at present, None if the device tells none."""
+    """Width and height that readers get at present, None if the device reports none."""
     with _opened(path) as device:
         for kind in (CAPTURE, OUTPUT):
             form = bytearray(208)  # struct v4l2_format; its union begins at 8
@@ -118,10 +118,10 @@ def held_size(path: str) -> tuple[int, int] | None:
 
 
 def choose_loopback(path: str | None, mending: bool = True) -> str:
-    """A device to write to, mended if its driver left it unusable. Raises DeviceError.
+    """A device to write to, repaired if its driver left it unusable. Raises DeviceError.
 
-    mending: False names such a device and leaves it as it is. Each reason has its own sentence:
-    no module, no right, all taken, not such a device.
+    mending: False returns such a device and leaves it as it is. Each reason has its own sentence:
+    no module, no permission, all in use, not a virtual camera.
     """
     devices = list_loopbacks()
     if path is not None:

@@ -18,7 +18,7 @@ SETUP = {
 
 
 class VirtualCamera:
-    """Opened by its maker, `open_virtual_camera`. One thread at a time may call it."""
+    """Opened by `open_virtual_camera`. One thread at a time may call it."""
 
     def __init__(self, camera: Any) -> None:
         self._camera = camera
@@ -39,7 +39,7 @@ class VirtualCamera:
 def open_virtual_camera(device: str | None, width: int, height: int, fps: int) -> VirtualCamera:
     """Open a device by its name, or the first free one. Raises DeviceError.
 
-    On Linux it becomes a camera for others with the first picture that is sent.
+    On Linux, others see it as a camera from the first picture sent.
     """
     try:
         import pyvirtualcam
@@ -68,7 +68,7 @@ def open_virtual_camera(device: str | None, width: int, height: int, fps: int) -
 
 
 def _pinned(device: str, held: tuple[int, int], asked: tuple[int, int]) -> str:
-    """A reader that stayed open keeps its size: others would get cut-off pictures, untold."""
+    """A reader that has stayed open keeps its size: other sizes would be silently cut off."""
     readers = " and ".join(v4l2.users(device)) or "a program"
     return (
         f"{device} is still open at {held[0]}x{held[1]} in {readers}, got --size "

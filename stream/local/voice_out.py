@@ -1,4 +1,4 @@
-"""The voice into a virtual microphone, as late as the face is, so that they meet in a call."""
+"""The voice into a virtual microphone, as late as the face is, so that the two match in a call."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LOST_AFTER = 3.0  # seconds without a call from PortAudio
 
 
 class VoiceLine:
-    """Sound in by one clock, out by another, `delay` seconds apart for as long as it runs.
+    """Sound goes in by one clock and out by another, always `delay` seconds apart.
 
     `put` is called on the event loop, `take` in PortAudio's thread. There is no lock: a block is
     written before the count of samples grows, and only what is counted is read.
@@ -38,7 +38,7 @@ class VoiceLine:
 
     def __init__(self, delay: float) -> None:
         self.delay = delay
-        """Seconds from the arrival of a sample to its being heard; may be changed at any time."""
+        """Seconds from a sample's arrival until it is heard; may be changed at any time."""
         self._ring = np.zeros(HELD, np.float32)
         self._written = 0
         self._arrival: float | None = None  # when sample 0 arrived, as the samples since tell
@@ -75,7 +75,7 @@ class VoiceLine:
         return self._at(places)
 
     def _at(self, places: NDArray[np.floating[Any]]) -> NDArray[np.float32]:
-        """Sound between samples, by a cubic through the four around (Catmull and Rom 1974)."""
+        """Sound between samples: a cubic through the four around it (Catmull and Rom 1974)."""
         whole = np.floor(places).astype(np.int64)
         t = (places - whole).astype(np.float32)
         a, b, c, d = (self._sample(whole + step) for step in (-1, 0, 1, 2))
@@ -94,7 +94,7 @@ class VoiceLine:
 
 
 class VoiceOut:
-    """Plays a voice line into a device by name; opens the device again when it goes away.
+    """Plays a voice line into a named device; reopens the device after it has gone away.
 
     thread: where PortAudio's blocking calls run; one worker, shared with other sound streams.
     """
@@ -128,7 +128,7 @@ class VoiceOut:
 
     @contextlib.asynccontextmanager
     async def aside(self) -> AsyncIterator[None]:
-        """Closed meanwhile, whoever else would open it; cancelled, it stays closed."""
+        """Closed inside this context, whoever would open it; if cancelled, it stays closed."""
         async with self._opening:
             was_open = self._stream is not None
             await self.close()
@@ -138,7 +138,7 @@ class VoiceOut:
                     await self.open()
 
     async def reopen(self) -> None:
-        """For a device that went away or was made again; where it fails, `run` tries again."""
+        """Reopen a device that went away or was recreated; if that fails, `run` tries again."""
         async with self._opening:
             await self.close()
             with contextlib.suppress(DeviceError):
@@ -147,7 +147,7 @@ class VoiceOut:
     async def run(self, delay: Callable[[], float | None]) -> None:
         """Follow the delay and watch the device, for ever.
 
-        delay: None leaves it as it is; less than the device's own delay cannot be had.
+        delay: None leaves it as it is; it cannot be less than the device's own delay.
         """
         while True:
             await asyncio.sleep(WATCH)

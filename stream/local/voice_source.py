@@ -1,4 +1,4 @@
-"""A voice from a microphone that may come and go, or from a file as if it were spoken now."""
+"""A voice from a microphone that may come and go, or from a file as if it were being spoken."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ OnVoice = Callable[[Samples, float], None]
 
 
 async def file_sounds(path: Path, thread: Executor) -> Sounds:
-    """The voice of a file at the speed of speech, again and again. Raises MediaError.
+    """The voice of a file at the speed of speech, over and over. Raises MediaError.
 
     thread: where the file is read and decoded.
     """
@@ -67,7 +67,7 @@ class Microphone:
     """A microphone by name, or the system's default. Silence takes its place while it is gone.
 
     thread: where PortAudio's blocking calls run; one worker, shared with other sound streams.
-    aside: inside it the other streams are closed, because the list of devices is read again.
+    aside: a context in which the other streams are closed, to read the list of devices again.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Microphone:
         self._arrived = asyncio.Event()
         self._stream: Stream | None = None
         self.lost = False
-        """It went away and silence takes its place."""
+        """Whether it has gone away and silence takes its place."""
 
     async def open(self) -> None:
         """Raises DeviceError."""
@@ -105,7 +105,7 @@ class Microphone:
             await asyncio.get_running_loop().run_in_executor(self._thread, stream.close)
 
     async def sounds(self) -> Sounds:
-        """What it hears, from `open` on; never ends by itself."""
+        """What it hears, from `open` on; never ends on its own."""
         loop = asyncio.get_running_loop()
         heard = filled = loop.time()  # the newest real sound; up to where sound was handed out
         opening: asyncio.Task[None] | None = None
