@@ -1,6 +1,6 @@
 """Names of the arrays that travel through the project.
 
-All are numpy arrays, C-contiguous. Whoever hands over an array never writes it again.
+All are C-contiguous numpy arrays. Never write to an array again after handing it over.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From a pack's name to everything that runs: the one way in which models are opened."""
+"""From a pack's name to everything that runs: the only place where models are opened."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ def find_lender(borrower: Path, name: str) -> Path | None:
 def remove_pack(name: str) -> Path:
     """Delete a pack from the user's data folder. Returns where it was.
 
-    Raises AvatarPackError for a shipped pack, and for a folder that is anywhere else.
+    Raises AvatarPackError for a shipped pack, and for a folder anywhere else.
     """
     folder = user_packs() / name
     if Path(name).name != name or name in ("", ".", ".."):

@@ -1,4 +1,4 @@
-"""What an answer over HTTP looks like, whatever it is about."""
+"""What every HTTP answer looks like, whatever it is about."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ def told(message: msgspec.Struct, status: int = 200) -> Response:
 
 
 class Answers:
-    """ASGI middleware around a whole application: every answer has the headers, and what fails
-    inside is a problem with status 500 and one entry in the log."""
+    """ASGI middleware around a whole application: every answer has the headers, and a failure
+    inside becomes a problem with status 500 and one entry in the log."""
 
     def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
         self._app, self._headers = app, headers
@@ -74,7 +74,7 @@ def answers(config: ServerConfig) -> Middleware:
 
 
 async def unknown(request: Request, error: Exception) -> Response:
-    """The answer to what no route takes."""
+    """The answer to a request that no route takes."""
     assert isinstance(error, HTTPException)
     answer = problem(error.status_code, error.detail)
     answer.headers.update(error.headers or {})

@@ -39,9 +39,9 @@ LARGEST_BODY = 64 * 1024  # bytes; an SDP is a few thousand
 
 
 def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = None) -> Starlette:
-    """The ASGI application. Its lifespan warms the engine up and closes everything in order.
+    """The ASGI application. Its lifespan warms up the engine and closes everything in order.
 
-    retouch: what is done to every frame before it leaves.
+    retouch: applied to every frame before it leaves.
     """
     lobby = Lobby(engine, config, retouch)
 

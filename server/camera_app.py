@@ -78,8 +78,8 @@ class CameraPage:
         )
 
     async def end(self, reason: str) -> None:
-        """Let a page that is open know why the camera ends, a sentence; waits until it has asked,
-        LAST_WORDS at most."""
+        """Tell an open page why the camera is ending, in a sentence; waits until the page has
+        asked, at most LAST_WORDS."""
         self._ended = reason
         if asyncio.get_running_loop().time() - self._looked < LAST_WORDS:
             with contextlib.suppress(TimeoutError):

@@ -1,4 +1,4 @@
-"""What `latentcam doctor` looks at. A check finds and judges; it changes nothing."""
+"""What `latentcam doctor` looks at. A check inspects and judges; it changes nothing."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ SOUND_SETUP = {
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """verdict: "ok" will do, "warn" will do with a limit, "fail" will not. mend: a command."""
+    """verdict: "ok" works, "warn" works with a limit, "fail" does not. mend: a command."""
 
     name: str
     found: str
@@ -62,7 +62,7 @@ async def all_checks(
     servers: Sequence[IceServer],
     tls: tuple[str | None, str | None],
 ) -> list[Finding]:
-    """Everything, in the order in which a person would mend it."""
+    """Everything, in the order in which a person would fix it."""
     findings = [versions(), cpu(), *packs(), speed(avatar, fps), gpu()]
     findings += [microphone(), virtual_camera(), virtual_microphone()]
     findings += [port(number) for number in ports]
@@ -84,7 +84,7 @@ def versions() -> Finding:
 
 
 def cpu() -> Finding:
-    """The units that decoding speed hangs on."""
+    """The CPU's units that decoding speed depends on."""
     info = Path("/proc/cpuinfo")
     text = info.read_text() if info.exists() else ""
     flags = next((line.split() for line in text.splitlines() if line.startswith("flags")), [])
@@ -98,7 +98,7 @@ def cpu() -> Finding:
 
 
 def packs() -> list[Finding]:
-    """Every installed pack, read whole and compared with its digests."""
+    """Every installed pack, read in full and compared with its digests."""
     findings = []
     for folder in installed_packs():
         name = f"pack {folder.name}"
@@ -145,7 +145,7 @@ def speed(avatar: str, fps: int) -> Finding:
 
 
 def gpu() -> Finding:
-    """Not needed; what is there, and what it would take to use it."""
+    """Not needed: what there is, and what it would take to use it."""
     if shutil.which("nvidia-smi") is None:
         return Finding("GPU", "no NVIDIA driver; not needed", "ok")
     try:
@@ -289,7 +289,7 @@ def https(cert: str | None, key: str | None) -> Finding:
 
 
 def _split(error: DeviceError) -> tuple[str, str | None]:
-    """A sentence that ends in ": COMMAND" is a finding and its mend."""
+    """Splits a sentence that ends in ": COMMAND" into a finding and the command that fixes it."""
     text = str(error)
     for begin in (": sudo ", ": pip ", ": systemctl "):
         found, colon, mend = text.partition(begin)

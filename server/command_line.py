@@ -41,7 +41,7 @@ exit status:
 
 
 def parser_of(chosen: str | None, *, whole: bool = False) -> argparse.ArgumentParser:
-    """The parser, of which only the chosen command knows its options; whole: every command does."""
+    """The parser. Only the chosen command has its options; with `whole`, every command does."""
     parser = argparse.ArgumentParser(
         prog="latentcam",
         description="You talk, a face talks for you.",
@@ -62,7 +62,7 @@ def parser_of(chosen: str | None, *, whole: bool = False) -> argparse.ArgumentPa
 
 
 def chosen_of(argv: Sequence[str]) -> str | None:
-    """The command that is asked for, if any: no option before it takes a value."""
+    """The requested command, if any: no option before it takes a value."""
     return next((word for word in argv if not word.startswith("-")), None)
 
 

@@ -1,4 +1,4 @@
-"""What the server is told at start; checked once, then passed along."""
+"""What the server is told at startup; checked once, then passed along."""
 
 from __future__ import annotations
 

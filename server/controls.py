@@ -19,8 +19,8 @@ from latentcam.stream.voice_motion import VoiceMotion
 class Controls:
     """What a person can change of one running session, a browser's or the camera's.
 
-    identity: the one that the session began with. mute, freeze: called on the event loop with what
-    is wanted from now on.
+    identity: the one the session began with. mute, freeze: called on the event loop with the new
+    setting.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class Controls:
         self.frozen = False
 
     async def apply(self, change: Change) -> None:
-        """Raises BadRequest; then nothing is changed. Cancelled: likewise."""
+        """If it raises BadRequest or is cancelled, nothing is changed."""
         async with self._changing:
             if change.expression is not None:
                 check_expression(change.expression, self._engine.avatar.card.axes)
@@ -68,8 +68,8 @@ class Controls:
 
 
 async def find_face(engine: Engine, identity: str) -> Latent:
-    """The latent of an identity, computed off the loop. Raises BadRequest for one that the avatar
-    does not have."""
+    """The latent of an identity, computed off the event loop. Raises BadRequest for an identity
+    that the avatar does not have."""
     try:
         return await engine.on_motion_thread(engine.avatar.anchor, identity)
     except ValueError as error:
@@ -77,8 +77,8 @@ async def find_face(engine: Engine, identity: str) -> Latent:
 
 
 def check_expression(expression: Mapping[str, float], axes: Sequence[Axis]) -> None:
-    """Raises BadRequest for an axis that there is not, or for an offset that is no number or moves
-    further than from one end of the axis to the other."""
+    """Raises BadRequest for an unknown axis, or for an offset that is not a number or is longer
+    than the axis."""
     known = {axis.name: axis for axis in axes}
     if unknown := sorted(set(expression) - set(known)):
         first = f"{unknown[:3]}" + (f" and {len(unknown) - 3} more" if len(unknown) > 3 else "")

@@ -1,4 +1,4 @@
-"""The door: how many may stand in it, how long, and how much of what they say is heard at once.
+"""The door: how many connections may be open, for how long, and how much is read at once.
 
 uvicorn has no limit for a connection that says nothing or half a request, and the event loop
 accepts connections until descriptors run out, which ends calls that are running. Tests over real
@@ -30,7 +30,7 @@ SLICE = 2048  # bytes: some 300 of the smallest messages, about 4 ms
 
 
 def most_connections() -> int:
-    """As many as are sensible, and never so many that calls go short of descriptors."""
+    """As many as is sensible, and never so many that calls run short of descriptors."""
     if sys.platform == "win32":
         return MOST_CONNECTIONS
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -56,12 +56,12 @@ class Guest(socket.socket):
 class Door(socket.socket):
     """A listening socket that keeps count of who came in through it.
 
-    A guest that has not made a whole request waits, and waits REQUEST_DEADLINE at most; a
-    WebSocket's first message is a request, too. When `most` are in and one more comes, the one that
-    has waited longest goes; when nobody waits, the newcomer does. So silent connections never keep
-    out one that has something to say.
+    A guest that has not made a whole request is waiting, for at most REQUEST_DEADLINE; a
+    WebSocket's first message is a request, too. When `most` are in and another comes, the one that
+    has waited longest is closed, or the newcomer if nobody is waiting. So silent connections never
+    keep out one that has something to say.
 
-    Not on Windows, whose event loop accepts connections by itself.
+    Not on Windows, whose event loop accepts connections itself.
     """
 
     def __init__(self, family: socket.AddressFamily, most: int | None = None) -> None:
@@ -71,7 +71,7 @@ class Door(socket.socket):
         self._waiting: dict[int, asyncio.TimerHandle] = {}  # the longest first
 
     def accept(self) -> tuple[socket.socket, Any]:
-        """Raises what the event loop takes for "nobody more at present" when the house is full."""
+        """When all are in, raises what the event loop takes to mean "no more at present"."""
         if len(self._inside) >= 2 * self.most:
             raise BlockingIOError  # until those that were shut down have left, the kernel holds it
         accepted, address = super().accept()
@@ -91,7 +91,7 @@ class Door(socket.socket):
         return True
 
     def _show_out(self, number: int) -> None:
-        """Its transport, whatever state it is in, sees the end of the stream and closes it."""
+        """Its transport, whatever state it is in, sees the end of the stream and closes."""
         self.asks(number)
         try:
             self._inside[number].shutdown(socket.SHUT_RDWR)
@@ -99,14 +99,14 @@ class Door(socket.socket):
             pass  # it has hung up itself
 
     def waits(self, number: int) -> None:
-        """A guest's time for its next request begins."""
+        """A guest's time limit for its next request begins."""
         if number in self._inside:
             self.asks(number)
             loop = asyncio.get_running_loop()
             self._waiting[number] = loop.call_later(REQUEST_DEADLINE, self._show_out, number)
 
     def asks(self, number: int) -> None:
-        """A guest's request is whole: it waits no longer."""
+        """A guest's request is whole: it is no longer waiting."""
         if (limit := self._waiting.pop(number, None)) is not None:
             limit.cancel()
 
@@ -135,7 +135,7 @@ class DoorConfig(uvicorn.Config):
 
 
 class _Known:
-    """A protocol that knows the door which its connection came through."""
+    """A protocol that knows the door its connection came through."""
 
     config: uvicorn.Config
     transport: asyncio.Transport
@@ -169,9 +169,9 @@ class _Http(_Known, H11Protocol):
 
 
 class _WebSocket(_Known, WebSocketsSansIOProtocol):
-    """Its first message is its request. Looks at what has come slice by slice, the next one when
-    the messages of the one before were taken: thousands of tiny messages in one piece would hold
-    the loop for a second."""
+    """Its first message is its request. Reads what has come slice by slice, the next one only when
+    the messages of the previous one have been taken: thousands of tiny messages in one piece would
+    hold up the event loop for a second."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

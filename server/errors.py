@@ -1,4 +1,4 @@
-"""What a person or a peer asked that cannot be done, told in one sentence each."""
+"""Requests of a person or a peer that cannot be met, each answered in one sentence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ class BadRequest(LatentcamError, ValueError):
 
 
 class Refused(LatentcamError):
-    """status: the HTTP status that says why; the message is for the asking person."""
+    """A request is not served. status: the HTTP status that says why; the message is for the person
+    who asked."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)

@@ -1,4 +1,4 @@
-"""Who may ask: host, origin and token of a request, before anything else looks at it."""
+"""Who may connect: checks a request's host, origin and token before anything else looks at it."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ LOOPBACK_NAMES = {"localhost", "127.0.0.1", "::1"}
 def check_request(request: HTTPConnection, config: ServerConfig) -> None:
     """Raises Refused.
 
-    The Host check stops DNS rebinding, the Origin check stops other web pages; both come with
-    every request of a browser. A server that other machines reach has names that it does not
-    know; its token stops rebinding as well, for the page of another name does not have it.
+    The Host check stops DNS rebinding, the Origin check stops other web pages; a browser sends both
+    with every request. A server that other machines can reach does not know its own names; there
+    the token stops rebinding as well, because a page under another name does not have it.
     """
     host, origin = request.headers.get("host", ""), request.headers.get("origin")
     try:
@@ -42,7 +42,7 @@ def check_request(request: HTTPConnection, config: ServerConfig) -> None:
 
 
 def guarded(handler: Handler, config: ServerConfig) -> Handler:
-    """The handler behind `check_request`; a refusal, also one of the handler's, is an answer."""
+    """The handler behind `check_request`; a refusal, by either of them, becomes an answer."""
 
     async def checked(request: Request) -> Response:
         try:

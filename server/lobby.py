@@ -25,7 +25,7 @@ DISMISS_DEADLINE = 20.0  # seconds; longer than a peer takes for all that it wai
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A peer that was let in, the task that runs it, and from where it came."""
+    """A peer that was let in, the task that runs it, and where it came from."""
 
     peer: Peer
     task: asyncio.Task[None]
@@ -33,12 +33,12 @@ class Place:
 
 
 class Lobby:
-    """All peers of a server. Owns their tasks. retouch: what is done to every frame of theirs.
+    """All peers of a server. Owns their tasks. retouch: applied to every frame of theirs.
 
-    When all places are taken, one of two gives way to a newcomer: a peer of whom nothing was heard
-    for SILENT seconds; or, if the newcomer's household has no place at all, a peer that is not
-    connected yet, of a household that has several. So whoever offers and never connects, however
-    often, holds no place for long, and none that somebody else wants.
+    When all places are taken, one of two gives way to a newcomer: a peer that has sent nothing for
+    SILENT seconds; or, if the newcomer's household has no place at all, a peer that is not
+    connected yet, from a household that has several. So a caller that offers and never connects,
+    however often, holds no place for long, and none that somebody else wants.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class Lobby:
     async def admit(self, sdp: str, identity: str | None, address: str = "") -> tuple[Peer, str]:
         """Take an offer. Returns the peer, which runs from now on, and the answer.
 
-        address: where it comes from. Raises EngineFull, BadRequest, or Refused for want of a
-        network; then nothing is left behind.
+        address: where it comes from. Raises EngineFull, BadRequest, or Refused if there is no
+        usable network; then nothing is left behind.
         """
         engine, household = self.engine, household_of(address)
         identity = identity or engine.avatar.card.identities[0]
@@ -127,10 +127,9 @@ class Lobby:
             await asyncio.wait({place.task})
 
     async def dismiss(self, peer: Peer, why: str) -> None:
-        """End a peer, whose place is free afterwards. why: for the log, if nothing else ended it.
+        """End a peer and free its place. why: for the log, if nothing else ended it.
 
-        A peer that is closing already goes on to do so: what closes its connection is not
-        cancelled.
+        A peer that is already closing continues: what closes its connection is not cancelled.
         """
         if (place := self._places.get(peer.id)) is None:
             return
@@ -144,7 +143,7 @@ class Lobby:
             await peer.aclose()
 
     async def aclose(self) -> None:
-        """No new peers; end all and wait, within the time that dismissing one may take."""
+        """Let in no new peers; end all and wait, no longer than dismissing one may take."""
         self._open = False
         dismissals = [self.dismiss(peer, "the server is shutting down") for peer in self.peers]
         await asyncio.gather(*dismissals)

@@ -1,8 +1,8 @@
 """Every message between a page and this program, both ways: docs/protocol.md describes them.
 
-What comes from outside is refused with a sentence when a field is unknown, missing or of another
-type; whether its values make sense is for `controls` to say. What goes out holds no voice, no face
-and no address.
+What comes from outside is refused with a sentence when a field is unknown, missing or of the wrong
+type; `controls` decides whether its values make sense. What goes out holds no voice, no face and no
+address.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ class Change(
     frozen=True,
     kw_only=True,
 ):
-    """What a person wants to be otherwise; what is not named stays.
+    """What a person wants changed; anything not named stays as it is.
 
-    expression: replaces the one before whole. life: 0 to 2. muted: silence takes the voice's place.
+    expression: replaces the previous one entirely. life: 0 to 2. muted: silence replaces the voice.
     frozen: the last picture stays.
     """
 
@@ -57,7 +57,7 @@ class Change(
 class PlayedSkew(
     msgspec.Struct, tag="skew", tag_field="type", forbid_unknown_fields=True, frozen=True
 ):
-    """By how much the page plays the voice before its picture, by the sender reports of both."""
+    """How long before its picture the page plays the voice, by the sender reports of both."""
 
     early_ms: float
 
@@ -77,7 +77,7 @@ class Answer(
 
 
 class Failure(msgspec.Struct, tag="error", tag_field="type", frozen=True):
-    """Something that was asked for is not done. code: `full`, `no_network`, `bad_request`,
+    """A request that cannot be met. code: `full`, `no_network`, `bad_request`,
     `too_fast` or `failed`."""
 
     code: str
@@ -85,7 +85,7 @@ class Failure(msgspec.Struct, tag="error", tag_field="type", frozen=True):
 
 
 class Problem(msgspec.Struct, frozen=True):
-    """The body of every HTTP answer of 400 and more."""
+    """The body of every HTTP answer with a status of 400 or more."""
 
     error: str
 
@@ -102,10 +102,11 @@ class Ages(msgspec.Struct, frozen=True):
 
 
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
-    """How one session goes, in a browser's call and in the camera.
+    """How one session is doing, in a browser's call or in the camera.
 
-    skipped: moves that were never shown because a newer one came first. level: of the voice, from
-    0 to 1. voice_delay_ms: how long the voice waits for its picture; null if nobody hears it.
+    skipped: motions and frames that were never shown because a newer one came first. level: of the
+    voice, 0 to 1. voice_delay_ms: how long the voice waits for its picture, null if nobody hears
+    it.
     """
 
     fps: float
@@ -118,7 +119,7 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PeerFigures(Figures, frozen=True, kw_only=True):
-    """How one browser's call goes.
+    """How one browser's call is doing.
 
     voice_offset_s: media time of the voice's first packet. voice_shift_ms: how much later the voice
     leaves because the page plays it early.
@@ -151,9 +152,9 @@ class Stage(msgspec.Struct, frozen=True):
 
 
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts over all sessions since the start, those that have ended too.
+    """Counts over all sessions since the start, including those that have ended.
 
-    refused: offers for which there was no place. failed: sessions that ended by an error.
+    refused: offers for which there was no place. failed: sessions that ended with an error.
     """
 
     sessions: int
@@ -166,7 +167,7 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """How the server goes. stages: by the names of `latentcam.stream.meter`."""
+    """How the server is doing. stages: by the names of `latentcam.stream.meter`."""
 
     ready: bool
     avatar: str
@@ -198,8 +199,8 @@ class CameraState(Figures, frozen=True, kw_only=True):
     """The camera's settings, as the last `Change` left them, and its figures.
 
     device: the camera's name. notice: what a person should know about the devices at present, or
-    nothing. ended: why the camera ends now, or nothing. repeated: pictures that were shown again
-    because none was new.
+    nothing. ended: why the camera is ending, or nothing. repeated: pictures that were shown again
+    because there was no new one.
     """
 
     identity: str

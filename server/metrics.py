@@ -1,4 +1,4 @@
-"""How the server goes: one set of figures, as JSON for people and as text for Prometheus."""
+"""How the server is doing: one set of figures, as JSON for people and as text for Prometheus."""
 
 from __future__ import annotations
 

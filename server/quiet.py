@@ -34,7 +34,7 @@ class OncePerMinute(logging.Filter):
 
 
 def keep_quiet() -> None:
-    """What strangers can cause is logged once a minute; what a session says of itself, always."""
+    """Logs what strangers can cause once a minute, and what a session says of itself always."""
     limit = OncePerMinute()
     for name in ("asyncio", "uvicorn.error", "latentcam.server.door"):
         logging.getLogger(name).addFilter(limit)

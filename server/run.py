@@ -27,7 +27,7 @@ SHUTDOWN_DEADLINE = 5  # seconds for open requests and sockets
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens once it does. Asked twice to end, it leaves at once."""
+    """Says where it listens once it does. Asked twice to stop, it stops at once."""
 
     def __init__(self, config: uvicorn.Config, address: str) -> None:
         super().__init__(config)
@@ -36,8 +36,8 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            # What is here now stays. To look through it for garbage again and again, some 30 ms
-            # each time, would hold every call while others come and go.
+            # What exists now stays. Searching it for garbage again and again, some 30 ms each
+            # time, would hold up every call while others come and go.
             gc.collect()
             gc.freeze()
             print(f"latentcam: {self._address}", flush=True)
@@ -64,9 +64,9 @@ def listen(host: str, port: int) -> Door:
 
 
 def run_server(engine: Engine, config: ServerConfig, retouch: Retouch | None = None) -> None:
-    """Serve until interrupted. Raises ConfigError when address or certificate cannot be used.
+    """Serve until interrupted. Raises ConfigError if the address or certificate cannot be used.
 
-    retouch: what is done to every frame before it leaves.
+    retouch: applied to every frame before it leaves.
     """
     with listen(config.host, config.port) as listener:
         host = f"[{config.host}]" if ":" in config.host else config.host
@@ -93,7 +93,7 @@ def run_server(engine: Engine, config: ServerConfig, retouch: Retouch | None = N
 
 
 class _Page(uvicorn.Server):
-    """Leaves the signals to whoever runs it beside other things."""
+    """Leaves signals to the program that runs it beside other things."""
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

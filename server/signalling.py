@@ -39,7 +39,7 @@ LONGEST_TOLD = 2000  # characters of a refusal, which repeats what was refused
 
 
 class Allowance:
-    """So many at once, and so many a second after that. clock: seconds."""
+    """Allows so many at once, and so many a second after that. clock: seconds."""
 
     def __init__(self, at_once: int, per_second: int, clock: Callable[[], float]) -> None:
         self._most, self._per_second, self._clock = at_once, per_second, clock
@@ -97,7 +97,7 @@ async def signalling(socket: WebSocket, lobby: Lobby) -> None:
 
 
 async def _until_first(*loops: Coroutine[None, None, None]) -> None:
-    """Run all until one ends, end the others, raise what it raised."""
+    """Run all until one ends, then end the others and raise what it raised."""
     tasks = [asyncio.create_task(loop) for loop in loops]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -148,7 +148,7 @@ async def _send(socket: WebSocket, message: Answer | Failure | Telemetry) -> Non
 
 
 def _text(message: Message) -> str:
-    """Raises WebSocketDisconnect when there is none any more, BadRequest for anything else."""
+    """Raises WebSocketDisconnect when no more will come, BadRequest for anything but text."""
     if message["type"] == "websocket.disconnect":
         raise WebSocketDisconnect(message["code"])
     text: str | None = message.get("text")

@@ -22,7 +22,7 @@ OUTPUT_RATE = 48000  # Hz, the voice in the file
 OUTPUT_BLOCK = 1024  # samples handed to the encoder at a time
 
 SYNTHETIC = "Synthetic face, made by latentcam"
-"""What a video says of itself, in its comment."""
+"""What a video says about itself, in its comment."""
 
 
 @contextmanager

@@ -1,5 +1,5 @@
-"""Where compiled decoders are kept between runs: the user's cache folder. Losing it costs time,
-nothing else; what was used longest ago goes when there is too much."""
+"""Where compiled decoders are kept between runs: the user's cache folder. Losing it costs only
+time; when there is too much, the least recently used goes."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ def cache_folder(name: str) -> Path | None:
 
 
 def cache_key(parts: Mapping[str, str | int | list[str]]) -> str:
-    """A file name out of everything that a compiled blob depends on."""
+    """A file name made from everything that a compiled blob depends on."""
     text = json.dumps(parts, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def load(folder: Path | None, key: str) -> bytes | None:
-    """What was kept under this key, if it is whole."""
+    """What was kept under this key, if it is intact."""
     if folder is None:
         return None
     try:
@@ -71,9 +71,9 @@ def store(folder: Path | None, key: str, blob: bytes) -> None:
 
 
 def tidy(folder: Path, most: int) -> None:
-    """Delete what was used longest ago, until the folder's files have at most so many bytes.
+    """Delete what was used longest ago until the folder's files fit within so many bytes.
 
-    Half files of starts that were killed go the same way.
+    Partial files left by killed starts go the same way.
     """
     files = []
     for path in folder.iterdir():

@@ -32,11 +32,11 @@ class OpenVinoDecoder:
 
     precision: "f32"; "bf16"; "int8", which computes the pack's `Card.int8` in int8 and the rest
     in bfloat16 where the CPU has units for it, else in float32; or "auto": int8 on an x86, where
-    the pack allows it. lanes: as many as share the cores; there no core waits for another after
-    every layer, and what is int8 goes on to `Card.int8_crowded`.
+    the pack allows it. lanes: how many share the cores; in a lane no core waits for another after
+    every layer, and the layers of `Card.int8_crowded` are int8 as well.
     What OpenVINO compiled is kept in the user's cache folder with a digest, under a key of all that
-    it depends on; what is damaged is compiled again. Its own cache would use it as it is, and show
-    another picture.
+    it depends on; if it is damaged, it is compiled again. OpenVINO's own cache would use it as it
+    is, and show another picture.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ def _infer(request: ov.InferRequest, ws: NDArray[np.float32]) -> NDArray[np.uint
 
 
 def x86() -> bool:
-    """Whether this CPU convolves faster in int8; it is not known of others."""
+    """Whether this CPU is known to convolve faster in int8."""
     return platform.machine().lower() in ("x86_64", "amd64")
 
 
@@ -185,7 +185,7 @@ def _modulated_conv(pack: AvatarPack, layer: SynthesisLayer, x: Node, ws: Node, 
 
 
 def _quantized(x: Node, low: NDArray[np.float32], high: NDArray[np.float32], levels: int) -> Node:
-    """x rounded to so many levels, of which 0 must be one: OpenVINO convolves such in int8.
+    """x rounded to so many levels, one of which must be 0: OpenVINO convolves such values in int8.
 
     low, high: where x saturates, broadcast to it.
     """

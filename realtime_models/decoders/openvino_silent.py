@@ -1,10 +1,10 @@
 """OpenVINO without its telemetry: the one file that imports it.
 
-As it comes, `import openvino` runs `openvino.tools.ovc`, which writes a client's number to
-~/intel and reports the import to www.google-analytics.com. Without the package that reports,
-OpenVINO uses a stub of its own that does nothing (`openvino/tools/ovc/telemetry_stub.py`). So
-this stands before the first import, in whichever command or thread that is, and for as long as
-the process lives.
+By default, `import openvino` runs `openvino.tools.ovc`, which writes a client ID to ~/intel and
+reports the import to www.google-analytics.com. Without the package that reports, OpenVINO uses a
+stub of its own that does nothing (`openvino/tools/ovc/telemetry_stub.py`). So that package is
+blocked before the first import, in whichever command or thread that is, for as long as the process
+lives.
 """
 
 from __future__ import annotations

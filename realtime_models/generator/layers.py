@@ -1,7 +1,7 @@
-"""The shape of a StyleGAN2 generator, as data: every decoder reads this list, none knows a rule.
+"""The shape of a StyleGAN2 generator, as data: decoders follow this list and add no rules.
 
-A pack's card holds it, so that generators of other makes fit as well: with the up-convolutions,
-the noise and the mapping of the official network, of another width in every layer, with alpha.
+A pack's card holds it, so that other kinds of generator fit as well: with the up-convolutions, the
+noise and the mapping of the official network, with a different width in every layer, with alpha.
 """
 
 from __future__ import annotations

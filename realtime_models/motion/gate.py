@@ -1,9 +1,9 @@
 """Lets the mouth rest when nobody speaks: voice activity with hysteresis, level and memory.
 
-What is far below the speaker's level is a room or somebody else, and moves nothing. But the speaker
-may have gone softer, or what was loud was no speaker: so a clear voice that insists while nothing
-louder is heard is the speaker's. A voice of any level is heard within a second, whatever came
-before.
+Sound far below the speaker's level is the room or somebody else, and moves nothing. But the speaker
+may have become softer, or the loud sound may not have been a speaker: so a clear voice that
+persists while nothing louder is heard is taken for the speaker's. A voice of any level is heard
+within a second, whatever came before.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ DETECTOR_LEVEL = 0.05  # rms of the voice as the detector hears it: it is deaf t
 
 @dataclass(frozen=True, slots=True)
 class GateState:
-    """All that is remembered of one voice and its room. Never written after it is made.
+    """All that is remembered of one voice and its room. Never written to after it is made.
 
     rest: float32 [n], n < FRAME, heard but not judged yet. recent: float32 [WINDOW], the newest
     before it. silent: seconds since the last voice. floor, voice: rms of the background and of the
@@ -80,7 +80,7 @@ def gate_after_gap(state: GateState) -> GateState:
 
 
 def gate(samples: Samples, state: GateState) -> GateState:
-    """Hear what follows, any number of samples, finite; any cutting gives the same."""
+    """Hear what follows: any number of finite samples; any chunking gives the same result."""
     heard = np.concatenate([state.rest, samples])
     count = len(heard) // FRAME
     for frame in heard[: count * FRAME].reshape(count, FRAME):

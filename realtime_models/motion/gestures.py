@@ -97,8 +97,8 @@ def gestures(
 ) -> tuple[dict[str, float], GestureState]:
     """Hear what follows; say where head and brows are, by axis name, to be added to the rest.
 
-    samples: float32 [n] at 16 kHz, finite, in order; any cutting gives the same. strength: scales
-    every move but that of the lids, which close or do not. The given state is not changed.
+    samples: float32 [n] at 16 kHz, finite, in order; any chunking gives the same result. strength:
+    scales every move but the lids', which either close or do not. The given state is not changed.
     """
     heard = np.concatenate([state.heard, samples])
     count = (len(heard) - (WINDOW - HOP)) // HOP

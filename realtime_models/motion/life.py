@@ -38,8 +38,8 @@ SWAY = {
 def life(time_s: float, seed: int, strength: float = 1.0) -> dict[str, float]:
     """Values by axis name at a moment, to be added to what the voice calls for.
 
-    strength: how lively, 0 to 2. It scales every move but that of the lids: half a blink is a
-    twitch, so a calmer face blinks less often instead.
+    strength: how lively, 0 to 2. It scales every move but the lids': half a blink is a twitch, so
+    a calmer face blinks less often instead.
     """
     values = {
         name: sum(
@@ -48,7 +48,7 @@ def life(time_s: float, seed: int, strength: float = 1.0) -> dict[str, float]:
         )
         for name, sines in SWAY.items()
     }
-    # No two breaths are alike: the phase wanders by a good part of a breath.
+    # No two breaths are alike: the phase drifts by a good part of a breath.
     wander = 0.8 * math.sin(2 * math.pi * (0.031 * time_s + _random(seed, "breath", 0)))
     values["headPitch"] += BREATH * math.sin(2 * math.pi * BREATH_HZ * time_s + wander)
     values["gazeYaw"] = _glance(time_s, seed, "gazeYaw", 3.0) - 0.6 * values["headYaw"]

@@ -1,8 +1,8 @@
 """The recurrent network of the motion model: LSTM layers and a squashed read-out, in numpy.
 
 Hochreiter and Schmidhuber (1997), with the gate order and the parameter names of
-`torch.nn.LSTM`, so that a trained module's tensors are used as they are. One hop of sound at a
-time: the same numbers come out however the sound was cut, and nothing is hidden in an object.
+`torch.nn.LSTM`, so that a trained module's tensors are used as they are. It takes one hop of sound
+at a time: the same numbers come out however the sound was cut, and no state is hidden in an object.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""Log-mel features of a live voice: causal, streaming, and nearly blind to how loud it is recorded.
+"""Log-mel features of a live voice: causal, streaming, and nearly independent of recording level.
 
 Frame i covers the `window` samples that end at sample (i + 1) * hop; before the first sample there
-is digital silence. Nothing from the future is used, and any cutting of the same samples into calls
+is digital silence. Nothing from the future is used, and any split of the same samples into calls
 gives bit-equal frames, because every frame is computed alone.
 
-The gain of a microphone is taken out by a slow level estimate (`LevelState`): features are log
+The gain of a microphone is removed by a slow level estimate (`LevelState`): features are log
 energies relative to the level of the voice so far. The estimate moves only while something stands
-out of the background, so that silence and steady noise are not pumped up.
+out from the background, so that silence and steady noise are not pumped up.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def mel_initial_state(config: MelConfig) -> MelState:
 
 
 def log_mel(samples: Samples, state: MelState, config: MelConfig) -> tuple[Mel, MelState]:
-    """The frames that `samples` complete (none is possible), and the state for what follows.
+    """The frames that `samples` complete (perhaps none), and the state for what follows.
 
     samples: float32 [n], n >= 0, finite, the ones that follow those of the last call.
     Returns float32 [t, mels]: natural log of band power relative to the voice's level; the level

@@ -23,7 +23,7 @@ from latentcam.realtime_models.motion.mel import MelConfig, MelState, log_mel, m
 
 
 class MotionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """All that is needed, beside the weights, to run a motion model; a pack's card holds it.
+    """All that is needed, besides the weights, to run a motion model; a pack's card holds it.
 
     look_ahead_s: seconds that x_t lies behind the newest sample heard. At a tick of 40 ms, 0.02
         is the centre of the tick just heard: no look-ahead beyond the tick.
@@ -54,7 +54,7 @@ class MotionConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     @classmethod
     def from_json(cls, fields: Mapping[str, Any]) -> MotionConfig:
-        """The inverse of `to_json`. Raises ValueError for fields that do not exist or lack."""
+        """The inverse of `to_json`. Raises ValueError for unknown or missing fields."""
         return msgspec.convert(fields, cls)
 
     def to_json(self) -> dict[str, Any]:
@@ -96,7 +96,7 @@ class MotionModel:
         return MotionState(mel_initial_state(self.config.mel), self._lstm.initial_state(), rest)
 
     def after_gap(self, state: MotionState) -> MotionState:
-        """At rest as in the beginning, but the microphone is as loud as it was."""
+        """At rest as at the beginning, but the microphone is as loud as it was."""
         anew = self.initial_state()
         return replace(anew, mel=replace(anew.mel, level=state.mel.level))
 

@@ -34,11 +34,11 @@ LIVELIEST = 2.0  # strength of life that still looks like somebody
 class Settings:
     """How a user wants the face to move. A change is a new value.
 
-    expression: offsets by axis name; the face eases there. Names that the avatar does not have
-        move nothing, and an offset beyond the width of its axis is as good as the width.
-    life: strength of blinks, glances, head and brows, 0 (nothing moves but the lips) to 2; the
-        face eases there, too.
-    Raises ValueError for what is not a number, or a life out of range.
+    expression: offsets by axis name; the face eases into it. Names that the avatar does not have
+        move nothing, and an offset beyond the length of its axis counts as that length.
+    life: strength of blinks, glances, and movements of head and brows, 0 (only the lips move) to
+        2; the face eases into this, too.
+    Raises ValueError for anything that is not a number, or a life out of range.
     """
 
     expression: Mapping[str, float] = field(default_factory=dict)
@@ -94,16 +94,16 @@ class Performer:
         return self.motion.config.look_ahead_s
 
     def initial_state(self, seed: int) -> PerformanceState:
-        """Before the first sample: a face at rest. seed: of its blinks, glances and turns."""
+        """Before the first sample: a face at rest. seed: for its blinks, glances and turns."""
         return PerformanceState(
             seed, self.motion.initial_state(), gate_initial_state(), gestures_initial_state(seed)
         )
 
     def after_gap(self, state: PerformanceState, heard: int) -> PerformanceState:
-        """The same face, when the voice goes on at another sample than the next.
+        """The same face, when the voice resumes at a sample other than the next.
 
-        What was said is over: the mouth rests. The mood, the head's place, and how loud speaker and
-        room are stay, so that nothing jumps and a soft voice is heard as before.
+        What was said is over: the mouth rests. The mood, the head's position and the levels of
+        speaker and room are kept, so that nothing jumps and a soft voice is heard as before.
         """
         return replace(
             state,
@@ -117,7 +117,7 @@ class Performer:
     ) -> tuple[Control, PerformanceState]:
         """Hear what follows; say where the face is.
 
-        samples: float32 [n] at 16 kHz, in order; broken ones are mended. Returns x_t over the
+        samples: float32 [n] at 16 kHz, in order; broken ones are repaired. Returns x_t over the
         pack's axes, within their ranges, and the state for what follows. The given state is not
         changed, so a cancelled call leaves nothing half done.
         """

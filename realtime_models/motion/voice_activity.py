@@ -1,9 +1,9 @@
 """Is it a voice? WebRTC's detector, with a memory that is a value.
 
-The detector keeps its memory in C, where it can neither be read nor copied. So a state holds what
-the detector has heard, one to two seconds, and the detector itself only saves hearing it again: a
-state that was stepped before is stepped again with a new detector, and the answer is the same. What
-is not remembered cannot spoil what comes: no noise and no music makes it deaf for longer.
+The detector keeps its memory in C, where it can be neither read nor copied. So a state holds what
+the detector has heard, one to two seconds of it, and the detector itself only saves hearing that
+again: a state stepped a second time gets a new detector, and the answer is the same. What is not
+remembered cannot affect what follows: no noise or music makes it deaf for longer than that.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`latentcam avatar`: which packs are here, what one says of itself, whether it is whole."""
+"""`latentcam avatar`: which packs there are, what one says about itself, whether it is intact."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
 
 
 def list_packs(args: argparse.Namespace) -> None:
-    """A line per pack; one that cannot be read is told in its line."""
+    """A line per pack; for one that cannot be read, the line says why."""
     for folder in installed_packs():
         try:
             card = load_card(folder)
@@ -69,7 +69,7 @@ def list_packs(args: argparse.Namespace) -> None:
 
 
 def show(args: argparse.Namespace) -> None:
-    """The card for people, or whole. Raises what `main` tells the user."""
+    """The card, for people or in full. Raises what `main` tells the user."""
     folder = find_pack(args.avatar)
     card = load_card(folder)
     if args.json:
@@ -87,7 +87,7 @@ def show(args: argparse.Namespace) -> None:
         lender = f", borrowed from {weights.borrow}" if weights.borrow else ""
         rows[part] = f"SHA-256 {weights.digest[:16]}…{lender}"
     for name, words in rows.items():
-        # A card is somebody else's text: what would steer the terminal is shown as it is written.
+        # A card is somebody else's text: control sequences for the terminal are shown as text.
         plain = "".join(c if c.isprintable() else repr(c)[1:-1] for c in words)
         lines = textwrap.wrap(plain, 84, break_long_words=False, break_on_hyphens=False) or [""]
         print(f"{name:12}  {lines[0]}", *(f"{'':14}{line}" for line in lines[1:]), sep="\n")

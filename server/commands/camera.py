@@ -86,11 +86,11 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _end_when_told() -> None:
-    """Let Ctrl-C, SIGTERM, and a terminal that is closed, end this task, so that the devices are
-    given back; told again, all tasks, also those that are ending.
+    """Make Ctrl-C, SIGTERM and closing the terminal end this task, so that the devices are given
+    back; a second time, all tasks, even those that are ending.
 
-    The second Ctrl-C would otherwise be an exception within the event loop, which then may lose
-    what it was about to wake, and wait for ever.
+    Otherwise the second Ctrl-C would raise an exception inside the event loop, which might then
+    lose what it was about to wake, and wait for ever.
     """
     if sys.platform == "win32":
         return  # its loop takes no handlers

@@ -1,4 +1,4 @@
-"""`latentcam doctor`: what this machine has, what is missing, and the command that mends it."""
+"""`latentcam doctor`: what this machine has, what is missing, and the command that fixes it."""
 
 from __future__ import annotations
 

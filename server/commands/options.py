@@ -1,4 +1,4 @@
-"""What several sub-commands ask for, and how a command says that it cannot be carried out."""
+"""Options that several commands share, and how a command says that it cannot be carried out."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def speech_options() -> argparse.ArgumentParser:
 
 
 def seed_of(args: argparse.Namespace) -> int:
-    """The number of `--seed`. Raises UsageError if it is none that a random generator takes."""
+    """The number of `--seed`. Raises UsageError if no random generator would take it."""
     seed: int = args.seed
     if seed < 0:
         raise UsageError(f"--seed is {seed}, expected 0 or more")

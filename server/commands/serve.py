@@ -1,4 +1,4 @@
-"""`latentcam serve`: the page, and a face for whoever talks to it."""
+"""`latentcam serve`: the page, and a face for everybody who talks to it."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def read_token(path: Path) -> str:
 def run(args: argparse.Namespace, retouch: Retouch | None = None) -> None:
     """Serve until interrupted. Raises what `main` tells the user.
 
-    retouch: what is done to every frame before it leaves.
+    retouch: applied to every frame before it leaves.
     """
     from latentcam.server.run import run_server
 

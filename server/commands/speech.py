@@ -48,7 +48,7 @@ def perform(
 
 
 def check_out(out: Path, speech: Path) -> None:
-    """Raises UsageError if the one file would be written over the other."""
+    """Raises UsageError if the output would overwrite the input."""
     with suppress(OSError):  # where there is no such file, there is nothing to lose
         if out.samefile(speech):
             raise UsageError(f"--out is the speech file itself, {speech}")
@@ -56,7 +56,7 @@ def check_out(out: Path, speech: Path) -> None:
 
 @contextmanager
 def orderly() -> Iterator[None]:
-    """SIGTERM and SIGHUP end what runs inside as Ctrl-C does, so that it cleans up behind it.
+    """SIGTERM and SIGHUP end what runs inside as Ctrl-C does, so that it cleans up after itself.
 
     A second one ends the process on the spot.
     """

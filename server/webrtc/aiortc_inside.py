@@ -1,9 +1,9 @@
-"""All that we reach of aiortc and aioice behind their public names. Nobody else reaches there.
+"""Everything we use of aiortc and aioice beyond their public names. No other file does.
 
-They give no setting for what a talking face on an open port needs: packets decoded as they come,
-an encoder of our own, certificates of other kinds, strangers' datagrams kept out. Everything here
-raises `AiortcChanged` where a new release has renamed what it needs; `changes` lists it all at
-once. pyproject.toml holds both below the next release that nobody has tried.
+They have no settings for what a talking face on an open port needs: packets decoded as they come,
+an encoder of our own, other kinds of certificates, strangers' datagrams kept out. Everything here
+raises `AiortcChanged` if a new release has renamed what it needs; `changes` lists it all at once.
+pyproject.toml keeps both below the first release that nobody has tried.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ Handle = Callable[[RtpPacket, int], Awaitable[None]]
 
 
 class AiortcChanged(LatentcamError, RuntimeError):
-    """The installed aiortc or aioice lacks what we need of its inside."""
+    """The installed aiortc or aioice lacks a private name that we need."""
 
 
 def _inside(owner: object, name: str) -> Any:
@@ -65,7 +65,7 @@ def _replace(owner: object, name: str, value: object) -> None:
 
 
 def changes() -> list[str]:
-    """What the installed releases lack, a sentence each; none if all is as it should be. Needs a
+    """What the installed releases lack, a sentence each; empty if all is as it should be. Needs a
     running event loop."""
     connection = RTCPeerConnection()
     transceiver = connection.addTransceiver("audio")
@@ -137,10 +137,10 @@ def take_rsa(connection: RTCPeerConnection) -> None:
 class Inbound:
     """Keeps what comes in over one transport within bounds.
 
-    Empty datagrams, anybody's, go no further: aiortc's reader ends at one. Of the others no more
-    wait than `MOST_DATAGRAMS`: before a connection nobody reads them. A packet that the reader
-    cannot digest is passed over. A peer's synchronisation sources are `MOST_SOURCES`, the newest:
-    aiortc's receiver reports break at 64, and then it closes no more.
+    Empty datagrams, from anybody, are dropped: one would end aiortc's reader. At most
+    `MOST_DATAGRAMS` others wait: before a connection nobody reads them. A packet that the reader
+    cannot digest is ignored. Only a peer's newest `MOST_SOURCES` synchronisation sources are kept:
+    aiortc's receiver reports break at 64, and then it can no longer close.
     """
 
     def __init__(self, transport: RTCDtlsTransport, voice: RTCRtpReceiver) -> None:
@@ -157,7 +157,7 @@ class Inbound:
         self.heard = self._loop.time()
         """When the newest datagram came."""
         self.unreadable = 0
-        """Packets that were passed over."""
+        """Packets that were ignored."""
         _replace(transport, "_recv_next", self._read_next)
         _replace(ice, "data_received", self._received)
         _replace(router, "route_rtp", self._receiver_of)
@@ -181,8 +181,8 @@ class Inbound:
             await asyncio.sleep(0)  # in case it raises without waiting for anything
 
     def _receiver_of(self, packet: RtpPacket) -> Any:
-        """Who gets a packet. Payload types that were not agreed on (telephone events, comfort
-        noise) reach the voice's receiver, which passes them over: their numbers are not lost."""
+        """The receiver of a packet. Payload types that were not agreed on (telephone events,
+        comfort noise) go to the voice's, which ignores them: their numbers do not count as lost."""
         if packet.ssrc not in self._sources and len(self._sources) == MOST_SOURCES:
             self._forget(next(iter(self._sources)))
         self._sources[packet.ssrc] = None
@@ -200,7 +200,7 @@ class Inbound:
 
 
 async def abandon(connection: RTCPeerConnection) -> None:
-    """Let a connection that does not close do so: end what it waits for, and free its sockets."""
+    """Make a connection close that does not: end what it waits for, and free its sockets."""
     for transceiver in connection.getTransceivers():
         sender, receiver = transceiver.sender, transceiver.receiver
         for task in (
@@ -222,7 +222,7 @@ async def abandon(connection: RTCPeerConnection) -> None:
 
 
 class _OnePacketOneFrame:
-    """In the place of aiortc's jitter buffer: every packet of sound is a frame."""
+    """Replaces aiortc's jitter buffer: every packet of sound is a frame."""
 
     def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame]:
         return False, JitterFrame(_inside(packet, "_data"), packet.timestamp)
@@ -231,14 +231,14 @@ class _OnePacketOneFrame:
 def decode_at_once(receiver: RTCRtpReceiver) -> None:
     """Let an audio receiver decode every packet that it gets, in the order in which it gets them.
 
-    aiortc's own buffer holds four packets (80 ms) always, and stays full once one was lost:
+    aiortc's own buffer always holds four packets (80 ms), and stays full once one is lost:
     https://github.com/aiortc/aiortc/issues/543.
     """
     _replace(receiver, "_RTCRtpReceiver__jitter_buffer", _OnePacketOneFrame())
 
 
 def pass_by(receiver: RTCRtpReceiver, handle: Handle) -> Handle:
-    """Let every packet for a receiver go to `handle`; returns where it hands on what it wants."""
+    """Pass every packet for a receiver to `handle`; returns where that hands on what it wants."""
     theirs: Handle = _inside(receiver, "_handle_rtp_packet")
     _replace(receiver, "_handle_rtp_packet", handle)
     return theirs

@@ -31,7 +31,7 @@ CLOSE_DEADLINE = 5.0  # seconds
 class Negotiated:
     """A connection whose offer is answered. It connects as soon as the peer has the answer.
 
-    audio hears and sends the voice, video sends the face; nobody has given them a track yet.
+    audio hears and sends the voice, video sends the face; neither has a track yet.
     """
 
     connection: RTCPeerConnection
@@ -42,7 +42,7 @@ class Negotiated:
     offer: Offer
 
     async def learn_names(self) -> None:
-        """Look the peer's mDNS names up: ours may be the side that gets through a firewall."""
+        """Look up the peer's mDNS names: ours may be the side that gets through a firewall."""
 
         async def learn(name: str) -> None:
             candidate = candidate_from_sdp(name)
@@ -56,8 +56,8 @@ class Negotiated:
 
 
 async def negotiate(sdp: str, ice_servers: Sequence[IceServer]) -> Negotiated:
-    """Answer an offer. Raises BadRequest for what is none that we can answer, and Refused where
-    this machine's network is not fit to be called over; then nothing is left behind."""
+    """Answer an offer. Raises BadRequest for one that we cannot answer, and Refused if this machine
+    cannot be called over its network; then nothing is left behind."""
     offer = read_offer(sdp)
     servers = [RTCIceServer(s.urls, s.username, s.credential) for s in ice_servers]
     connection = RTCPeerConnection(RTCConfiguration(servers))

@@ -1,4 +1,4 @@
-"""An offer, cut down to what is answered: one voice and one face. No other line gets through."""
+"""An offer, cut down to what we answer: one voice and one face. No other line gets through."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Section:
 
     @property
     def is_open(self) -> bool:
-        """Port 0 refuses a section, or puts it under another's transport (RFC 9143, section 6)."""
+        """Port 0 refuses a section, or bundles it with another transport (RFC 9143, section 6)."""
         return self.port != "0" or self.value("bundle-only") is not None
 
     def direction(self, default: str) -> str:
@@ -55,7 +55,7 @@ class Section:
         return said[-1] if said else default
 
     def of_formats(self) -> list[str]:
-        """The lines, but for those of a payload type that the m= line does not name."""
+        """The lines, except those of a payload type that the m= line does not name."""
         named = set(self.formats.split())
         kept = []
         for line in self.lines:
@@ -83,8 +83,8 @@ class Offer:
     _bundle: tuple[str, ...]  # mids
 
     def answer(self, sdp: str) -> str:
-        """The whole answer, from aiortc's to what it was given: all else is refused, by port 0
-        (RFC 3264, section 6)."""
+        """The whole answer, from aiortc's answer to what it was given: everything else is refused
+        with port 0 (RFC 3264, section 6)."""
         head, *media = re.split(r"^(?=m=)", sdp, flags=re.M)
         head = re.sub(r"^a=group:.*\r\n", self._group(), head, flags=re.M)
         answered = dict(zip(self._chosen, media, strict=True))
@@ -107,7 +107,7 @@ class Offer:
 def read_offer(sdp: str) -> Offer:
     """Choose the first voice that is sent and the first picture that is wanted.
 
-    Raises BadRequest for what has none or is no SDP. What it lets through, aiortc may still refuse.
+    Raises BadRequest if either is missing, or it is not SDP. aiortc may still refuse what passes.
     """
     head, sections = _split(sdp)
     default = next((DIRECTIONS[line] for line in head if line in DIRECTIONS), "sendrecv")
@@ -194,7 +194,7 @@ def _choose(sections: list[Section], kind: str, wanted: set[str], default: str) 
 
 
 def _check_transport(head: list[str], section: Section) -> None:
-    """Raises BadRequest for keys that cannot be agreed on: aiortc tells nobody, later."""
+    """Raises BadRequest for keys that cannot be agreed on: aiortc would fail later, silently."""
     fingerprints = [
         line.partition(":")[2].split()
         for line in head + section.lines

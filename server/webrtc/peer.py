@@ -39,7 +39,7 @@ MOST_PACKETS = 25  # half a second of voice that may wait for the motion model
 class Peer:
     """One session over a negotiated connection: `run` it until it ends. `id` is its secret name.
 
-    retouch: what is done to every frame before it leaves.
+    retouch: applied to every frame before it leaves.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class Peer:
         self._loop = asyncio.get_running_loop()
         self._settled, self._gone = asyncio.Event(), asyncio.Event()
         self.was_connected = False
-        """Whether the connection has ever stood."""
+        """Whether the connection has ever been established."""
         self._closing: asyncio.Task[None] | None = None
         self._left = Meter()  # frames when they leave, encoded
         self._early = 0.0  # seconds by which the page plays the voice before its picture
@@ -91,8 +91,8 @@ class Peer:
 
     @property
     def silent_for(self) -> float:
-        """Seconds since anything came from the caller, were it only a receiver's report: browsers
-        send one a second at least."""
+        """Seconds since anything came from the caller, even just a receiver report: browsers send
+        at least one a second."""
         return self._loop.time() - self._negotiated.inbound.heard
 
     def _on_state(self) -> None:
@@ -144,7 +144,7 @@ class Peer:
             self._packets.close()
 
     async def _perform(self) -> None:
-        """From the connection on: who never gets there costs the others no picture."""
+        """Once connected: a caller that never gets there costs the others no picture."""
         await self._settled.wait()
         if self.was_connected:
             await self.session.run()
@@ -152,8 +152,8 @@ class Peer:
             await self._gone.wait()
 
     async def run(self) -> None:
-        """Until the voice ends, the connection is lost, a stage fails, or cancelled. Says in
-        `why_ended` which."""
+        """Until the voice ends, the connection is lost, a stage fails or it is cancelled;
+        `why_ended` says which."""
         session = asyncio.create_task(self._perform(), name=f"session {self.name}")
         gone = asyncio.create_task(self._wait_gone(), name=f"connection {self.name}")
         listen = asyncio.create_task(self._listen(), name=f"listen {self.name}")
@@ -193,7 +193,7 @@ class Peer:
         return "the caller hung up"
 
     async def aclose(self) -> None:
-        """Close the connection. May be called twice, and whoever waits for it may be cancelled."""
+        """Close the connection. May be called twice, and a caller that waits may be cancelled."""
         if self._closing is None:
             self._face.close()
             self._voice.close()
@@ -203,8 +203,8 @@ class Peer:
         await asyncio.shield(self._closing)
 
     def played_early(self, seconds: float) -> None:
-        """What the page measured. Browsers let voice and picture drift by some 30 ms before they
-        act; the voice leaves later by their mean. Raises BadRequest."""
+        """Take what the page measured. Browsers let voice and picture drift by some 30 ms before
+        they act; the voice leaves later by the mean of it. Raises BadRequest."""
         if not -10.0 <= seconds <= 10.0:
             raise BadRequest(f"the skew is {seconds * 1000} ms, expected -10000 to 10000")
         near = max(-MOST_EARLY, min(MOST_EARLY, seconds))

@@ -1,4 +1,4 @@
-"""Received voice packets in order and at once; a missing one holds back only a few later ones."""
+"""Received voice packets, in order and at once; a missing one holds back only a few later ones."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ class Reorder(Generic[T]):
     """Puts numbered items in order.
 
     An item whose predecessors are all there passes at once. Behind a gap items wait until the
-    missing one comes, or until more than `patience` of them wait: then the gap is given up. So
-    nothing is ever held longer than that, whatever was lost before.
+    missing one comes, or until more than `patience` of them wait: then the missing one is given up.
+    So nothing is ever held longer than that, whatever was lost before.
     """
 
     def __init__(self, patience: int) -> None:
@@ -35,7 +35,7 @@ class Reorder(Generic[T]):
         """Items that were given up."""
 
     def push(self, number: int, item: T) -> list[T]:
-        """Take one item; returns what is due now, in order. Duplicates and late ones vanish."""
+        """Take one item; returns what is due now, in order. Drops duplicates and late ones."""
         due: list[T] = []
         if self._next is None:
             self._next = number
@@ -55,7 +55,7 @@ class Reorder(Generic[T]):
         return due
 
     def restart(self) -> list[T]:
-        """What comes next has other numbers. Returns what waited, in order."""
+        """The numbering begins anew. Returns what was waiting, in order."""
         due = [self._waiting[number] for number in sorted(self._waiting, key=self._ahead)]
         self._waiting.clear()
         self._next = None
@@ -77,8 +77,8 @@ class Reorder(Generic[T]):
 class Hearing:
     """An audio receiver that decodes packets as they come; behind a lost one, `patience` may wait.
 
-    on_packet gets each in order, still encoded, before it is decoded. Another source of packets is
-    a new beginning. What no voice needs is dropped: more packets a second, a longer queue.
+    on_packet gets each in order, still encoded, before it is decoded. Packets from another source
+    begin anew. Packets beyond any voice's needs, per second or waiting, are dropped.
     """
 
     def __init__(

@@ -23,13 +23,13 @@ TIMESTAMPS = 1 << 32  # RTP's, after which they begin anew
 DELAY_STEP = 0.001  # seconds that the voice's delay may move per packet, too little to hear
 
 Retouch = Callable[[Frame], Frame]
-"""Returns at once, a frame of the same size."""
+"""Must return at once, with a frame of the same size."""
 
 
 class FaceTrack(MediaStreamTrack):
     """A frame sink that is a video track: the newest frame goes out as soon as it is asked for.
 
-    retouch: what is done to every frame before."""
+    retouch: applied to every frame first."""
 
     kind = "video"
 
@@ -40,7 +40,7 @@ class FaceTrack(MediaStreamTrack):
         self.frozen = False
         """The last picture stays."""
         self.born = 0.0
-        """When the last sample behind the newest frame that was asked for arrived."""
+        """When the last sample behind the newest requested frame arrived."""
 
     @property
     def skipped(self) -> int:
@@ -68,7 +68,7 @@ class FaceTrack(MediaStreamTrack):
 
 class VoiceTrack(MediaStreamTrack):
     """The peer's own voice, sent back as it came, still encoded, when the frames that it moved are
-    sent: to encode it again would cost sound and time.
+    sent: encoding it again would cost quality and time.
 
     aiortc's sender reports tie RTP time to the moment of sending, so sound and picture that leave
     together are shown together. delay: seconds that a packet is to wait after its arrival; asked
@@ -104,7 +104,7 @@ class VoiceTrack(MediaStreamTrack):
         self._packets.put((encoded, born))
 
     def close(self) -> None:
-        """No packet follows; those that wait are not sent any more."""
+        """No more packets follow; those waiting are not sent."""
         self._closed = True
         self._packets.close()
 
@@ -122,6 +122,6 @@ class VoiceTrack(MediaStreamTrack):
 
 
 def voice_delay(age: float, look_ahead: float, timeline: Timeline, ptime: float) -> float:
-    """Seconds that a voice packet of `ptime` seconds must wait after its arrival so that it leaves
-    with its frame; its first sample is ptime older than its arrival."""
+    """Seconds that a voice packet of `ptime` seconds must wait after its arrival to leave with its
+    frame; its first sample is ptime older than its arrival."""
     return max(0.0, timeline.lips_after(age, look_ahead) - ptime)

@@ -1,7 +1,7 @@
 """Video encoders for a face: no delay, bits that fit the picture, few restarts.
 
-aiortc's own start at 500 kbit/s whatever the size, filter noise that a generator does not make,
-and restart with a key frame at every change of the estimate by a tenth.
+aiortc's own start at 500 kbit/s whatever the size, filter noise that a generator does not produce,
+and restart with a key frame whenever the estimate changes by a tenth.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ CALM = 5.0  # seconds after a restart before the rate may go up
 
 
 class Rate:
-    """The bit rate of one stream: what the receiver estimates, within what the picture needs."""
+    """The bit rate of one stream: the receiver's estimate, within what the picture needs."""
 
     def __init__(self, pixels: int, fps: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._fps, self._clock = fps, clock
@@ -66,7 +66,7 @@ class Rate:
 
 
 class _FaceEncoder:
-    """What aiortc's sender asks for: pictures in, RTP payloads out. on_encoded gets the seconds
+    """What aiortc's sender expects: pictures in, RTP payloads out. on_encoded gets the seconds
     that a frame took, on the thread that encodes."""
 
     def __init__(self, rate: Rate, on_encoded: Callable[[float], None]) -> None:

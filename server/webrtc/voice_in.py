@@ -34,7 +34,7 @@ VoicePackets = Latest[tuple[av.AudioFrame, float]]
 async def drain(track: MediaStreamTrack, on_packet: Callable[[av.AudioFrame, float], None]) -> None:
     """Read a track until it ends; on_packet gets every packet with its time of arrival.
 
-    Somebody must always read: aiortc's own queue has no bound.
+    It must always be read: aiortc's own queue has no bound.
     """
     loop = asyncio.get_running_loop()
     while True:
@@ -50,9 +50,9 @@ class VoiceIn:
     """An audio source made of packets: every sample of them, in order, as they come.
 
     Before the first packet, and whenever one is late, it gives ticks of silence by the clock, so
-    that the face lives: senders stop in pauses (DTX). A pause is no restart, and a packet that was
-    only late is heard after the silence, which the next pause takes back. What comes faster than
-    it can have been spoken is dropped.
+    that the face stays alive: senders stop in pauses (DTX). A pause is not a restart, and a packet
+    that was merely late is heard after the silence, which the next pause makes up for. Sound that
+    comes faster than it can have been spoken is dropped.
     """
 
     def __init__(self, packets: VoicePackets, timeline: Timeline) -> None:
@@ -98,7 +98,7 @@ class VoiceIn:
             due = born + self._patience(packet.samples / packet.sample_rate)
 
     def _silence(self, since: float, now: float) -> list[AudioChunk]:
-        """What the clock has completed `since` seconds after the newest packet."""
+        """The ticks that the clock has completed `since` seconds after the newest packet."""
         first, fps = self._timeline.first_sample, self._timeline.fps
         reached = self._position - self._ahead + round(since * SAMPLE_RATE)
         tick = reached * fps // SAMPLE_RATE - 1
@@ -110,7 +110,7 @@ class VoiceIn:
 
     def _patience(self, length: float) -> float:
         """Seconds to wait after a packet of `length` seconds. Silence that proves wrong shifts the
-        picture against the voice for a while, so it comes soon only where it is likely right."""
+        picture against the voice for a while, so it comes soon only where it is probably right."""
         if not self._stops:
             return LATE
         return LATE_QUIET * length if self._pause else LATE_SPEAKING
