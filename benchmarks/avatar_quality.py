@@ -1,7 +1,7 @@
 """How good is the face, and does it obey? `python -m latentcam.benchmarks.avatar_quality --help`
 
 Compares what the avatar's decoder shows with renders of the same factors, which training never saw:
-held-out pictures (PSNR, SSIM, detail), the same of heads turned by any angle that `headYaw` has,
+held-out pictures (PSNR, SSIM, detail), the same for heads turned to any angle of `headYaw`,
 every measurable axis swept and tracked by MediaPipe, a talking clip (ACD and frame-to-frame
 change), decode time. Writes pictures and an index.html into --report. ACD is MoCoGAN's Average
 Content Distance (Tulyakov et al. 2018, https://arxiv.org/abs/1707.04993): the mean distance between

@@ -5,13 +5,13 @@
 A real Chromium opens the real page, talks through a sound file as its microphone and plays the
 returned voice. Every second its own statistics are read:
 
-skew: by how much the voice that it plays is later than the picture that it shows, both in the time
-    of the server's sender reports (estimatedPlayoutTimestamp), and with what the server adds to the
-    voice to make up for it. How far those reports are from the truth is what
-    `benchmarks.glass_to_glass` finds. own: without what the server adds.
+skew: by how much the voice it plays is later than the picture it shows, both in the time of the
+    server's sender reports (estimatedPlayoutTimestamp), including the delay that the server adds to
+    the voice to compensate. How far those reports are from the truth is what
+    `benchmarks.glass_to_glass` measures. own: without the server's compensation.
 buffer: how long a picture waited in the browser before it was decoded.
 
-Needs `pip install playwright` and a Chromium; CHROMIUM names one that is not /usr/bin/chromium.
+Needs `pip install playwright` and Chromium; CHROMIUM names it if it is not /usr/bin/chromium.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """How many can talk at once? `python -m latentcam.benchmarks.capacity`
 
-One session more each time, until ticks are dropped or faces grow old; then one caller more than
-there are places, who must be turned away while nobody who talks notices. The callers run on the
-same machine, in a process of their own, and take their share of it.
+Adds one session at a time until ticks are dropped or faces grow old; then one caller more than
+there are places, who must be turned away without the others noticing. The callers run on the same
+machine, in a process of their own, and take their share of it.
 """
 
 from __future__ import annotations

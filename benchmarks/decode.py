@@ -5,15 +5,15 @@
     python -m latentcam.benchmarks.decode --decoder openvino-int8 openvino-bf16 --lanes 2
 
 A row per decoder, network and batch. A network is `pack`, the avatar's own, or
-CHANNEL_BASE@RESOLUTION with random weights: its speed is that of trained ones. The ceiling is a
-tick, 40 ms at 25 fps for everything, of which decoding may take a third; and the arithmetic of
-the machine, measured beside the rows as a large matrix product in the precision of each decoder
-(before every row: the clock of a busy machine wanders), where PyTorch is installed; int8 is set
-against bf16 or float32, whichever it is mixed with, and may exceed it. OpenVINO decodes the
-pictures of a batch one by one, which is as fast on a CPU. With --lanes, a row more of a decoder
-that has any: so many pictures at once, as sessions that share it have them. PSNR is of the pack's
-faces with random expressions, to the same in float32. A decoder that names what is missing here is
-skipped with its own sentence.
+CHANNEL_BASE@RESOLUTION with random weights, which are as fast as trained ones. There are two
+ceilings: the tick, 40 ms at 25 fps for everything, of which decoding may take a third; and, if
+PyTorch is installed, the arithmetic of the machine, measured as a large matrix product in each
+decoder's precision (before every row, because the clock of a busy machine varies). int8 is compared
+with bf16 or float32, whichever it is mixed with, and may exceed it. OpenVINO decodes the pictures
+of a batch one by one, which is as fast on a CPU. --lanes adds a row for each decoder that has
+lanes: so many pictures at once, as when sessions share it. PSNR compares the pack's faces with
+random expressions to the same in float32. A decoder that cannot run here is skipped with its own
+sentence about what is missing.
 """
 
 from __future__ import annotations

@@ -3,17 +3,18 @@
 The real application in a process of its own, real WebRTC peers over loopback. Every frame has its
 tick stamped into the pixels.
 
-age: from the moment the last packet of a tick, encoded before, is handed to the caller's sender
-    to that tick's frame, decoded, in the caller's hands. The caller gives a frame with its last
-    packet (the marker bit), as browsers do; aiortc's own receiver, which waits for the next frame,
-    is measured beside it.
-onset: of a face that moves nothing but its lips, from the first packet of a sentence after a
-    second of silence leaving to the first frame whose mouth has left its rest; the answer of the
-    motion model is in it.
+age: from handing the last packet of a tick, already encoded, to the caller's sender, until that
+    tick's frame, decoded, is in the caller's hands. The caller completes a frame at its last packet
+    (the marker bit), as browsers do; aiortc's own receiver, which waits for the next frame, is
+    measured alongside.
+onset: for a face that moves only its lips, from sending the first packet of a sentence, after a
+    second of silence, to the first frame whose mouth has left its rest; includes the response of
+    the motion model.
 skew: by how much the returned voice is later than the lips for a receiver that keeps both in sync
-    by sender reports; the voice is found in what was sent by correlation.
+    by sender reports; the voice is located in what was sent by correlation.
 
-The motion model's look-ahead is in onset and skew; it is not in the age, and printed beside it.
+The motion model's look-ahead is part of onset and skew, but not of the age; it is printed beside
+it.
 """
 
 from __future__ import annotations

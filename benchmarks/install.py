@@ -3,10 +3,10 @@
     python -m latentcam.benchmarks.install
     python -m latentcam.benchmarks.install --source . --extra camera
 
-Without --source the environment that runs this is measured: latentcam and all that it needs. With
-it, a fresh environment that is made, filled by pip, timed and removed; what pip's own cache holds
-already is not downloaded again. There is no ceiling to hold it against but the largest packages,
-which the table names.
+Without --source, it measures the environment it runs in: latentcam and everything it needs. With
+it, a fresh environment is made, filled by pip, timed and removed; what is in pip's cache is not
+downloaded again. There is no ceiling to compare with except the largest packages, which the table
+names.
 """
 
 from __future__ import annotations

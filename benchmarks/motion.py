@@ -1,20 +1,20 @@
 """Do the lips say what is said? `python -m latentcam.benchmarks.motion --data DIR --said DIR`
 
-Without folders: the time of a tick, of all and of the model alone, and rest in silence. With them
-(their content is described in realtime_models.training.motion), on clips, speakers and voices that
+Without folders: the time of a tick, in total and for the model alone, and rest in silence. With
+them (realtime_models.training.motion describes their content), on clips, speakers and voices that
 training never saw:
 
-lips: correlation of the aperture with that of tracked lips, over clips, mean and spread; the lag at
+lips: correlation of the aperture with that of tracked lips, mean and spread over clips; the lag at
     which it is best.
 open: AUC of the aperture in open vowels over that in M, B, P. Half is chance. In brackets, where
     95 % of the AUCs of bootstrap samples of the clips lie.
 closed: share of M, B, P in which lips come together (15 % of the clip's range) within a frame.
 round: AUC of rounding minus spreading, OW UW W over IY EH S.
 
-Beside the pack's model: the same as shown, with articulation and the gate; the loudness of the
-moment, its logarithm smoothed over 50 ms, and with --models the little networks that `--train`
-makes there, all alike but for what they may hear of the future: 0, 40, 80 ms, everything. They
-learn for a short and equal time, to be compared with each other only.
+Compared with the pack's model: the same as shown, with articulation and the gate; the momentary
+loudness; its logarithm, smoothed over 50 ms; and with --models the small networks that `--train`
+makes there, identical except for how much of the future they may hear: 0, 40, 80 ms, everything.
+They are trained for the same short time, so compare them only with each other.
 
 Needs `pip install ".[train]"`.
 """

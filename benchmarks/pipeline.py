@@ -1,9 +1,9 @@
 """How fast is a file rendered? `python -m latentcam.benchmarks.pipeline`
 
 A generated voice of --seconds becomes an MP4 with the steps of `latentcam render`, one after the
-other; where the time goes, frame by frame, and how many times faster than real time the whole is,
-with what the encoder holds until the end. The ceiling is the slowest stage alone: stages run in
-turn.
+other. Reports where the time goes, frame by frame, and how many times faster than real time the
+whole is, including what the encoder holds until the end. The ceiling is the slowest stage alone;
+the stages take turns.
 """
 
 from __future__ import annotations

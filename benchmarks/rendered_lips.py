@@ -5,9 +5,9 @@
 
 Every sound file goes through `latentcam render` and `latentcam motion`, with lips only; the video
 is read back and tracked by MediaPipe. jaw: correlation of the tracked lip aperture with the
-commanded `jawOpen`; aperture: with what all commanded axes of the mouth ask for together; lag: the
-frames by which the video is late against the command, where they correlate best. A sheet shows a
-mouth for each frame of the first seconds, with the voice's level below.
+commanded `jawOpen`; aperture: with what all commanded axes of the mouth ask for together; lag: by
+how many frames the video is later than the command where they correlate best. A sheet shows the
+mouth in each frame of the first seconds, with the voice's level below.
 
 Needs `pip install ".[track]"` and MediaPipe's model file.
 """

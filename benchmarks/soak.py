@@ -1,8 +1,8 @@
 """Is it the same after hours? `python -m latentcam.benchmarks.soak --minutes 30 --out soak.png`
 
-One call to the real application that lasts: age, skew of the returned voice, memory of the server
-and what was dropped, a figure of each for every ten seconds, and a plot. The first and the last
-fifth of the call are compared. --loss and --jitter let the link suffer all the while.
+One long call to the real application: age, skew of the returned voice, memory of the server and
+what was dropped, a figure of each for every ten seconds, and a plot. Compares the first and the
+last fifth of the call. --loss and --jitter degrade the link throughout.
 """
 
 from __future__ import annotations

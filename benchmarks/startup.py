@@ -2,9 +2,9 @@
 
 `latentcam serve` starts with an empty cache folder, and again with what the first start left there;
 a caller waits for its address and asks for a picture at once. ready: until the address is printed.
-first picture: until a frame is decoded in the caller's hands. Files are in the system's memory from
-the second run on: the first start after a boot also reads them from the disk. On Linux, where
-XDG_CACHE_HOME names the cache folder.
+first picture: until a decoded frame is in the caller's hands. From the second run on, files are in
+the system's memory; the first start after a boot also reads them from the disk. Only on Linux,
+where XDG_CACHE_HOME names the cache folder.
 """
 
 from __future__ import annotations

@@ -2,13 +2,13 @@
 
     python -m latentcam.benchmarks.voice_offset --minutes 10
 
-Speech is played into a PulseAudio sink without a sound card; `latentcam camera`'s own parts hear
+Speech is played into a PulseAudio sink without a sound card; the parts of `latentcam camera` hear
 its monitor, show a face and play the voice into the virtual microphone, from which `parec` records
-as a meeting app does. A picture counts from the moment it was given to the camera, sound from the
-moment it was read from the microphone. What was heard is found in the recording by correlation,
-four times a second; a picture shows the mouth at a known position of what was heard. The offset is
-positive when the voice is late. The ceiling of the picture's part is half a tick: a picture stands
-still while the voice goes on.
+as a meeting app does. A picture counts from the moment it is given to the camera, sound from the
+moment it is read from the microphone. What was heard is located in the recording by correlation,
+four times a second; a picture shows the mouth at a known position in what was heard. The offset is
+positive when the voice is late. The picture alone contributes up to half a tick: it stands still
+while the voice goes on.
 
 Needs `pip install ".[bench,camera]"`, a running PulseAudio or PipeWire, and its tools `pactl`,
 `pacat` and `parec`.

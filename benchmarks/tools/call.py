@@ -1,4 +1,4 @@
-"""One measured call to a served application: ages, skews and what came of each tick."""
+"""One measured call to a served application: ages, skews and what became of each tick."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What several benchmarks ask for."""
+"""Options that several benchmarks share."""
 
 from __future__ import annotations
 

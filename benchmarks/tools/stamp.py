@@ -1,4 +1,4 @@
-"""Writes the tick into the picture and reads it back: a frame that tells when it was due.
+"""Writes the tick into the picture and reads it back, so that a frame says when it was due.
 
 `python -m latentcam.benchmarks.tools.stamp …` is `latentcam serve …` with stamped frames.
 """

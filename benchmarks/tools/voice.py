@@ -1,4 +1,4 @@
-"""A voice made of numbers, that no two moments of sound alike: it can be found again in itself."""
+"""A synthetic voice of which no two moments sound alike, so any part of it can be located."""
 
 from __future__ import annotations
 
