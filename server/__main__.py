@@ -18,7 +18,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         args = parser_of(chosen_of(words)).parse_args(words)
         logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING)
-        logging.getLogger("aioice").setLevel(logging.WARNING)  # its INFO tells peers' addresses
+        logging.getLogger("aioice").setLevel(logging.WARNING)  # its INFO shows peers' addresses
         return args.run(args) or 0
     except LatentcamError as error:
         print(f"latentcam: {error}", file=sys.stderr)

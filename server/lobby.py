@@ -78,14 +78,14 @@ class Lobby:
         self._coming += coming
         try:
             negotiated = await negotiate(sdp, self.config.ice_servers)
-            if not self._open:  # since then: whoever closes the lobby does not know of this one
+            if not self._open:  # closed since then, without knowing of this one
                 await close(negotiated.connection)
                 raise EngineFull("the server is shutting down")
         except BaseException:
             engine.release()
             raise
         finally:
-            self._coming -= coming  # keeps no household of whom nobody comes
+            self._coming -= coming  # forgets households from which nobody is coming
         peer = Peer(engine, negotiated, anchor, identity, self.config.audio_prefetch, self._retouch)
         task = asyncio.create_task(peer.run(), name=f"peer {peer.name}")
         self._places[peer.id] = Place(peer, task, household)

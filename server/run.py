@@ -43,7 +43,7 @@ class _Server(uvicorn.Server):
             print(f"latentcam: {self._address}", flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self.should_exit:  # whatever still keeps it, nobody is to need SIGKILL
+        if self.should_exit:  # whatever still holds it: nobody should need SIGKILL
             os.write(sys.stderr.fileno(), b"latentcam: interrupted\n")
             os._exit(128 + sig)
         super().handle_exit(sig, frame)

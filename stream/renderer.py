@@ -23,7 +23,7 @@ from latentcam.stream.threads import finish
 logger = logging.getLogger(__name__)
 
 BATCHES = (2, 4, 8)  # sizes that are tried
-FASTER = 0.85  # of the time alone, for each picture, that a batch must need to be used
+FASTER = 0.85  # of the time alone, per picture: a batch that needs more is not used
 TRIES = 5
 
 R = TypeVar("R")
@@ -47,7 +47,7 @@ class Renderer:
 
     def __init__(self, avatar: Avatar, clock: Callable[[], float] = time.perf_counter) -> None:
         self._avatar, self._clock = avatar, clock
-        self._lanes = deque(avatar.decoder.lanes)  # those not in use; deques may be shared
+        self._lanes = deque(avatar.decoder.lanes)  # those not in use; threads may share a deque
         self._threads = ThreadPoolExecutor(max(1, len(self._lanes)), "render")
         self._orders: deque[_Order] = deque()
         self.most = 1
@@ -99,7 +99,7 @@ class Renderer:
         if not decoder.lanes:
             return list(decoder.decode(ws))
         lane = self._lanes.popleft()
-        try:  # who has no company has the whole decoder
+        try:  # a session without company has the whole decoder
             alone = self._attending < 2 and len(self._lanes) == len(decoder.lanes) - 1
             return list(decoder.decode(ws) if alone else lane(ws))
         finally:

@@ -23,8 +23,8 @@ from latentcam.stream.resample import Resampler, check_format, mono
 logger = logging.getLogger(__name__)
 
 FILLED_FROM = 0.05  # seconds; less between clock and sound is rounding
-MOST_SILENCE = 3600.0  # seconds in all; a clock that wants more is broken, and passed over
-TOLD_FROM = 0.1  # seconds that are missing by the clock; less is an encoder's beginning or end
+MOST_SILENCE = 3600.0  # seconds in all; a clock that wants more is broken, and ignored
+TOLD_FROM = 0.1  # seconds missing by the clock; less is an encoder's beginning or end
 READ_AGAIN = 20  # times in a row that a file may fail to give a packet before it is given up
 STATES_LENGTH = (
     "wav", "w64", "aiff", "au", "caf", "flac", "matroska,webm", "mov,mp4,m4a,3gp,3g2,mj2",
@@ -32,7 +32,7 @@ STATES_LENGTH = (
 """Formats whose header says how long the sound is; with others it is a guess."""
 NO_CLOCK = ("aac", "loas", "mp3")
 """Formats that are nothing but frames: FFmpeg invents their times, at the rate of the first."""
-UNKNOWN_LENGTH = 2.0e9  # bytes of sound; who writes into a pipe claims as much, not knowing better
+UNKNOWN_LENGTH = 2.0e9  # bytes of sound; writers into a pipe, who cannot know, claim as much
 
 Sound = tuple[Samples, int]
 """float32 [n] mono in [-1, 1], and its rate in Hz."""
@@ -148,12 +148,12 @@ class VoiceFile:
         """Raises MediaError."""
         if not container.streams.audio:
             raise MediaError(f"{self._path} has no audio track, expected a file with speech")
-        # PyAV's type does not tell that there may be no decoder.
+        # PyAV's type does not say that there may be no decoder.
         tracks = [t for t in container.streams.audio if t.codec_context is not None]
         if not tracks:
             raise MediaError(f"the sound of {self._path} is in a format that cannot be decoded")
         track = next((t for t in tracks if t.disposition & Disposition.default), tracks[0])
-        if track.codec_context.sample_rate:  # if not, the sound itself says it
+        if track.codec_context.sample_rate:  # if not, the sound itself says so
             check_format(track.codec_context.sample_rate, track.codec_context.channels)
         return track
 

@@ -34,7 +34,7 @@ def whole_file(path: Path) -> Iterator[Path]:
         with writing(path):
             partial.replace(target)
     finally:
-        with suppress(OSError):  # there is none: it was renamed
+        with suppress(OSError):  # it is gone: it was renamed
             partial.unlink()
 
 

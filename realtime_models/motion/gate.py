@@ -98,7 +98,7 @@ def _hear(frame: Samples, state: GateState) -> GateState:
     recent = np.concatenate([state.recent[FRAME:], frame])
     if CLEAR * floor < level <= least and pitch(recent) is not None:
         asked += (1.0 + PATIENCE) * STEP
-        if asked > INSISTS and state.silent >= PAUSE:  # who was louder, or what, has gone
+        if asked > INSISTS and state.silent >= PAUSE:  # whatever was louder has gone
             voice, least, asked = level, UNDER_VOICE * level, 0.0
     onset = level > max(ONSET_RATIO * floor, 2.0 * least)
     voiced, activity = voice_activity(pcm, state.activity)

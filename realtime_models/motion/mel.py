@@ -29,13 +29,13 @@ STANDS_OUT = 12.0  # dB over the background that count as voice
 RISE = 0.05  # share of the way per hop upwards: 0.2 s
 FALL = 0.02  # share of the way per hop downwards: 0.5 s of voice
 FAR = 18.0  # dB under the level, where only the softest sounds of the same voice lie
-FAR_HOPS = 25  # hops of nothing but such, 0.25 s: whoever spoke louder, or whatever, has gone
+FAR_HOPS = 25  # hops of nothing louder, 0.25 s: whoever or whatever was louder has gone
 FAR_FALL = 0.15  # share of the way per hop downwards from then on
 FOUND = 6.0  # dB under the level, within which the level fits again
 FLOOR_RISE = 0.03  # dB per hop that the background estimate may rise: 3 dB/s
 FLOOR_FALL = 0.2  # share of the way per hop that it falls
 SILENT_POWER = 1e-12  # mean square of digital silence, -120 dBFS
-RELATIVE_FLOOR = 1e-6  # what lies 60 dB under the voice's level is inaudible and all the same
+RELATIVE_FLOOR = 1e-6  # everything 60 dB below the voice's level is inaudible and counts alike
 
 
 class MelConfig(msgspec.Struct, frozen=True, dict=True, forbid_unknown_fields=True):

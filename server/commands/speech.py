@@ -49,7 +49,7 @@ def perform(
 
 def check_out(out: Path, speech: Path) -> None:
     """Raises UsageError if the output would overwrite the input."""
-    with suppress(OSError):  # where there is no such file, there is nothing to lose
+    with suppress(OSError):  # if there is no such file, there is nothing to lose
         if out.samefile(speech):
             raise UsageError(f"--out is the speech file itself, {speech}")
 
@@ -67,7 +67,7 @@ def orderly() -> Iterator[None]:
 
     names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     kinds = [signal.Signals[name] for name in names]
-    # Whoever is deaf to a signal stays so: nohup means it.
+    # A process that ignores a signal goes on ignoring it: nohup means it.
     before = {k: signal.getsignal(k) for k in kinds if signal.getsignal(k) is not signal.SIG_IGN}
     for kind in before:
         signal.signal(kind, end)

@@ -33,7 +33,7 @@ MOST_SOURCES = 16  # synchronisation sources of a peer; a receiver report has ro
 ABANDON_DEADLINE = 1.0  # seconds
 
 # aiortc's own, which take certificates with elliptic curves only, and the same with RSA: GStreamer
-# makes such (RFC 8827, section 6.5 asks for the former, and forbids nothing).
+# makes those (RFC 8827, section 6.5 requires the former and forbids neither).
 CIPHERS = ":".join(
     f"ECDHE-{key}-{cipher}"
     for key in ("ECDSA", "RSA")

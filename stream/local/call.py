@@ -21,7 +21,7 @@ from latentcam.stream.messages import Frame
 from latentcam.stream.session import Session
 from latentcam.stream.voice_motion import VoiceMotion
 
-FIRST_DELAY = 0.15  # seconds, until enough pictures tell their age
+FIRST_DELAY = 0.15  # seconds, until the age of enough pictures is known
 
 Show = Callable[[I420, Frame | None], None]
 """Puts a picture on a camera, with the frame that it was made of or None for the one before."""
