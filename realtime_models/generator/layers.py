@@ -109,9 +109,9 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A generator with the names of the StyleGAN2 paper's code.
 
     Karras et al., "Analyzing and Improving the Image Quality of StyleGAN" (2020), skip
-    architecture. resolution: of the picture. channels: 3 for RGB; 4 with alpha, by which the
-    colours are multiplied. layers: in order of execution, from a constant of 4x4. After every
-    layer to RGB there is a whole picture, of the size that `picture_sizes` tells.
+    architecture. resolution: of the picture. channels: 3 for RGB; 4 with alpha, with which the
+    colours are premultiplied. layers: in order of execution, from a constant of 4x4. After every
+    layer to RGB there is a whole picture, of the size that `picture_sizes` gives.
     """
 
     z_dim: int

@@ -150,7 +150,7 @@ class Performer:
     def _ease(
         self, state: PerformanceState, settings: Settings, seconds: float
     ) -> PerformanceState:
-        """Bring the expression and the life nearer to the wanted ones."""
+        """Move the expression and the life towards those that the settings ask for."""
         left = math.exp(-seconds / EASE)
         lively = settings.life + left * (state.life - settings.life)
         expression = {}

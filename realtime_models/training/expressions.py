@@ -3,9 +3,9 @@
 As with the semantic directions of InterFaceGAN (Shen et al. 2020,
 https://arxiv.org/abs/1907.10786), the normal of a linear classifier between the latents of faces
 with and without an emotion is the direction that brings it on. The classifier is a logistic
-regression; its latents are those of sampled faces that talk, look and turn besides; its labels are
-known, as the faces' factors are. The stronger its penalty, the less it makes of accidental
-correlations: with PENALTY its normal nearly is the plain regression of the latent on the known
+regression; its latents are those of sampled faces that also talk, look and turn; its labels are
+known because the faces' factors are. The stronger its penalty, the less it picks up accidental
+correlations: with PENALTY its normal is nearly the plain regression of the latent on the known
 strength, which `python -m latentcam.realtime_models.training.expressions` prints beside it.
 """
 

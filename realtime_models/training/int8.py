@@ -1,9 +1,9 @@
-"""Ready a generator for convolutions in int8, without changing what it draws.
+"""Prepare a generator for convolutions in int8, without changing what it draws.
 
-One scale for all channels that enter a convolution would leave little of eight bits to most of
-them. As in SmoothQuant (Xiao et al. 2023, https://arxiv.org/abs/2211.10438), what differs between
-channels moves from the activations into the weights; here it is free, because a style scales
-every channel anyway: the affine layer of the style is divided by a factor per channel, the
+One scale for all input channels of a convolution would leave most of them little of the eight bits.
+As in SmoothQuant (Xiao et al. 2023, https://arxiv.org/abs/2211.10438), the differences between
+channels move from the activations into the weights; here that is free, because a style scales
+every channel anyway: the affine layer of the style is divided by a factor per channel, and the
 convolution's weight multiplied by it. The factor's sign turns the longer side of a channel up.
 """
 

@@ -3,10 +3,10 @@
 `python -m latentcam.realtime_models.training.make_pack --generator CHECKPOINT \\
     --motion FOLDER --licence WORDS --provenance WORDS --consent WORDS --out PACK`
 
-One of the two may be left out: `--base PACK` gives it, unchanged; with `--borrow` the new pack
-only names the base's file, which stays where it is. Of several checkpoints, and of several
-folders, the pack gets the mean of their weights. Licence, provenance and consent are said anew for
-every pack: nobody but who makes it knows them.
+Either may be left out: `--base PACK` then provides it, unchanged; with `--borrow` the new pack only
+names the base's file, which stays where it is. Given several checkpoints or folders, the pack gets
+the mean of their weights. Licence, provenance and consent are stated anew for every pack: only its
+maker knows them.
 """
 
 from __future__ import annotations

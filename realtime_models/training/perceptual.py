@@ -2,9 +2,9 @@
 
 Gatys et al. 2016 and Johnson et al. 2016 ("Perceptual losses"), normalised along channels as in
 LPIPS (Zhang et al. 2018, "The unreasonable effectiveness of deep features"), with uniform weights
-in the place of their learned ones. The weights are Simonyan and Zisserman's (2015, CC BY 4.0), read
-from any ONNX file that holds the whole VGG16 in Keras' order of colours; nothing of it is part of a
-pack.
+instead of their learned ones. The network's weights are Simonyan and Zisserman's (2015, CC BY 4.0),
+read from any ONNX file that holds the whole VGG16 in Keras' colour order; none of it becomes part
+of a pack.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""How a pack comes to be, command by command: README and every new card say this."""
+"""How a pack is made, command by command: the README and every new card show this."""
 
 from __future__ import annotations
 

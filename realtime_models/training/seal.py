@@ -2,9 +2,9 @@
 
 `python -m latentcam.realtime_models.training.seal --help`
 
-What a generator learned of lips that touch can leave a thin gap that a tracker, or a person, takes
-for a mouth a little open. The latent of such a face is moved against its jaw until the tracker
-sees the lips closed. Run it once, on a new pack: it changes identities.safetensors and the card.
+A generator may have learned touching lips with a thin gap, which a tracker, or a person, takes for
+a slightly open mouth. The latent of such a face is moved against jawOpen until the tracker sees the
+lips closed. Run it once, on a new pack: it changes identities.safetensors and the card.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ class VirtualMicrophone:
             return self._wanted and pulse.make_virtual_microphone()
 
     async def run(self, made_again: Callable[[], Awaitable[None]]) -> None:
-        """Watch it, for ever. made_again: whoever plays into it must open it anew."""
+        """Watch it, for ever. made_again: called when what plays into it must be reopened."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(WATCH)

@@ -128,7 +128,7 @@ class VoiceOut:
 
     @contextlib.asynccontextmanager
     async def aside(self) -> AsyncIterator[None]:
-        """Closed inside this context, whoever would open it; if cancelled, it stays closed."""
+        """Closed inside this context, even to `run`; if cancelled, it stays closed."""
         async with self._opening:
             was_open = self._stream is not None
             await self.close()

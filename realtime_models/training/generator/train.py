@@ -3,7 +3,7 @@
 `python -m latentcam.realtime_models.training.generator.train --data D --out O`
 
 Stages run in order, each RESOLUTION:MINUTES, with an `a` for the adversarial ones. A checkpoint
-is written every few minutes; the same command goes on from it, also in the middle of a stage.
+is written every few minutes; the same command resumes from it, even in the middle of a stage.
 `--init PACK` begins with the weights of an avatar pack instead of random ones.
 """
 

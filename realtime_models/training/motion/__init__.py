@@ -1,4 +1,4 @@
-"""How the motion model's weights come to be. Nothing here runs in a session.
+"""How the motion model's weights are made. Nothing here runs in a session.
 
 Real lips (GRID) teach the shape of the movement; speech with known phone times teaches every other
 voice and sound. In this order, each a module with `--help`:
@@ -6,12 +6,12 @@ voice and sound. In this order, each a module with `--help`:
     calibrate    renders of our faces -> how their lips answer to the axes (rendered_lips.json)
     synthesise   flite, festival, espeak-ng -> speech with phone times, in many voices
     annotate     phone times for recordings whose words are known (GRID, speechocean762)
-    prepare      all of it, disturbed in many ways -> features and wanted mouths
+    prepare      all of it, disturbed in many ways -> features and target mouths
     train        -> motion.safetensors and motion.json
     evaluate     clips, speakers and voices that training never saw -> figures
 
-natural.csv lists where the recordings of other people are published that the default pack learned
-from last; LJ Speech's TextGrids are those of SitholeDavid/masters-final.
+natural.csv lists where the other people's recordings that the default pack was last trained on are
+published; LJ Speech's TextGrids are those of SitholeDavid/masters-final.
 
-Debian's packages for it: espeak-ng flite festival festvox-us-slt-hts festvox-kdlpc16k.
+Needs these Debian packages: espeak-ng flite festival festvox-us-slt-hts festvox-kdlpc16k.
 """

@@ -1,4 +1,4 @@
-"""Train the motion model on prepared examples; may be stopped and goes on where it was.
+"""Train the motion model on prepared examples; may be stopped, and resumes where it was.
 
 python -m latentcam.realtime_models.training.motion.train --prepared DIR --out DIR [--minutes M]
 """

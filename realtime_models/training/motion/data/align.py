@@ -1,4 +1,4 @@
-"""Forced alignment: when each phone of a known sentence sounds, in sound that has no times yet.
+"""Forced alignment: when each phone of a known sentence is spoken, for sound without times.
 
 A small bidirectional network names the phone of every hop; Viterbi's path through the sentence's
 phones, with optional silence between words, gives the times. Training only.

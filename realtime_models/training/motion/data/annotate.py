@@ -1,8 +1,8 @@
 """Give phone times to real recordings whose words are known: GRID, speechocean762, others.
 
 A phone network learns from speech with known times (LJ Speech, synthesised voices), aligns some of
-the rest, learns from that too, aligns all of it, learns again, and aligns for good. What OUT has is
-kept: called again, only new recordings are aligned.
+the rest, learns from that too, aligns all of it, learns again, and aligns a last time. What is in
+OUT already is kept: run again, it aligns only new recordings.
 
 python -m latentcam.realtime_models.training.motion.data.annotate --data DIR --said DIR --out DIR \\
     [--natural DIR] [--learners DIR]

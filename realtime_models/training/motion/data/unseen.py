@@ -1,4 +1,4 @@
-"""What training must not see, since it judges what was learned; by hash, so it never changes."""
+"""What training must not see, because it judges the result; by hash, so it never changes."""
 
 from __future__ import annotations
 

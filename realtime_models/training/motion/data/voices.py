@@ -1,6 +1,6 @@
 """Synthesisers that say when each phone sounds: flite, festival and espeak-ng (Debian's).
 
-They are training tools, called as programs or by their C interface; nothing of them is shipped.
+They are training tools, called as programs or through their C interface; none of them is shipped.
 """
 
 from __future__ import annotations

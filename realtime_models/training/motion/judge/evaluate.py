@@ -2,9 +2,9 @@
 
 python -m latentcam.realtime_models.training.motion.judge.evaluate --data DIR --said DIR \\
     --annotated DIR [--natural DIR] [--learners DIR] --pack PACK
-prints a table. PACK is what `train` left in a folder, and then --write puts the figures into its
-motion.json; or an avatar pack, of which the motion model is judged alone. Beside every AUC stands
-where 95 % of those of bootstrap samples of the clips lie.
+prints a table. PACK is a folder that `train` filled, in which case --write puts the figures into
+its motion.json; or an avatar pack, of which only the motion model is judged. Beside every AUC is
+the range of 95 % of those of bootstrap samples of the clips.
 """
 
 from __future__ import annotations

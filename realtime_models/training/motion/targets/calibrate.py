@@ -1,4 +1,4 @@
-"""Measure how our rendered lips answer to the axes, so that actors' lips can be mapped to them.
+"""Measure how our rendered lips respond to the axes, so that actors' lips can be mapped to them.
 
 Renders with known x are tracked as the real lips were (MediaPipe); the result is written as JSON.
 

@@ -1,4 +1,4 @@
-"""What the motion model is trained on and judged by, as sound and wanted mouths."""
+"""What the motion model is trained on and judged by, as sound and target mouths."""
 
 from __future__ import annotations
 
