@@ -16,6 +16,8 @@ from latentcam.benchmarks.tools.caller import RATE, Caller
 from latentcam.benchmarks.tools.link import Link, Script, own_address
 from latentcam.benchmarks.tools.skew import OPUS_DELAY, VoiceFinder
 from latentcam.benchmarks.tools.stamp import read_stamp, whole_tick
+from latentcam.realtime_models.arrays import SAMPLE_RATE
+from latentcam.stream.timeline import Timeline
 
 PACKET = 0.02  # seconds of sound in a packet
 CLOCK = 90_000  # Hz, of video
@@ -116,8 +118,9 @@ class Call:
             if seen.tick is None or not origin or offset is None:
                 continue
             tick = whole_tick(seen.tick, (at - origin) * self.fps)
-            end = (tick + 1) / self.fps - offset
-            packet = int(np.ceil(end / PACKET - 1e-6)) - 1
+            # Ticks are cut at whole samples, and the offset is told in hundredths of a millisecond.
+            end = Timeline(self.fps).first_sample(tick + 1) / SAMPLE_RATE - offset
+            packet = int(np.ceil(end / PACKET - 1e-3)) - 1
             if 0 <= packet < len(self.caller.left):
                 age = at - self.caller.left[packet]
                 shown.append(Shown(tick, at - origin, age, seen.mouth))
