@@ -5,7 +5,8 @@
 Writes, under --out,
     <number>.png            RGBA, straight alpha, no background
     factors/<group>.json    of every group of pictures: who (name, z), how (xs), size, samples
-What a picture shows depends on the seed and its number alone. Pictures that exist are kept, each
+What a picture shows depends on the seed and its number alone; with --motion it is the next of the
+control vectors in that file, which makes a clip of one person. Pictures that exist are kept, each
 appears whole or not at all, so a run may be killed at any moment and started again.
 
 `pack.py` turns a folder into the shards that the generator is trained on.
@@ -19,7 +20,11 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
+
+from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.training.looks.cast import CAST
+from latentcam.realtime_models.training.looks.identity import cast_z
 from latentcam.realtime_models.training.looks.sampling import Group, group
 
 
@@ -50,6 +55,19 @@ def write_factors(
     part.rename(path)
 
 
+def clip(path: Path, name: str) -> Group:
+    """A named person with the control vectors of a .npy file, float32 [n, 24].
+
+    Raises ValueError if the file holds anything else.
+    """
+    xs = np.load(path, allow_pickle=False)
+    if xs.ndim != 2 or xs.shape[1] != len(FACE_AXES) or not np.isfinite(xs).all():
+        raise ValueError(
+            f"{path} holds numbers of shape {xs.shape}, expected finite [n, {len(FACE_AXES)}]"
+        )
+    return Group(name, cast_z(name), xs.astype(np.float32))
+
+
 def main() -> int:
     """The command line. Returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -64,9 +82,22 @@ def main() -> int:
     parser.add_argument("--poses", type=int, default=12, help="pictures of one person at a time")
     parser.add_argument("--cast-share", type=float, default=0.7)
     parser.add_argument("--only", nargs="+", default=(), choices=list(CAST), metavar="NAME")
+    parser.add_argument(
+        "--motion", type=Path, help=".npy of control vectors: a clip of the one of --only"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
+    played = None
+    if options.motion:
+        if len(options.only) != 1:
+            parser.error(f"got {len(options.only)} names with --motion, expected --only NAME")
+        try:
+            played = clip(options.motion, options.only[0])
+        except (OSError, ValueError) as error:
+            parser.error(str(error))
+        options.first, options.count = 0, len(played.xs)
+        options.poses = options.count
     try:
         import bpy  # noqa: F401
     except ImportError:
@@ -89,7 +120,7 @@ def main() -> int:
         missing = [n for n in wanted if not picture(options.out, n).exists()]
         if not missing:
             continue
-        what = group(options.seed, index, options.poses, options.cast_share, options.only)
+        what = played or group(options.seed, index, options.poses, options.cast_share, options.only)
         # First the factors: a picture without them would be lost.
         write_factors(options.out, index, numbers, what, about)
         start, cpu = time.perf_counter(), time.process_time()

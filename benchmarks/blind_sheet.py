@@ -1,0 +1,178 @@
+"""Which face would one rather wear? Pairs to vote on without knowing which is which.
+
+    python -m latentcam.benchmarks.blind_sheet make --source OLD=PACK --source NEW=PACK \\
+        --source RENDER=FOLDER --out DIR
+    python -m latentcam.benchmarks.blind_sheet count --out DIR
+
+A source is an avatar pack, or a folder of renders as `training.looks.render` writes them. `make`
+draws pairs of different sources, somebody of each with the same control vector where both can be
+told what to do, side by side in random order, as pair_000.png and so on, and writes key.json, which
+voters do not see. Voters write A or B for each pair into votes.csv (pair,vote), which is made with
+the votes empty. `count` prints how often each source was preferred to each other one, with the
+Wilson interval.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+from collections.abc import Callable
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from latentcam.benchmarks.tools.pictures import before
+from latentcam.benchmarks.tools.renders import read_renders
+from latentcam.realtime_models.arrays import Control, Rgb
+from latentcam.realtime_models.avatar import Avatar
+from latentcam.realtime_models.avatar_pack import load_pack
+from latentcam.realtime_models.axes import FACE_AXES
+from latentcam.realtime_models.decoders.auto import open_decoder
+from latentcam.realtime_models.errors import AvatarPackError
+
+SIDE = 512  # pixels of each picture of a pair
+GAP = 16
+
+Source = Callable[[np.random.Generator, Control], Rgb]
+"""Draws somebody; a render does what it does, whatever was asked."""
+
+
+def pack_source(folder: str) -> Source:
+    pack = load_pack(folder)
+    avatar = Avatar(pack, open_decoder("auto", pack))
+    names, wide = pack.card.identities, len(avatar.basis.axes)
+
+    def draw(rng: np.random.Generator, x: Control) -> Rgb:
+        all_axes = np.zeros(wide, np.float32)
+        all_axes[: len(x)] = x
+        name = names[int(rng.integers(len(names)))]
+        return before(avatar.render(avatar.anchor(name), all_axes))
+
+    return draw
+
+
+def render_source(folder: Path) -> Source:
+    renders = read_renders(folder)
+
+    def draw(rng: np.random.Generator, x: Control) -> Rgb:
+        return before(renders[int(rng.integers(len(renders)))].picture(SIDE))
+
+    return draw
+
+
+def source(text: str) -> tuple[str, Source]:
+    """An argument's type: NAME=PACK or NAME=FOLDER of renders."""
+    name, equals, place = text.partition("=")
+    if not (name and equals and place):
+        raise argparse.ArgumentTypeError(f"got {text!r}, expected NAME=PACK or NAME=FOLDER")
+    try:
+        if (Path(place) / "factors").is_dir():
+            return name, render_source(Path(place))
+        return name, pack_source(place)
+    except (AvatarPackError, FileNotFoundError, ValueError) as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def spoken(rng: np.random.Generator) -> Control:
+    """What a face in a call does: some speech, some mood, a look at somebody, a turn."""
+    x = np.zeros(len(FACE_AXES), np.float32)
+    for i, axis in enumerate(FACE_AXES):
+        if axis.unit == "deg":
+            x[i] = rng.normal(0, 0.25) * axis.high
+        elif rng.random() < 0.2:
+            x[i] = rng.random() * axis.high
+    lows, highs = ([getattr(axis, end) for axis in FACE_AXES] for end in ("low", "high"))
+    return np.clip(x, lows, highs).astype(np.float32)
+
+
+def sized(picture: Rgb) -> Image.Image:
+    """As a call would show it, whatever its size: all pictures are equally large."""
+    return Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+
+
+def make(sources: dict[str, Source], count: int, seed: int, out: Path) -> None:
+    """count pairs of every two sources."""
+    rng = np.random.default_rng(seed)
+    wanted = [pair for pair in combinations(sources, 2) for _ in range(count)]
+    out.mkdir(parents=True, exist_ok=True)
+    key = {}
+    for number, index in enumerate(rng.permutation(len(wanted))):
+        names = list(wanted[index])
+        rng.shuffle(names)
+        x = spoken(rng)
+        sheet = Image.new("RGB", (2 * SIDE + GAP, SIDE), "white")
+        for side, name in enumerate(names):
+            sheet.paste(sized(sources[name](rng, x)), (side * (SIDE + GAP), 0))
+        pair = f"pair_{number:03d}"
+        sheet.save(out / f"{pair}.png")
+        key[pair] = {"A": names[0], "B": names[1]}
+    (out / "key.json").write_text(json.dumps(key, indent=1))
+    with (out / "votes.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("pair", "vote"), *((pair, "") for pair in key)])
+
+
+def wilson(won: int, of: int) -> tuple[float, float]:
+    """95 % interval of a share (Wilson 1927)."""
+    z = 1.96
+    share, extra = won / of, z * z / of
+    middle = (share + extra / 2) / (1 + extra)
+    half = z / (1 + extra) * math.sqrt(share * (1 - share) / of + extra / (4 * of))
+    return middle - half, middle + half
+
+
+def count_votes(out: Path) -> list[str]:
+    """A line for every two sources. Raises ValueError for a vote that is neither A nor B."""
+    key = json.loads((out / "key.json").read_text())
+    won: dict[tuple[str, str], int] = {}
+    with (out / "votes.csv").open(newline="") as file:
+        for row in csv.DictReader(file):
+            vote = row["vote"].strip().upper()
+            if row["pair"] not in key or vote not in ("A", "B", ""):
+                raise ValueError(
+                    f"votes.csv has {row['vote']!r} for {row['pair']!r}, expected A or B for "
+                    "one of the pairs"
+                )
+            if vote:
+                better = key[row["pair"]][vote]
+                worse = key[row["pair"]]["AB".replace(vote, "")]
+                won[better, worse] = won.get((better, worse), 0) + 1
+    lines = []
+    for a, b in combinations(sorted({name for pair in won for name in pair}), 2):
+        votes = won.get((a, b), 0), won.get((b, a), 0)
+        if of := sum(votes):
+            low, high = wilson(votes[0], of)
+            lines.append(
+                f"{a} preferred to {b}: {votes[0]} of {of} "
+                f"({votes[0] / of:.0%}, 95 % interval {low:.0%} to {high:.0%})"
+            )
+    return lines
+
+
+def main(argv: list[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("make", "count"))
+    parser.add_argument("--source", type=source, action="append", default=[], metavar="NAME=PACK")
+    parser.add_argument("--pairs", type=int, default=20, help="of every two sources")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--out", type=Path, required=True)
+    args = parser.parse_args(argv)
+    if args.what == "make":
+        sources = dict(args.source)
+        if len(sources) < 2:
+            parser.error(f"got {len(sources)} sources, expected two or more of different names")
+        make(sources, args.pairs, args.seed, args.out)
+        return
+    try:
+        print("\n".join(count_votes(args.out)) or "no votes yet")
+    except (OSError, ValueError) as error:
+        parser.error(str(error))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""What is measured of pictures, uint8 [H, W, 3], or [H, W, 4] with colours multiplied by alpha."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageFilter
+
+from latentcam.realtime_models.arrays import Rgb
+from latentcam.realtime_models.training.generator.losses import Box
+
+Picture = NDArray[np.uint8]
+
+GREY = (128, 128, 128)
+
+
+def before(picture: Picture, background: tuple[int, int, int] = GREY) -> Rgb:
+    """What is seen before a wall of one colour, uint8 [H, W, 3]."""
+    if picture.shape[2] == 3:
+        return picture
+    behind = (255 - picture[..., 3:].astype(np.float32)) / 255 * np.array(background, np.float32)
+    mixed: Rgb = np.clip(picture[..., :3] + behind + 0.5, 0, 255).astype(np.uint8)
+    return mixed
+
+
+def crop(picture: Picture, box: Box) -> Picture:
+    size = picture.shape[0]
+    top, bottom, left, right = (round(edge * size) for edge in box)
+    return picture[top:bottom, left:right]
+
+
+def psnr(a: Picture, b: Picture) -> float:
+    """Peak signal-to-noise ratio, dB; 138 of two equal pictures."""
+    error = float(np.mean((a.astype(np.float64) - b.astype(np.float64)) ** 2))
+    return float(10 * np.log10(255**2 / max(error, 1e-9)))
+
+
+def laplacian_variance(picture: Picture, box: Box) -> float:
+    """How much fine detail there is."""
+    grey = crop(picture, box).astype(np.float64).mean(axis=2)
+    middle = grey[1:-1, 1:-1]
+    around = grey[:-2, 1:-1] + grey[2:, 1:-1] + grey[1:-1, :-2] + grey[1:-1, 2:]
+    return float(np.var(around - 4 * middle))
+
+
+def frame_change(pictures: Sequence[Picture]) -> float:
+    """Mean absolute second difference in time, in levels: what flickers, without steady motion."""
+    stack = np.stack(pictures).astype(np.float32)
+    return float(np.abs(stack[2:] - 2 * stack[1:-1] + stack[:-2]).mean())
+
+
+def edge_band(alpha: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Where a picture ends in its background: alpha changes within 2 pixels."""
+    image = Image.fromarray(alpha)
+    most, least = (
+        np.asarray(image.filter(f(5))) for f in (ImageFilter.MaxFilter, ImageFilter.MinFilter)
+    )
+    return np.asarray(most.astype(np.int16) - least > 4)
+
+
+def save_sheet(path: Path, rows: Sequence[Sequence[Rgb]]) -> None:
+    """Pictures of one size, in rows."""
+    Image.fromarray(np.vstack([np.hstack(list(row)) for row in rows])).save(path)

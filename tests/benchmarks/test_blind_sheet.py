@@ -1,0 +1,71 @@
+"""Votes on pairs whose order nobody knows but the key."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from latentcam.benchmarks import blind_sheet
+from latentcam.realtime_models.arrays import Control, Rgb
+
+
+def painted(level: int) -> blind_sheet.Source:
+    def draw(rng: np.random.Generator, x: Control) -> Rgb:
+        return np.full((64, 64, 3), level, np.uint8)
+
+    return draw
+
+
+def vote(out: Path, votes: dict[str, str]) -> None:
+    with (out / "votes.csv").open("w", newline="") as file:
+        csv.writer(file).writerows([("pair", "vote"), *votes.items()])
+
+
+def test_pairs_in_random_order_with_a_key(tmp_path: Path) -> None:
+    blind_sheet.make({"old": painted(10), "new": painted(200)}, 40, 0, tmp_path)
+    key = json.loads((tmp_path / "key.json").read_text())
+    assert len(key) == 40
+    first = [sides["A"] for sides in key.values()]
+    assert 8 < first.count("old") < 32
+    for pair, sides in key.items():
+        with Image.open(tmp_path / f"{pair}.png") as opened:
+            shown = np.asarray(opened)
+        assert (shown[0, 0, 0], shown[0, -1, 0]) == tuple(
+            {"old": 10, "new": 200}[sides[side]] for side in "AB"
+        )
+
+
+def test_votes_are_counted_by_the_key(tmp_path: Path) -> None:
+    blind_sheet.make({"old": painted(10), "new": painted(200)}, 10, 0, tmp_path)
+    assert blind_sheet.count_votes(tmp_path) == []
+    key = json.loads((tmp_path / "key.json").read_text())
+    sides = {pair: "A" if of["A"] == "new" else "b" for pair, of in key.items()}
+    sides["pair_003"] = "A" if key["pair_003"]["A"] == "old" else "B"
+    vote(tmp_path, sides)
+    (line,) = blind_sheet.count_votes(tmp_path)
+    assert line == "new preferred to old: 9 of 10 (90%, 95 % interval 60% to 98%)"
+
+
+@pytest.mark.parametrize("row", [("pair_000", "C"), ("pair_999", "A")])
+def test_a_vote_for_nothing_is_told(
+    tmp_path: Path, row: tuple[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    blind_sheet.make({"old": painted(10), "new": painted(200)}, 2, 0, tmp_path)
+    vote(tmp_path, dict([row]))
+    with pytest.raises(SystemExit):
+        blind_sheet.main(["count", "--out", str(tmp_path)])
+    assert "expected A or B" in capsys.readouterr().err
+
+
+def test_sources_are_checked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        blind_sheet.main(["make", "--source", "nothing", "--out", str(tmp_path)])
+    assert "expected NAME=PACK" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        blind_sheet.main(["make", "--out", str(tmp_path)])
+    assert "expected two or more" in capsys.readouterr().err
