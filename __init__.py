@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from latentcam.realtime_models.arrays import SAMPLE_RATE, Control, Latent, Rgb, Samples
+    from latentcam.realtime_models.alpha import composite
+    from latentcam.realtime_models.arrays import SAMPLE_RATE, Control, Latent, Picture, Rgb, Samples
     from latentcam.realtime_models.avatar import Avatar
     from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
     from latentcam.realtime_models.decoders.auto import open_decoder
@@ -49,6 +50,7 @@ __all__ = [
     "Motion",
     "PerformanceState",
     "Performer",
+    "Picture",
     "Rgb",
     "Samples",
     "Session",
@@ -56,12 +58,14 @@ __all__ = [
     "Speech",
     "Timeline",
     "VoiceMotion",
+    "composite",
     "load_pack",
     "open_decoder",
 ]
 
 _HOMES = {
-    "realtime_models.arrays": ("SAMPLE_RATE", "Control", "Latent", "Rgb", "Samples"),
+    "realtime_models.alpha": ("composite",),
+    "realtime_models.arrays": ("SAMPLE_RATE", "Control", "Latent", "Picture", "Rgb", "Samples"),
     "realtime_models.avatar": ("Avatar",),
     "realtime_models.avatar_pack": ("AvatarPack", "load_pack"),
     "realtime_models.decoders.auto": ("open_decoder",),

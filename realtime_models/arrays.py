@@ -25,3 +25,7 @@ Latent = NDArray[np.float32]
 
 Rgb = NDArray[np.uint8]
 """uint8 [H, W, 3]: an sRGB picture, row 0 on top."""
+
+Picture = NDArray[np.uint8]
+"""uint8 [H, W, 3 or 4]: a face, sRGB, row 0 on top. A fourth channel is alpha, by which the colours
+are multiplied, so that none exceeds it: `alpha.composite` puts it before a background."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from latentcam.realtime_models.arrays import Control, Latent, Rgb
+from latentcam.realtime_models.arrays import Control, Latent, Picture
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.decoders.base import Decoder
 from latentcam.realtime_models.generator.basis import Basis
@@ -37,7 +37,7 @@ class Avatar:
             "nor a whole number (a seed)"
         )
 
-    def render(self, anchor: Latent, x: Control) -> Rgb:
+    def render(self, anchor: Latent, x: Control) -> Picture:
         """One picture of the face at `anchor`, moved by x."""
-        picture: Rgb = self.decoder.decode(self.basis.move(anchor, x)[None])[0]
+        picture: Picture = self.decoder.decode(self.basis.move(anchor, x)[None])[0]
         return picture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from latentcam.realtime_models.arrays import Control, Rgb, Samples
+from latentcam.realtime_models.arrays import Control, Picture, Samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,4 +31,4 @@ class Frame:
 
     tick: int
     born: float
-    rgb: Rgb
+    picture: Picture

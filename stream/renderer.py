@@ -16,7 +16,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from latentcam.realtime_models.arrays import Control, Latent, Rgb
+from latentcam.realtime_models.arrays import Control, Latent, Picture
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.stream.threads import finish
 
@@ -36,7 +36,7 @@ class _Order:
 
     anchor: Latent
     x: Control
-    picture: Rgb | None = None
+    picture: Picture | None = None
     took: float = 0.0
 
 
@@ -63,7 +63,7 @@ class Renderer:
         finally:
             self._attending -= 1
 
-    async def render(self, anchor: Latent, x: Control) -> tuple[Rgb, float]:
+    async def render(self, anchor: Latent, x: Control) -> tuple[Picture, float]:
         """The picture of the face at `anchor` moved by x, and the seconds that decoding took."""
         order = _Order(anchor, x)
         self._orders.append(order)
@@ -93,7 +93,7 @@ class Renderer:
         for served, picture in zip(orders, pictures, strict=True):
             served.took, served.picture = took, picture
 
-    def _decode(self, orders: list[_Order]) -> list[Rgb]:
+    def _decode(self, orders: list[_Order]) -> list[Picture]:
         move, decoder = self._avatar.basis.move, self._avatar.decoder
         ws = np.stack([move(o.anchor, o.x) for o in orders])
         if not decoder.lanes:

@@ -62,8 +62,8 @@ class Session:
         engine, loop = self._engine, asyncio.get_running_loop()
         async for motion in self._latest:
             moved = self._moved
-            rgb, took = await engine.renderer.render(self.anchor, motion.x)
+            picture, took = await engine.renderer.render(self.anchor, motion.x)
             now = loop.time()
             engine.stages.observe("wait", now - took - moved)
             engine.stages.observe("decode", took)
-            self._sink.send(Frame(motion.tick, motion.born, rgb))
+            self._sink.send(Frame(motion.tick, motion.born, picture))

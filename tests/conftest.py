@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
-from tests.tiny import write_pack
+from tests.tiny import clear_card, write_pack
 
 # PyTorch's threads wait for each other in a loop: on a busy machine a training step of a tiny
 # network took twenty times as long with two as with one. Read when PyTorch is first imported.
@@ -32,6 +32,16 @@ def tiny_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def tiny_pack(tiny_folder: Path) -> AvatarPack:
     return load_pack(str(tiny_folder))
+
+
+@pytest.fixture(scope="session")
+def clear_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_pack(tmp_path_factory.mktemp("packs") / "clear", clear_card())
+
+
+@pytest.fixture(scope="session")
+def clear_pack(clear_folder: Path) -> AvatarPack:
+    return load_pack(str(clear_folder))
 
 
 @pytest.fixture(autouse=True)

@@ -66,6 +66,12 @@ def tiny_card(**changes: Any) -> Card:
     return Card(**{**fields, **changes})
 
 
+def clear_card(**changes: Any) -> Card:
+    """Of a pack whose pictures, of 64 pixels, have alpha."""
+    generator = tiny_generator(resolution=64, subpixels=2, channels=4)
+    return tiny_card(**{"name": "clear", "generator": generator, **changes})
+
+
 def random_tensors(
     shapes: dict[str, tuple[int, ...]], seed: int = 0
 ) -> dict[str, NDArray[np.float32]]:

@@ -19,7 +19,7 @@ BITS = 16
 
 def stamp(frame: Frame) -> Frame:
     """The face with its tick in the top row, a square for each bit."""
-    return dataclasses.replace(frame, rgb=stamped(frame.rgb, frame.tick))
+    return dataclasses.replace(frame, picture=stamped(frame.picture, frame.tick))
 
 
 def stamped(rgb: NDArray[np.uint8], tick: int) -> NDArray[np.uint8]:

@@ -36,7 +36,8 @@ class Decoder(Protocol):
         ...
 
     def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """ws: float32 [n, num_ws, w_dim], n >= 1. Returns sRGB pictures uint8 [n, H, W, 3].
+        """ws: float32 [n, num_ws, w_dim], n >= 1. Returns pictures uint8 [n, H, W, 3 or 4], each an
+        `arrays.Picture`.
 
         Any n is allowed; a decoder that compiles ahead splits n into the sizes it compiled.
         """
@@ -52,11 +53,10 @@ def check_drawn(config: GeneratorConfig) -> None:
     asked = [f"the layer {a.name} of kind {a.kind}" for a in config.layers if a.kind not in DRAWN]
     asked += [f"the noise of layer {layer.name}" for layer in config.layers if layer.noise]
     asked += ["an official mapping network"] if config.mapping.kind == "official" else []
-    asked += ["a picture with alpha"] if config.channels == 4 else []
     if asked:
         raise BackendUnavailable(
             f"this pack needs {asked[0]}, which no decoder draws yet; expected layers of kind "
-            f"{', '.join(DRAWN)} without noise, a plain mapping and 3 channels"
+            f"{', '.join(DRAWN)} without noise, and a plain mapping"
         )
 
 

@@ -83,7 +83,9 @@ class HostBuffers:
     def __init__(self, size: int, config: GeneratorConfig) -> None:
         side = config.resolution
         self.ws = torch.zeros(size, config.num_ws, config.w_dim, pin_memory=True)
-        self.pixels = torch.zeros(size, side, side, 3, dtype=torch.uint8, pin_memory=True)
+        self.pixels = torch.zeros(
+            size, side, side, config.channels, dtype=torch.uint8, pin_memory=True
+        )
 
     def fill(self, ws: NDArray[np.float32]) -> None:
         self.ws.numpy()[: len(ws)] = ws

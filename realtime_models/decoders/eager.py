@@ -23,5 +23,5 @@ class EagerDecoder:
     @torch.inference_mode()
     def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
         levels = self._network(torch.from_numpy(np.ascontiguousarray(ws)))
-        rgb: NDArray[np.uint8] = levels.to(torch.uint8).contiguous().numpy()
-        return rgb
+        pictures: NDArray[np.uint8] = levels.to(torch.uint8).contiguous().numpy()
+        return pictures

@@ -120,7 +120,7 @@ def x86() -> bool:
 
 
 def build_model(pack: AvatarPack, int8: Collection[str] = ()) -> ov.Model:
-    """ws float32 [1, num_ws, w_dim] -> pictures uint8 [1, H, W, 3].
+    """ws float32 [1, num_ws, w_dim] -> pictures uint8 [1, H, W, 3 or 4].
 
     int8: the layers to compute with 8 bits.
     """
@@ -146,6 +146,10 @@ def build_model(pack: AvatarPack, int8: Collection[str] = ()) -> ov.Model:
             picture = op.depth_to_space(picture, "depth_first", layer.pixels)
     assert picture is not None
     levels = op.clamp(op.round(_scale(picture, 127.5, 127.5), "half_to_even"), 0.0, 255.0)
+    if config.channels == 4:  # no colour exceeds its alpha, whatever the network draws
+        levels = op.minimum(
+            levels, op.gather(levels, op.constant(np.array([3])), op.constant(np.array(1)))
+        )
     pixels = op.transpose(op.convert(levels, np.uint8), op.constant(np.array([0, 2, 3, 1])))
     return ov.Model([pixels], [ws], pack.card.name)
 

@@ -13,7 +13,8 @@ PRECISIONS = {"f32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat1
 
 
 class PictureNetwork(nn.Module):
-    """ws float32 [n, num_ws, w_dim] -> levels float32 [n, H, W, 3], whole numbers from 0 to 255.
+    """ws float32 [n, num_ws, w_dim] -> levels float32 [n, H, W, 3 or 4], whole numbers from 0 to
+    255, of an `arrays.Picture`.
 
     precision: of the features, a key of PRECISIONS; the weights of the pack are not changed.
     """
@@ -34,5 +35,7 @@ class PictureNetwork(nn.Module):
 
     def forward(self, ws: Tensor) -> Tensor:
         pictures = self.synthesis(ws).float()
-        levels: Tensor = (pictures * 127.5 + 127.5).round().clamp(0, 255).permute(0, 2, 3, 1)
-        return levels
+        levels: Tensor = (pictures * 127.5 + 127.5).round().clamp(0, 255)
+        if levels.shape[1] == 4:  # no colour exceeds its alpha, whatever the network draws
+            levels = torch.minimum(levels, levels[:, 3:])
+        return levels.permute(0, 2, 3, 1)

@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
+from latentcam.realtime_models.alpha import composite
 from latentcam.realtime_models.arrays import Latent
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import load_pack
@@ -35,7 +36,7 @@ def sealed(avatar: Avatar, tracker: FaceTracker, anchor: Latent) -> tuple[float,
     tried = []
     for step in STEPS:
         latent = anchor - np.float32(step) * jaw
-        face = tracker.track(avatar.decoder.decode(latent[None])[0])
+        face = tracker.track(composite(avatar.decoder.decode(latent[None])[0]))
         if face is None:
             continue
         tried.append((face.aperture, float(step), latent))

@@ -60,7 +60,8 @@ class FaceTrack(MediaStreamTrack):
         except StopAsyncIteration:
             raise MediaStreamError from None
         self.born = frame.born
-        picture = av.VideoFrame.from_ndarray(frame.rgb, format="rgb24")
+        form = "rgba" if frame.picture.shape[2] == 4 else "rgb24"
+        picture = av.VideoFrame.from_ndarray(frame.picture, format=form)
         picture.pts = self._timeline.pts(frame.tick)
         picture.time_base = self._timeline.time_base
         return picture

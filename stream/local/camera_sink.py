@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Executor
 
-from latentcam.realtime_models.arrays import Rgb
+from latentcam.realtime_models.arrays import Picture
 from latentcam.stream.latest import Latest
 from latentcam.stream.local.composition import I420
 from latentcam.stream.messages import Frame
@@ -28,7 +28,7 @@ class CameraSink:
 
     def __init__(
         self,
-        compose: Callable[[Rgb], I420],
+        compose: Callable[[Picture], I420],
         show: Callable[[I420, Frame | None], None],
         fps: int,
         composing: Executor,
@@ -62,7 +62,7 @@ class CameraSink:
             pace = tasks.create_task(self._pace(), name="pace")
             loop = asyncio.get_running_loop()
             async for frame in self._frames:
-                picture = await loop.run_in_executor(self._composing, self._compose, frame.rgb)
+                picture = await loop.run_in_executor(self._composing, self._compose, frame.picture)
                 self._newest = frame, picture, loop.time()
                 self._composed.set()
             pace.cancel()

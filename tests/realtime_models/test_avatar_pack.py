@@ -285,16 +285,6 @@ def test_what_the_format_has_room_for_but_no_decoder_draws(
             open_decoder(decoder, pack)
 
 
-def test_a_picture_may_have_alpha(tmp_path: Path) -> None:
-    fields = msgspec.to_builtins(GENERATOR)["layers"]
-    more = [{**one, "out_channels": one["out_channels"] // 3 * 4} for one in fields]
-    layers = [new if "rgb" in one["kind"] else one for one, new in zip(fields, more, strict=True)]
-    card = tiny_card(generator=asked_for({"channels": 4, "layers": layers}))
-    pack = load_pack(str(write_pack(tmp_path / "alpha", card)))
-    with pytest.raises(BackendUnavailable, match="a picture with alpha"):
-        open_decoder("openvino-f32", pack)
-
-
 @pytest.mark.parametrize(
     ("change", "said"),
     [

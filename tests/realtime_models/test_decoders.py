@@ -53,17 +53,20 @@ def some_latents(pack: AvatarPack, count: int = 4) -> np.ndarray:
 
 
 @pytest.mark.parametrize("precision", ["f32", "bf16", "int8"])
-@pytest.mark.parametrize("name", ["tiny", DEFAULT_PACK])
-def test_openvino_shows_what_eager_shows(tiny_pack: AvatarPack, name: str, precision: str) -> None:
-    pack = for_int8(tiny_pack) if name == "tiny" else load_pack(name)
+@pytest.mark.parametrize("name", ["tiny", "clear", DEFAULT_PACK])
+def test_openvino_shows_what_eager_shows(
+    tiny_pack: AvatarPack, clear_pack: AvatarPack, name: str, precision: str
+) -> None:
+    tiny = {"tiny": tiny_pack, "clear": clear_pack}
+    pack = for_int8(tiny[name]) if name in tiny else load_pack(name)
     ws = some_latents(pack)
     truth = EagerDecoder(pack).decode(ws).astype(int)
     size = pack.card.generator.resolution
-    assert truth.shape == (4, size, size, 3) and truth.std() > 5
+    assert truth.shape == (4, size, size, 4 if name == "clear" else 3) and truth.std() > 5
     difference = np.abs(OpenVinoDecoder(pack, precision).decode(ws) - truth)
     if precision == "f32":
         assert difference.max() <= 1
-    elif precision == "int8" and name == "tiny":  # of random weights, which amplify
+    elif precision == "int8" and name in tiny:  # of random weights, which amplify
         assert difference.mean() < 6
     else:
         limit = 16 if precision == "int8" else 8
@@ -130,13 +133,15 @@ def test_int8_only_for_packs_that_are_ready(tiny_pack: AvatarPack) -> None:
 
 # Not the default pack in float16: CPUs without units for it take minutes.
 @pytest.mark.parametrize(
-    ("name", "precision"), [("tiny", "fp16"), ("tiny", "bf16"), (DEFAULT_PACK, "bf16")]
-)
+    ("name", "precision"),
+    [("tiny", "fp16"), ("tiny", "bf16"), ("clear", "fp16"), ("clear", "bf16"),
+     (DEFAULT_PACK, "bf16")],
+)  # fmt: skip
 def test_half_precision_shows_what_float32_shows(
-    tiny_pack: AvatarPack, name: str, precision: str
+    tiny_pack: AvatarPack, clear_pack: AvatarPack, name: str, precision: str
 ) -> None:
     """The network that the GPU decoders run, on the CPU."""
-    pack = tiny_pack if name == "tiny" else load_pack(name)
+    pack = {"tiny": tiny_pack, "clear": clear_pack}.get(name) or load_pack(name)
     ws = some_latents(pack)
     with torch.inference_mode():
         levels = PictureNetwork(pack, precision)(torch.from_numpy(ws)).numpy()
@@ -145,6 +150,14 @@ def test_half_precision_shows_what_float32_shows(
         assert difference.mean() < 0.1 and difference.max() <= 3
     else:
         assert difference.mean() < 1.0 and np.percentile(difference, 99.9) <= 8
+
+
+@pytest.mark.parametrize("decoder", ["eager", "openvino-f32", "openvino-bf16"])
+def test_no_colour_exceeds_its_alpha(clear_pack: AvatarPack, decoder: str) -> None:
+    """Else what is put before a bright background would overflow."""
+    pictures = open_decoder(decoder, clear_pack).decode(some_latents(clear_pack))
+    colours, alpha = pictures[..., :3], pictures[..., 3:]
+    assert (colours <= alpha).all() and (colours == alpha).mean() > 0.2 and np.ptp(alpha) > 50
 
 
 def test_large_styles_do_not_overflow_half_precision(tiny_pack: AvatarPack) -> None:
@@ -268,10 +281,11 @@ def test_without_a_gpu_cuda_says_what_to_install(tiny_pack: AvatarPack) -> None:
 @pytest.mark.gpu
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no NVIDIA GPU")
 @pytest.mark.parametrize("decoder", ["cuda", "tensorrt"])
-def test_a_gpu_shows_what_eager_shows(decoder: str) -> None:
+@pytest.mark.parametrize("name", ["clear", DEFAULT_PACK])
+def test_a_gpu_shows_what_eager_shows(clear_pack: AvatarPack, name: str, decoder: str) -> None:
     if decoder == "tensorrt":
         pytest.importorskip("torch_tensorrt")
-    pack = load_pack(DEFAULT_PACK)
+    pack = clear_pack if name == "clear" else load_pack(name)
     ws = some_latents(pack, 5)
     difference = np.abs(
         open_decoder(decoder, pack).decode(ws) - EagerDecoder(pack).decode(ws) * 1.0

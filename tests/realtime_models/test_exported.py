@@ -44,10 +44,13 @@ def lowered(exported: torch.export.ExportedProgram) -> torch.export.ExportedProg
     return program
 
 
+@pytest.mark.parametrize("alpha", [False, True])
 @pytest.mark.parametrize("precision", ["fp16", "bf16", "f32"])
-def test_torch_tensorrt_converts_every_operator(tiny_pack: AvatarPack, precision: str) -> None:
-    registry = json.loads(CONVERTERS.read_text())
-    graph = lowered(export_pictures(tiny_pack, precision, 8, "cpu")).graph
+def test_torch_tensorrt_converts_every_operator(
+    tiny_pack: AvatarPack, clear_pack: AvatarPack, precision: str, alpha: bool
+) -> None:
+    registry, pack = json.loads(CONVERTERS.read_text()), clear_pack if alpha else tiny_pack
+    graph = lowered(export_pictures(pack, precision, 8, "cpu")).graph
     nodes = [
         node
         for node in graph.nodes

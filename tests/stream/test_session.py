@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from latentcam.realtime_models.arrays import Latent, Rgb
+from latentcam.realtime_models.arrays import Latent, Picture
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.decoders.base import Decode
@@ -161,7 +161,7 @@ def test_two_sessions_share_an_engine_and_nothing_else(tiny_pack: AvatarPack) ->
                 session = Session(engine, said(engine, voice(15, 0.02), seed=number), sink, anchor)
                 group.create_task(session.run())
         await engine.aclose()
-        return [[frame.rgb.tobytes() for frame in sink.frames] for sink in sinks]
+        return [[frame.picture.tobytes() for frame in sink.frames] for sink in sinks]
 
     (alone,) = run(scene(1))
     beside, other = run(scene(2))
@@ -221,7 +221,7 @@ def anchors(pack: AvatarPack, count: int) -> list[Latent]:
 
 async def six_orders(
     pack: AvatarPack, engine: Engine, decoder: BatchDecoder
-) -> list[asyncio.Task[tuple[Rgb, float]]]:
+) -> list[asyncio.Task[tuple[Picture, float]]]:
     """Asked for one after the other, while the decoder is held in the first."""
     decoder.hold.clear()
     still = np.zeros(len(pack.card.axes), np.float32)

@@ -475,7 +475,7 @@ def test_frames_may_be_retouched(tiny_pack: AvatarPack) -> None:
     """Benchmarks stamp them; they used to replace a class of the server for it."""
 
     def white(frame: Frame) -> Frame:
-        return Frame(frame.tick, frame.born, np.full_like(frame.rgb, 255))
+        return Frame(frame.tick, frame.born, np.full_like(frame.picture, 255))
 
     async def scene() -> None:
         async with lobby_of(tiny_pack) as lobby:

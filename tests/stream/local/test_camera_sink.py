@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pytest
 
-from latentcam.realtime_models.arrays import Rgb
+from latentcam.realtime_models.arrays import Picture
 from latentcam.stream.local.camera_sink import LEAD, CameraSink
 from latentcam.stream.local.composition import I420
 from latentcam.stream.messages import Frame
@@ -37,8 +37,8 @@ class Shown:
         return [tick for _, tick in self.at]
 
 
-def composed(rgb: Rgb) -> I420:
-    return rgb[:, :, 0]
+def composed(picture: Picture) -> I420:
+    return picture[:, :, 0]
 
 
 def sink_to(
