@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import msgspec
@@ -29,10 +30,12 @@ from latentcam.server.messages import (
     PageConfig,
 )
 from latentcam.server.metrics import CONTENT_TYPE, exposition, figures
+from latentcam.server.portraits import Portraits
 from latentcam.server.signalling import signalling
 from latentcam.server.webrtc.tracks import Retouch
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import EngineFull
+from latentcam.stream.threads import finish
 
 PAGE = Path(__file__).resolve().parent.parent / "client_demo"
 LARGEST_BODY = 64 * 1024  # bytes; an SDP is a few thousand
@@ -44,6 +47,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
     retouch: applied to every frame before it leaves.
     """
     lobby = Lobby(engine, config, retouch)
+    drawing = ThreadPoolExecutor(1, "portraits")
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -52,6 +56,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
             yield
         finally:
             await lobby.aclose()
+            await finish(drawing)
             await engine.aclose()
 
     async def offer(request: Request) -> Response:
@@ -81,6 +86,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
             PageConfig(
                 avatar=card.name,
                 identities=list(card.identities),
+                identity=config.identity or card.identities[0],
                 axes=card.axes,
                 fps=engine.timeline.fps,
                 resolution=card.generator.resolution,
@@ -104,6 +110,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         Route("/metrics", guarded(metrics, config)),
         Route("/config", guarded(page_config, config)),
         Route("/healthz", healthz),
+        *Portraits(engine, drawing).routes(config),
         WebSocketRoute("/ws", socket),
         Mount("/", StaticFiles(directory=PAGE, html=True)),
     ]

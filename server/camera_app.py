@@ -26,6 +26,7 @@ from latentcam.server.controls import Controls
 from latentcam.server.errors import BadRequest
 from latentcam.server.guard import guarded
 from latentcam.server.messages import Ages, CameraState, Change
+from latentcam.server.portraits import Portraits
 from latentcam.stream.local.call import Call
 from latentcam.stream.local.camera_sink import CameraSink
 from latentcam.stream.local.composition import I420
@@ -154,6 +155,7 @@ def make_camera_app(
             Route("/state", guarded(state, config)),
             Route("/change", guarded(change, config), methods=["POST"]),
             Route("/preview.mjpg", guarded(preview, config)),
+            *Portraits(control.call.engine, thread).routes(config, films=False),
             Mount("/", StaticFiles(directory=PAGE)),
         ],
         middleware=[answers(config)],

@@ -20,7 +20,8 @@ class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """origins: pages of other hosts that may connect. audio_prefetch: received packets of 20 ms
-    that wait for a missing one before it is given up; without loss nothing waits."""
+    that wait for a missing one before it is given up; without loss nothing waits. identity: whose
+    face a call without a wish gets, None for the avatar's first."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -30,6 +31,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     tls_key: Path | None = None
     ice_servers: tuple[IceServer, ...] = ()
     audio_prefetch: int = 2
+    identity: str | None = None
 
     def __post_init__(self) -> None:
         check_port(self.port)

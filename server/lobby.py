@@ -62,7 +62,7 @@ class Lobby:
         usable network; then nothing is left behind.
         """
         engine, household = self.engine, household_of(address)
-        identity = identity or engine.avatar.card.identities[0]
+        identity = identity or self.config.identity or engine.avatar.card.identities[0]
         anchor = await find_face(engine, identity)
         while engine.sessions >= engine.max_sessions and (place := self._gives_way(household)):
             # Again, in case somebody else was quicker to take the place.

@@ -27,7 +27,7 @@ Expression = Annotated[dict[Name, float], msgspec.Meta(max_length=MOST_AXES)]
 
 
 class Offer(msgspec.Struct, tag="offer", tag_field="type", forbid_unknown_fields=True, frozen=True):
-    """A browser's half of a negotiation. No identity: the avatar's first."""
+    """A browser's half of a negotiation. No identity: the server's own choice."""
 
     sdp: str
     identity: Name | None = None
@@ -180,10 +180,12 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What a page needs to know before it calls. look_ahead_ms: of the motion model."""
+    """What a page needs to know before it calls. identity: whose face a call without a wish gets.
+    look_ahead_ms: of the motion model."""
 
     avatar: str
     identities: list[str]
+    identity: str
     axes: tuple[Axis, ...]
     fps: int
     resolution: int

@@ -18,6 +18,7 @@ from latentcam.server.commands.options import (
     Help,
     NewParser,
     avatar_options,
+    check_face,
     decoder_options,
     face_options,
     life_options,
@@ -139,10 +140,7 @@ async def _run(args: argparse.Namespace) -> None:
     avatar = opened.avatar
     settings = settings_of(args, avatar.card.axes)
     identity = args.identity or avatar.card.identities[0]
-    try:
-        anchor = avatar.anchor(identity)
-    except ValueError as error:
-        raise UsageError(str(error)) from None
+    anchor = check_face(avatar, identity)
     engine = Engine(avatar, opened.performer, timeline, max_sessions=1)
     sound = Sound(
         microphone=None if file else args.mic,

@@ -7,6 +7,8 @@ import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from latentcam.realtime_models.arrays import Latent
+from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK
 from latentcam.realtime_models.axes import Axis
 from latentcam.realtime_models.decoders.auto import DECODERS
@@ -40,6 +42,14 @@ def face_options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--identity", help="a face of the pack by name, or a number: a new face")
     return parser
+
+
+def check_face(avatar: Avatar, identity: str | None) -> Latent:
+    """The latent of `--identity`, by default of the avatar's first face. Raises UsageError."""
+    try:
+        return avatar.anchor(identity or avatar.card.identities[0])
+    except ValueError as error:
+        raise UsageError(str(error)) from None
 
 
 def life_options() -> argparse.ArgumentParser:

@@ -14,7 +14,9 @@ from latentcam.server.commands.options import (
     Help,
     NewParser,
     avatar_options,
+    check_face,
     decoder_options,
+    face_options,
     timeline_of,
 )
 from latentcam.server.config import ServerConfig, parse_ice_server
@@ -32,7 +34,7 @@ MOST_SESSIONS = 64  # more faces than any machine of today draws
 def add(new_parser: NewParser) -> argparse.ArgumentParser:
     """The command's parser."""
     parser = new_parser(
-        parents=[avatar_options(), decoder_options()],
+        parents=[avatar_options(), face_options(), decoder_options()],
         formatter_class=Help,
     )
     parser.add_argument("--host", default="127.0.0.1", help="any but loopback needs --token")
@@ -114,10 +116,12 @@ def run(args: argparse.Namespace, retouch: Retouch | None = None) -> None:
         tls_key=args.tls_key,
         ice_servers=tuple(parse_ice_server(text) for text in args.ice_server),
         audio_prefetch=args.audio_prefetch,
+        identity=args.identity,
     )
     if not 1 <= args.max_sessions <= MOST_SESSIONS:
         raise UsageError(f"--max-sessions is {args.max_sessions}, expected 1 to {MOST_SESSIONS}")
     timeline = timeline_of(args)
     opened = open_pack(args.avatar, args.decoder, lanes=min(args.max_sessions, cores()))
+    check_face(opened.avatar, args.identity)
     engine = Engine(opened.avatar, opened.performer, timeline, args.max_sessions)
     run_server(engine, config, retouch)

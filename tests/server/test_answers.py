@@ -90,7 +90,7 @@ def test_every_answer_of_camera_has_its_headers() -> None:
         closing = asyncio.Event()
         closing.set()
         # No route below gets far enough to look at the camera.
-        control = cast(Any, SimpleNamespace(call=SimpleNamespace(sink=None)))
+        control = cast(Any, SimpleNamespace(call=SimpleNamespace(sink=None, engine=None)))
         made = make_camera_app(control, ServerConfig(), 25, cast(Any, None), closing)
         await ask_all(
             made,
