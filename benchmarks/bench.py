@@ -14,6 +14,7 @@ from latentcam.server.commands.options import (
     decoder_options,
     timeline_of,
 )
+from latentcam.server.endings import raising
 from latentcam.server.errors import UsageError
 
 NEEDED = ("httpx", "matplotlib", "psutil")
@@ -47,13 +48,14 @@ def run(args: argparse.Namespace) -> None:
         )
     from latentcam.benchmarks.report import write_report
 
-    page = write_report(
-        args.out,
-        args.avatar,
-        args.decoder,
-        args.fps,
-        args.seconds,
-        args.most,
-        lambda line: print(f"latentcam: {line}", file=sys.stderr, flush=True),
-    )
+    with raising():  # the servers that it starts must not outlive it
+        page = write_report(
+            args.out,
+            args.avatar,
+            args.decoder,
+            args.fps,
+            args.seconds,
+            args.most,
+            lambda line: print(f"latentcam: {line}", file=sys.stderr, flush=True),
+        )
     print(page)

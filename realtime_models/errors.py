@@ -13,6 +13,8 @@ LatentcamError
 └── AiortcChanged         aiortc is not the one we know         (server.webrtc.aiortc_inside)
 """
 
+import errno
+
 
 class LatentcamError(Exception):
     """The root: its message is one sentence for the person who can act."""
@@ -34,3 +36,21 @@ def lacks_memory(error: BaseException) -> bool:
     if isinstance(error, RuntimeError):  # OpenVINO's, for a thread's stack
         told.append("Resource temporarily unavailable")
     return isinstance(error, MemoryError) or any(words in str(error) for words in told)
+
+
+_REFUSALS = {
+    getattr(errno, name)
+    for name in (
+        "EACCES", "EPERM", "EROFS", "ENOSPC", "EDQUOT", "EFBIG", "EIO", "EMFILE", "ENFILE",
+        "ENAMETOOLONG", "ELOOP", "EISDIR", "ENOTDIR", "ESTALE", "EPIPE",
+    )
+    if hasattr(errno, name)
+}  # fmt: skip
+
+
+def refused_by_system(error: BaseException) -> OSError | None:
+    """The error, alone or in a group, by which the system refused a file: no space, no permission,
+    a broken disk. A person can act on it; it is no bug."""
+    if isinstance(error, BaseExceptionGroup):
+        return next(filter(None, map(refused_by_system, error.exceptions)), None)
+    return error if isinstance(error, OSError) and error.errno in _REFUSALS else None

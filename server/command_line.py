@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Sequence
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 COMMANDS = {
     "camera": ("latentcam.server.commands.camera", "be a camera that meeting apps can pick"),
@@ -37,19 +37,32 @@ exit status:
        with a traceback
   2    refused, with one sentence on stderr that says why
   130  interrupted by Ctrl-C; all but serve by SIGTERM and SIGHUP, too
+  141  whoever read the output stopped reading, as `| head -1` does
 """
+
+
+class Parser(argparse.ArgumentParser):
+    """A mistake is one sentence, and `--verbose` may stand before a command and after it."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(allow_abbrev=False, **settings)
+        self.add_argument(
+            "--verbose", action="store_true", default=argparse.SUPPRESS, help="log what happens"
+        )
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"latentcam: {message} ({self.prog} --help lists what there is)\n")
 
 
 def parser_of(chosen: str | None, *, whole: bool = False) -> argparse.ArgumentParser:
     """The parser. Only the chosen command has its options; with `whole`, every command does."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="latentcam",
         description="You talk, a face talks for you.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
-    parser.add_argument("--verbose", action="store_true", help="log what happens")
+    parser.set_defaults(verbose=False)
     parser.add_argument("--version", action=_Version, nargs=0, help="say which version this is")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, (module, words) in COMMANDS.items():

@@ -5,10 +5,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import signal
-import sys
 import webbrowser
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Thread
@@ -22,10 +20,12 @@ from latentcam.server.commands.options import (
     decoder_options,
     face_options,
     life_options,
+    local,
     settings_of,
     timeline_of,
 )
 from latentcam.server.config import ServerConfig
+from latentcam.server.endings import handled
 from latentcam.server.errors import UsageError
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import DeviceError, MediaError
@@ -47,11 +47,14 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
         formatter_class=Help,
     )
     parser.set_defaults(run=run, fps=30)
-    parser.add_argument("--mic", help="a microphone by name, or a file played again and again")
+    parser.add_argument(
+        "--mic", type=local, help="a microphone by name, or a file played again and again"
+    )
     parser.add_argument("--device", help="the virtual camera; none: only the page")
     parser.add_argument("--size", default="1280x720", help="the size of the camera's picture")
     parser.add_argument(
         "--background",
+        type=local,
         default="own",
         help="own: the face's, extended; #rrggbb; a picture file; blur:FILE",
     )
@@ -86,15 +89,14 @@ def run(args: argparse.Namespace) -> None:
         raise KeyboardInterrupt from None
 
 
-def _end_when_told() -> None:
-    """Make Ctrl-C, SIGTERM and closing the terminal end this task, so that the devices are given
+@contextlib.contextmanager
+def _ends_when_told() -> Iterator[None]:
+    """Inside, Ctrl-C, SIGTERM and closing the terminal end this task, so that the devices are given
     back; a second time, all tasks, even those that are ending.
 
-    Otherwise the second Ctrl-C would raise an exception inside the event loop, which might then
-    lose what it was about to wake, and wait for ever.
+    The loop's own `add_signal_handler` would leave Python's behind: the next Ctrl-C would raise an
+    exception in whatever ends then.
     """
-    if sys.platform == "win32":
-        return  # its loop takes no handlers
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
     told = False
@@ -105,9 +107,9 @@ def _end_when_told() -> None:
             one.cancel()
         told = True
 
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # by nohup
-            loop.add_signal_handler(number, end)
+    # In the handler itself an exception, or a task that it wakes, would come at any moment.
+    with handled(lambda number, frame: loop.call_soon_threadsafe(end)):
+        yield
 
 
 def _first(group: BaseException) -> BaseException:
@@ -128,7 +130,6 @@ async def _run(args: argparse.Namespace) -> None:
     from latentcam.server.camera_app import CameraPage, make_camera_app
     from latentcam.server.run import listen, serve_page
 
-    _end_when_told()
     if args.create_virtual_mic and args.voice_out:
         raise UsageError("--create-virtual-mic makes its own output, got --voice-out as well")
     config = ServerConfig(host=HOST, port=args.port)
@@ -149,6 +150,7 @@ async def _run(args: argparse.Namespace) -> None:
         virtual_microphone=args.create_virtual_mic,
     )
     async with contextlib.AsyncExitStack() as stack:
+        stack.enter_context(_ends_when_told())
         listener = stack.enter_context(listen(HOST, args.port))
         stack.push_async_callback(engine.aclose)
         camera = None

@@ -6,7 +6,6 @@ import argparse
 import csv
 import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TextIO
 
 import numpy as np
@@ -19,12 +18,14 @@ from latentcam.server.commands.options import (
     NewParser,
     avatar_options,
     life_options,
+    output_options,
     seed_of,
     settings_of,
     speech_options,
     timeline_of,
 )
-from latentcam.server.commands.speech import check_out, orderly, perform
+from latentcam.server.commands.speech import check_out, perform
+from latentcam.server.endings import orderly
 from latentcam.server.errors import UsageError
 from latentcam.stream.timeline import Timeline
 from latentcam.stream.voice_file import VoiceFile
@@ -34,10 +35,14 @@ from latentcam.stream.whole_file import whole_file, writing
 def add(new_parser: NewParser) -> argparse.ArgumentParser:
     """The command's parser."""
     parser = new_parser(
-        parents=[speech_options(), avatar_options(), life_options()],
+        parents=[
+            speech_options(),
+            avatar_options(),
+            life_options(),
+            output_options("the curves, .csv or .json"),
+        ],
         formatter_class=Help,
     )
-    parser.add_argument("--out", type=Path, required=True, help="the curves, .csv or .json")
     parser.set_defaults(run=run)
     return parser
 
@@ -46,7 +51,7 @@ def run(args: argparse.Namespace) -> None:
     """Write the curves. Raises what `main` tells the user."""
     if args.out.suffix.lower() not in (".csv", ".json"):
         raise UsageError(f"--out is {args.out.name}, expected a name in .csv or .json")
-    check_out(args.out, args.speech)
+    check_out(args.out, args.speech, args.force)
     timeline, seed = timeline_of(args), seed_of(args)
     pack = load_pack(args.avatar)
     settings = settings_of(args, pack.card.axes)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -16,16 +17,52 @@ from latentcam.realtime_models.motion.performance import Settings
 from latentcam.server.errors import UsageError
 from latentcam.stream.timeline import Timeline
 
+MOODS = ("happy", "sad", "angry", "surprised", "afraid", "disgusted")
+"""Axes that a pack may have and that people know, in the order of the pages."""
+
 NewParser = Callable[..., argparse.ArgumentParser]
 """Takes what ArgumentParser takes, and knows the command's name."""
 
-Help = argparse.ArgumentDefaultsHelpFormatter
+
+class Help(argparse.ArgumentDefaultsHelpFormatter):
+    """Shows defaults that say something: no None, no empty list, and no False of a flag."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        default = action.default
+        silent = default is None or default is False or default == []
+        return action.help if silent else super()._get_help_string(action)
+
+
+def local(text: str) -> str:
+    """An argument's type: anything but an address, which is told that nothing is fetched."""
+    scheme, colon, _ = text.removeprefix("blur:").partition("://")
+    if colon and scheme.isalnum() and not os.path.exists(text):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is an address, expected a name: nothing is fetched from the network, nor "
+            "sent there"
+        )
+    return text
+
+
+def local_file(text: str) -> Path:
+    """An argument's type: a file's name."""
+    return Path(local(text))
+
+
+def output_options(what: str) -> argparse.ArgumentParser:
+    """A parent parser: which file to write."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--out", type=local_file, required=True, help=what)
+    parser.add_argument("--force", action="store_true", help="overwrite --out if it exists")
+    return parser
 
 
 def avatar_options() -> argparse.ArgumentParser:
     """A parent parser: which pack, at which rate."""
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("--avatar", default=DEFAULT_PACK, help="name or folder of an avatar pack")
+    parser.add_argument(
+        "--avatar", type=local, default=DEFAULT_PACK, help="name or folder of an avatar pack"
+    )
     parser.add_argument("--fps", type=int, default=25, help="frames per second")
     return parser
 
@@ -76,7 +113,12 @@ def settings_of(args: argparse.Namespace, axes: Sequence[Axis]) -> Settings:
         if name == "neutral":
             continue
         if name not in known:
-            raise UsageError(f"--expression is {text!r}, expected a name out of {', '.join(known)}")
+            moods = ["neutral", *(mood for mood in MOODS if mood in known)]
+            rest = [axis for axis in known if axis not in MOODS]
+            raise UsageError(
+                f"--expression is {text!r}, expected a mood: {', '.join(moods)}; or an axis: "
+                f"{', '.join(rest)}"
+            )
         try:
             share = float(strength or 1)
         except ValueError:
@@ -90,7 +132,7 @@ def settings_of(args: argparse.Namespace, axes: Sequence[Axis]) -> Settings:
 def speech_options() -> argparse.ArgumentParser:
     """A parent parser: a speech file, performed without a clock."""
     parser = argparse.ArgumentParser(add_help=False)
-    parser.add_argument("speech", type=Path, help="any audio or video file")
+    parser.add_argument("speech", type=local_file, help="any audio or video file")
     parser.add_argument("--seed", type=int, default=0, help="seed of blinks and head sway")
     return parser
 

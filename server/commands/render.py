@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-from pathlib import Path
 
 from latentcam.realtime_models.opened import open_pack
 from latentcam.server.commands.options import (
@@ -14,12 +13,14 @@ from latentcam.server.commands.options import (
     decoder_options,
     face_options,
     life_options,
+    output_options,
     seed_of,
     settings_of,
     speech_options,
     timeline_of,
 )
-from latentcam.server.commands.speech import check_out, orderly, perform
+from latentcam.server.commands.speech import check_out, perform
+from latentcam.server.endings import orderly
 from latentcam.server.errors import UsageError
 from latentcam.stream.video_file import OUTPUT_RATE, new_video
 from latentcam.stream.voice_file import Blocks, VoiceFile, resampled
@@ -29,17 +30,16 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
     """The command's parser."""
     parents = [speech_options(), avatar_options(), face_options(), life_options()]
     parser = new_parser(
-        parents=[*parents, decoder_options()],
+        parents=[*parents, decoder_options(), output_options("the video, .mp4, .mov or .mkv")],
         formatter_class=Help,
     )
-    parser.add_argument("--out", type=Path, required=True, help="the video, .mp4")
     parser.set_defaults(run=run)
     return parser
 
 
 def run(args: argparse.Namespace) -> None:
     """Render the file. Raises what `main` tells the user."""
-    check_out(args.out, args.speech)
+    check_out(args.out, args.speech, args.force)
     timeline, seed = timeline_of(args), seed_of(args)
     opened = open_pack(args.avatar, args.decoder)
     pack, avatar = opened.pack, opened.avatar

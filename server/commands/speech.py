@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import itertools
-import signal
+import os
 import sys
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 from rich.progress import Progress, TimeElapsedColumn
@@ -47,32 +46,10 @@ def perform(
             progress.advance(task)
 
 
-def check_out(out: Path, speech: Path) -> None:
-    """Raises UsageError if the output would overwrite the input."""
+def check_out(out: Path, speech: Path, force: bool) -> None:
+    """Raises UsageError if the output would overwrite the input or, without force, any file."""
     with suppress(OSError):  # if there is no such file, there is nothing to lose
         if out.samefile(speech):
             raise UsageError(f"--out is the speech file itself, {speech}")
-
-
-@contextmanager
-def orderly() -> Iterator[None]:
-    """SIGTERM and SIGHUP end what runs inside as Ctrl-C does, so that it cleans up after itself.
-
-    A second one ends the process on the spot.
-    """
-
-    def end(number: int, frame: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        raise KeyboardInterrupt
-
-    names = [name for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
-    kinds = [signal.Signals[name] for name in names]
-    # A process that ignores a signal goes on ignoring it: nohup means it.
-    before = {k: signal.getsignal(k) for k in kinds if signal.getsignal(k) is not signal.SIG_IGN}
-    for kind in before:
-        signal.signal(kind, end)
-    try:
-        yield
-    finally:
-        for kind, handler in before.items():
-            signal.signal(kind, handler)
+    if os.path.isfile(out) and not force:
+        raise UsageError(f"{out} exists: give another --out, or --force to overwrite it")

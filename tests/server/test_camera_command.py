@@ -169,7 +169,7 @@ def test_bad_options_are_one_sentence(
     assert "'Zoe' is neither one of" in told("--identity", "Zoe")
     assert "--fps is 0" in told("--fps", "0")
     assert "--port is 70000, expected 0 to 65535" in told("--port", "70000")
-    assert "'smug', expected a name out of" in told("--expression", "smug")
+    assert "'smug', expected a mood: neutral; or an axis" in told("--expression", "smug")
     (tmp_path / "empty.wav").write_bytes(b"")
     assert "cannot be read as audio or video" in told("--mic", str(tmp_path / "empty.wav"))
 

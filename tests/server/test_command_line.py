@@ -74,6 +74,30 @@ def test_what_is_no_command_is_refused(argv: list[str], capsys: pytest.CaptureFi
     assert "COMMAND" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "argv", [["--verbose", "avatar", "list"], ["avatar", "--verbose", "list"],
+             ["avatar", "list", "--verbose"], ["avatar", "list"]],
+)  # fmt: skip
+def test_verbose_has_any_place(argv: list[str]) -> None:
+    args = parser_of("avatar").parse_args(argv)
+    assert args.verbose is ("--verbose" in argv)
+
+
+def test_a_mistake_is_one_sentence_and_says_where_help_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for argv, where in (
+        (["render"], "latentcam render --help"),
+        (["avatar", "show"], "latentcam avatar show --help"),
+        (["serve", "--fps", "many"], "latentcam serve --help"),
+        (["serve", "--tok", "x"], "latentcam --help"),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(argv)
+        told = capsys.readouterr().err
+        assert ended.value.code == 2 and told.count("\n") == 1 and where in told
+
+
 def test_environment_and_exit_statuses_are_documented_in_both_places() -> None:
     page = (ROOT / "docs" / "command_line.md").read_text()
     for variable in re.findall(r"[A-Z]+_[A-Z_]+", EPILOG):

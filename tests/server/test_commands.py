@@ -109,7 +109,7 @@ def test_motion_curves(clip: Path, tiny_folder: Path, tmp_path: Path) -> None:
 def test_still_and_seed(clip: Path, tiny_folder: Path, tmp_path: Path) -> None:
     def head(*options: str) -> NDArray[np.float64]:
         out = tmp_path / "c.csv"
-        command = ["motion", str(clip), "--out", str(out), "--avatar", str(tiny_folder)]
+        command = ["motion", str(clip), "--out", str(out), "--avatar", str(tiny_folder), "--force"]
         assert main([*command, *options]) == 0
         return np.array(list(csv.reader(out.read_text().splitlines()))[1:], float)[:, 22:]
 
@@ -122,6 +122,7 @@ def test_expression(clip: Path, tiny_folder: Path, tmp_path: Path) -> None:
     def end(*options: str) -> dict[str, float]:
         out = tmp_path / "c.csv"
         command = ["motion", str(clip), "--out", str(out), "--avatar", str(tiny_folder), "--still"]
+        command.append("--force")
         assert main([*command, *options]) == 0
         names, *rows = csv.reader(out.read_text().splitlines())
         return dict(zip(names, map(float, rows[-1]), strict=True))
@@ -186,7 +187,7 @@ def test_bad_options(
     assert "nor an installed pack" in tell(capsys, *render, out, "--avatar", "nobody")
     motion = ("motion", str(clip), "--out")
     unknown = tell(capsys, *render, out, *pack, "--expression", "smug")
-    assert "'smug', expected a name out of jawOpen" in unknown
+    assert "'smug', expected a mood: neutral; or an axis: jawOpen, " in unknown
     for strength in ("much", "2", "-1", "nan"):
         bad = tell(capsys, *render, out, *pack, "--expression", f"mouthSmile:{strength}")
         assert "expected mouthSmile:STRENGTH, from 0 to 1" in bad

@@ -76,7 +76,49 @@ def test_the_speech_is_not_written_over(
     assert "the speech file itself" in tell(
         capsys, "render", str(video), "--out", str(video), *base
     )
+    assert "the speech file itself" in tell(
+        capsys, "render", str(video), "--out", str(video), "--force", *base
+    )
     assert video.read_bytes() == before
+
+
+@pytest.mark.parametrize("command,ending", [("render", "mp4"), ("motion", "csv")])
+def test_what_exists_is_overwritten_only_when_asked(
+    clip: Path, tiny_folder: Path, capsys: pytest.CaptureFixture[str], command: str, ending: str
+) -> None:
+    out = clip.with_name(f"out.{ending}")
+    out.write_text("mine")
+    words = (command, str(clip), "--out", str(out), "--avatar", str(tiny_folder))
+    assert "exists: give another --out, or --force" in tell(capsys, *words)
+    assert out.read_text() == "mine"
+    assert main([*words, "--force"]) == 0
+    assert out.stat().st_size > 100
+
+
+def test_a_mood_that_there_is_not_shows_moods_first(
+    clip: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With them at the end of 32 names of muscles nobody found them."""
+    out = str(clip.with_name("c.csv"))
+    told = tell(capsys, "motion", str(clip), "--out", out, "--expression", "smug")
+    assert "expected a mood: neutral, happy, sad, angry, surprised, afraid, disgusted;" in told
+    assert told.index("disgusted") < told.index("jawOpen") and told.count("happy") == 1
+
+
+@pytest.mark.parametrize("address", ["https://example.org/v.mp3", "rtmp://h/x", "blur:http://h/x"])
+def test_nothing_is_fetched(clip: Path, capsys: pytest.CaptureFixture[str], address: str) -> None:
+    for words in (
+        ("render", address, "--out", "o.mp4"),
+        ("motion", str(clip), "--out", address),
+        ("render", str(clip), "--out", "o.mp4", "--avatar", address),
+        ("camera", "--device", "none", "--mic", address),
+        ("camera", "--device", "none", "--background", address),
+    ):
+        with pytest.raises(SystemExit) as ended:
+            main(list(words))
+        told = capsys.readouterr().err
+        assert ended.value.code == 2 and "nothing is fetched from the network" in told
+        assert told.startswith("latentcam: ") and told.count("\n") == 1
 
 
 @pytest.mark.parametrize("number", [np.nan, np.inf, 1e38])
@@ -130,7 +172,7 @@ def rendering(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     source = write_sound(tmp_path / "long.wav", np.tile(speech(2.0), 300), 16000)
     out = tmp_path / "out.mp4"
     out.write_text("old")
-    words = ["render", str(source), "--out", str(out), "--avatar", str(pack)]
+    words = ["render", str(source), "--out", str(out), "--avatar", str(pack), "--force"]
     process = subprocess.Popen(
         [sys.executable, "-m", "latentcam", *words], text=True, stderr=subprocess.PIPE
     )
