@@ -149,14 +149,14 @@ class SynthesisNetwork(nn.Module):
                 continue
             if layer.pixels > 1:
                 y = F.pixel_shuffle(y, layer.pixels)
-            picture = y if picture is None else _enlarged(picture, y.shape[-1]) + y
+            picture = y if picture is None else enlarged(picture, y.shape[-1]) + y
             if layer.resolution * layer.pixels == stop:
                 break
         assert picture is not None
         return picture
 
 
-def _enlarged(picture: Tensor, size: int) -> Tensor:
+def enlarged(picture: Tensor, size: int) -> Tensor:
     """Bilinear, step by step."""
     while picture.shape[-1] < size:
         picture = upsample(picture)

@@ -39,9 +39,13 @@ class Heads:
     def select(self, index: Tensor) -> Heads:
         return Heads(self.images[index], self.z[index], self.x[index], self.curated[index])
 
+    def to(self, device: str) -> Heads:
+        """The same in the memory of a device."""
+        return Heads(*(t.to(device) for t in (self.images, self.z, self.x, self.curated)))
+
     def resized(self, size: int) -> Heads:
-        """The same pictures at a smaller size, by area averaging."""
-        if size == self.images.shape[-1]:
+        """The same pictures at a smaller size, by area averaging; not enlarged."""
+        if size >= self.images.shape[-1]:
             return self
         small = [
             F.interpolate(part.float(), size=(size, size), mode="area").round().byte()

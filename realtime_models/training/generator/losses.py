@@ -55,8 +55,8 @@ def region_weight(size: int) -> Tensor:
 
 def reconstruction(output: Tensor, target: Tensor, weight: Tensor) -> Tensor:
     """Weighted L1 of values and of gradients over an image pyramid down to 16 pixels."""
-    total, levels = torch.zeros(()), 0
-    while output.shape[-1] >= 16:
+    total, levels = torch.zeros((), device=output.device), 0
+    while min(output.shape[-2:]) >= 16:
         error = output - target
         total = total + (error.abs() * weight).mean()
         total = total + ((error[..., 1:] - error[..., :-1]).abs() * weight[..., 1:]).mean()
@@ -85,9 +85,8 @@ class PatchDiscriminator(nn.Module):
             channels = width
         self.head = nn.Conv2d(channels, 1, 3, 1, 1)
 
-    def forward(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """Returns the patch scores and the features of every layer."""
-        x = crop(images, self.box)
+    def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """x: what is in its box. Returns the patch scores and the features of every layer."""
         features = []
         for layer in self.layers:
             x = F.leaky_relu(layer(x), 0.2)
@@ -102,36 +101,28 @@ def discriminators(channels: int = 3) -> nn.ModuleList:
     return nn.ModuleList((mouth, eyes, hair, whole))
 
 
-def look_elsewhere(judges: nn.ModuleList) -> None:
-    """Let the one for the whole picture judge another quarter of it: that costs a quarter, and
-    patches do not know where they are. The lowest quarter of the picture, which is clothes, is left
-    out. To be called before a step."""
-    whole = judges[-1]
-    assert isinstance(whole, PatchDiscriminator)
+def quarter() -> Box:
+    """Another quarter of the picture, for the judge of the whole: that costs a quarter, and patches
+    do not know where they are. The lowest quarter, which is clothes, is left out."""
     top, left = float(torch.randint(0, 3, ())) / 8, float(torch.randint(0, 5, ())) / 8
-    whole.box = (top, top + 0.5, left, left + 0.5)
+    return top, top + 0.5, left, left + 0.5
 
 
-def discriminator_loss(judges: nn.ModuleList, real: Tensor, fake: Tensor) -> Tensor:
-    """Hinge loss."""
-    total = torch.zeros(())
-    for judge in judges:
-        total = total + F.relu(1 - judge(real)[0].float()).mean()
-        total = total + F.relu(1 + judge(fake)[0].float()).mean()
-    return total
+def discriminator_loss(judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
+    """Hinge loss, on what is in the judge's box."""
+    kept = F.relu(1 - judge(real)[0].float()).mean()
+    return kept + F.relu(1 + judge(fake)[0].float()).mean()
 
 
-def generator_loss(judges: nn.ModuleList, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
+def generator_loss(judge: nn.Module, real: Tensor, fake: Tensor) -> tuple[Tensor, Tensor]:
     """(adversarial hinge term, feature matching as in Wang et al. 2018, pix2pixHD)."""
-    adversarial, matching = torch.zeros(()), torch.zeros(())
-    for judge, weight in zip(judges, JUDGE_WEIGHTS, strict=True):
-        score, features = judge(fake)
-        with torch.no_grad():
-            wanted = judge(real)[1]
-        adversarial = adversarial - weight * score.float().mean()
-        for got, want in zip(features, wanted, strict=True):
-            matching = matching + weight * (got.float() - want.float()).abs().mean()
-    return adversarial, matching
+    score, features = judge(fake)
+    with torch.no_grad():
+        wanted = judge(real)[1]
+    matching = torch.zeros((), device=fake.device)
+    for got, want in zip(features, wanted, strict=True):
+        matching = matching + (got.float() - want.float()).abs().mean()
+    return -score.float().mean(), matching
 
 
 def psnr(output: Tensor, target: Tensor, box: Box = WHOLE) -> float:

@@ -2,9 +2,11 @@
 
 `python -m latentcam.realtime_models.training.generator.train --data D --out O`
 
-Stages run in order, each RESOLUTION:MINUTES, with an `a` for the adversarial ones. A checkpoint
-is written every few minutes; the same command resumes from it, even in the middle of a stage.
-`--init PACK` begins with the weights of an avatar pack instead of random ones.
+Stages run in order, each SIZE:MINUTES; SIZE may be followed by a `w` for windows (every step draws
+only a part of the picture, which costs a half) and by an `a` for adversarial ones. A checkpoint is
+written every few minutes; the same command resumes from it, even in the middle of a stage.
+`--init PACK` begins with the weights of an avatar pack instead of random ones. Pictures of --more
+that are smaller than the stage's are compared at their own size.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
@@ -32,11 +35,15 @@ from latentcam.realtime_models.generator.layers import GeneratorConfig, stylegan
 from latentcam.realtime_models.generator.network import Generator
 from latentcam.realtime_models.training.generator import losses
 from latentcam.realtime_models.training.generator.data import Heads, axis_scale, load_heads
+from latentcam.realtime_models.training.generator.losses import Box
+from latentcam.realtime_models.training.generator.windows import Window, weight_of
+from latentcam.realtime_models.training.generator.windows import draw as draw_window
 from latentcam.realtime_models.training.perceptual import Vgg16, perceptual_distance
 
 CHECKPOINT_EVERY = 240.0  # seconds
 REPORT_EVERY = 60.0  # seconds
 WARM_UP, WARM_UP_STEPS = 10.0, 50.0  # seconds; where steps are counted, steps
+EMA_DECAY = 0.995
 ADVERSARIAL_WEIGHT = 0.009
 MATCHING_WEIGHT = 0.05
 PERCEPTUAL_WEIGHT = 0.05
@@ -48,10 +55,12 @@ SMALLEST_SEEN = 128  # pixels; a smaller picture has no textures to compare
 class Stage:
     """A part of the training, at one size of the pictures.
 
+    windows: every step draws a part of the picture, see `windows.py`.
     length: seconds, or steps where steps are counted. warm_up: of these, until the rate is full.
     """
 
     size: int
+    windows: bool
     adversarial: bool
     length: float
     warm_up: float
@@ -59,13 +68,14 @@ class Stage:
 
     @classmethod
     def parse(cls, text: str) -> Stage:
-        """SIZE:MINUTES or SIZE:COUNTsteps, with an "a" after the size if it is adversarial."""
+        """SIZE[w][a]:MINUTES or SIZE[w][a]:COUNTsteps."""
         size, _, length = text.partition(":")
         steps = length.removesuffix("steps")
         counted = steps != length
         return cls(
-            int(size.rstrip("a")),
-            size.endswith("a"),
+            int(size.rstrip("wa")),
+            windows="w" in size,
+            adversarial="a" in size,
             length=float(steps) * (1.0 if counted else 60.0),
             warm_up=WARM_UP_STEPS if counted else WARM_UP,
             counts_steps=counted,
@@ -144,30 +154,55 @@ class Trainer:
         self.generator.load_state_dict(state)
         self.ema.load_state_dict(state)
 
-    def step(self, heads: Heads, index: Tensor, stage: Stage, weight: Tensor, lr: float) -> float:
+    def step(
+        self,
+        heads: Heads,
+        index: Tensor,
+        stage: Stage,
+        weight: Tensor,
+        lr: float,
+        rng: np.random.Generator,
+    ) -> float:
+        """One batch; weight: [1, 1, size, size] of the stage's pictures."""
         for group in self.opt_g.param_groups:
             group["lr"] = lr
-        real, z, x = (t.to(self.device) for t in heads.batch(index))
+        real, z, x = heads.batch(index.to(heads.images.device))
+        real, z, x = (t.to(self.device) for t in (real, z, x))
+        small = real.shape[-1] < stage.size
         amp = torch.autocast(self.device, dtype=torch.bfloat16)
-        with amp:
-            fake = self.generator(z, x, stage.size)
-        fake = fake.float()
-        loss = losses.reconstruction(fake, real, weight)
-        if stage.adversarial:
-            losses.look_elsewhere(self.judges)
+        looked: list[tuple[nn.Module, float, Box]] = []
+        if stage.adversarial and not small:
+            looked = list(zip(self.judges, losses.JUDGE_WEIGHTS, self.boxes(), strict=True))
+        if stage.windows and not small:
+            looked = [looked[int(rng.integers(len(looked)))]] if looked else []
+            window = Window.around(looked[0][2]) if looked else Window.drawn(rng)
             with amp:
-                loss_d = losses.discriminator_loss(self.judges, real, fake.detach())
+                latents = self.generator.latents(z, x)
+                fake = draw_window(self.generator.synthesis, latents, stage.size, window)
+            fake, real, weight = fake.float(), window.of(real), weight_of(weight, window)
+            looked = [(judge, share, losses.WHOLE) for judge, share, _ in looked]
+        else:
+            with amp:
+                fake = self.generator(z, x, stage.size)
+            fake = fake.float()
+            fake, weight = at_size_of(real, fake), at_size_of(real, weight)
+        loss = losses.reconstruction(fake, real, weight)
+        for judge, share, box in looked:
+            judged = losses.crop(real, box), losses.crop(fake, box)
+            with amp:
+                loss_d = losses.discriminator_loss(judge, judged[0], judged[1].detach())
             self.opt_d.zero_grad()
             loss_d.backward()
             self.opt_d.step()
             with amp:
-                adversarial, matching = losses.generator_loss(self.judges, real, fake)
-            loss = loss + ADVERSARIAL_WEIGHT * adversarial + MATCHING_WEIGHT * matching
-        if self.eyes is not None and stage.size >= SMALLEST_SEEN:
+                adversarial, matching = losses.generator_loss(judge, *judged)
+            loss = loss + share * (ADVERSARIAL_WEIGHT * adversarial + MATCHING_WEIGHT * matching)
+        if self.eyes is not None and stage.size >= SMALLEST_SEEN and not small:
             seen = (losses.before_grey(fake), losses.before_grey(real))
+            where = losses.WHOLE if stage.windows else losses.FACE
             with amp:
                 unlike = perceptual_distance(
-                    self.eyes, *losses.random_crop(seen, losses.FACE, PERCEPTUAL_CROP)
+                    self.eyes, *losses.random_crop(seen, where, PERCEPTUAL_CROP)
                 )
             loss = loss + PERCEPTUAL_WEIGHT * unlike
         self.opt_g.zero_grad()
@@ -175,12 +210,16 @@ class Trainer:
         nn.utils.clip_grad_norm_(self.generator.parameters(), 5.0)
         self.opt_g.step()
         self.steps += 1
-        decay = min(0.99, (self.steps + 1) / (self.steps + 10))
+        decay = min(EMA_DECAY, (self.steps + 1) / (self.steps + 10))
         with torch.no_grad():
             torch._foreach_lerp_(
                 list(self.ema.parameters()), list(self.generator.parameters()), 1 - decay
             )
         return float(loss.detach())
+
+    def boxes(self) -> list[Box]:
+        """What each judge looks at now."""
+        return [*(judge.box for judge in self.judges[:-1]), losses.quarter()]
 
     @torch.no_grad()
     def judge(self, heads: Heads, size: int, sheet: Path | None) -> dict[str, float]:
@@ -192,7 +231,7 @@ class Trainer:
         for part in torch.arange(len(index)).split(16):
             with torch.autocast(self.device, dtype=torch.bfloat16):
                 out = self.ema(z[part].to(self.device), x[part].to(self.device), size)
-            parts.append(out.float().cpu())
+            parts.append(at_size_of(real, out.float().cpu()))
         fake, real = (losses.before_grey(one) for one in (torch.cat(parts), real))
         known = len(curated)
         figures = {
@@ -211,6 +250,12 @@ class Trainer:
         return {name: round(value, 3) for name, value in figures.items()}
 
 
+def at_size_of(real: Tensor, fake: Tensor) -> Tensor:
+    """fake, averaged down to the size of real ones where these are smaller."""
+    times = fake.shape[-1] // real.shape[-1]
+    return F.avg_pool2d(fake, times) if times > 1 else fake
+
+
 def run_stage(
     trainer: Trainer,
     stage: Stage,
@@ -219,8 +264,8 @@ def run_stage(
     held_out: Heads,
     args: argparse.Namespace,
 ) -> None:
-    heads, judged = train.resized(stage.size), held_out.resized(stage.size)
-    more = extra.resized(stage.size) if extra is not None else None
+    heads, judged = train.resized(stage.size).to(trainer.device), held_out.resized(stage.size)
+    more = extra.resized(stage.size).to(trainer.device) if extra is not None else None
     weight = losses.region_weight(stage.size).to(trainer.device)
     rng = np.random.default_rng(trainer.steps)
     batch = args.batch if stage.size > 64 else args.batch * 2
@@ -235,16 +280,16 @@ def run_stage(
             lr = trainer.lr * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * share)))
         lr *= min(1.0, trainer.elapsed / stage.warm_up)
         if more is not None and rng.random() < args.more_share:
-            total += trainer.step(more, draw(more, batch, None, rng), stage, weight, lr)
+            total += trainer.step(more, draw(more, batch, None, rng), stage, weight, lr, rng)
         else:
             index = draw(heads, batch, args.curated_share, rng)
-            total += trainer.step(heads, index, stage, weight, lr)
+            total += trainer.step(heads, index, stage, weight, lr, rng)
         count += 1
         now = time.monotonic()
         trainer.elapsed = trainer.elapsed + 1 if stage.counts_steps else now - begun
         if now - reported >= REPORT_EVERY:
             print(
-                f"{stage.size}{'a' if stage.adversarial else ''} "
+                f"{stage.size}{'w' * stage.windows}{'a' * stage.adversarial} "
                 f"{trainer.elapsed / stage.length:.0%} step {trainer.steps} "
                 f"loss {total / count:.4f} "
                 f"{count * batch / (now - reported):.0f} img/s",
@@ -263,7 +308,7 @@ def draw(heads: Heads, count: int, curated_share: float | None, rng: np.random.G
     """Indices of a batch; with curated_share, that part of it is of curated identities."""
     if curated_share is None:
         return torch.from_numpy(rng.integers(0, len(heads), count))
-    curated = heads.curated.numpy() >= 0
+    curated = heads.curated.cpu().numpy() >= 0
     wanted = rng.random(count) < curated_share
     return torch.from_numpy(
         np.array([rng.choice(np.flatnonzero(curated == is_curated)) for is_curated in wanted])
@@ -288,7 +333,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--stages",
         default="32:5,64:9,256:33,256a:26",
-        help="SIZE:MINUTES or SIZE:COUNTsteps each; SIZEa: adversarial",
+        help="SIZE:MINUTES or SIZE:COUNTsteps each; SIZEa: adversarial, SIZEw: on windows",
     )
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument(

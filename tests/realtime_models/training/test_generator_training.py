@@ -45,6 +45,13 @@ def write_shard(folder: Path, level: int | None = None) -> None:
     )
 
 
+def enlarge(path: Path, darker: int = 1) -> None:
+    """The pictures of a shard four times as large."""
+    kept = dict(np.load(path))
+    kept["images"] = kept["images"].repeat(4, 1).repeat(4, 2) // darker
+    np.savez(path, **kept)
+
+
 def test_training_goes_on_from_its_checkpoint_and_leaves_sheets(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +121,7 @@ def test_pictures_with_alpha_are_learned_with_their_colours_multiplied_by_it(
     alpha = np.full((*shard["images"].shape[:3], 1), 255, np.uint8)
     alpha[:, :, :8] = 0
     np.savez(path, **{**shard, "images": np.concatenate([shard["images"], alpha], axis=-1)})
+    enlarge(path)
     monkeypatch.setattr(train, "keep_freed_memory", lambda: None)
     train.main([
         "--data", str(tmp_path / "renders"), "--out", str(tmp_path), "--batch", "2",
@@ -131,6 +139,36 @@ def test_pictures_with_alpha_are_learned_with_their_colours_multiplied_by_it(
     left, right = drawn[..., :3].mean(dim=(0, 2, 3)), drawn[..., 6:].mean(dim=(0, 2, 3))
     assert left.max() < -0.5, "black, and nothing there"
     assert right[3] > 0.5 > right[:3].abs().max(), "noise, and all of it there"
+
+
+def test_windows_and_smaller_pictures_are_learned_from_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """White pictures of a quarter of the size, and dark ones on windows; both are learned."""
+    write_shard(tmp_path / "white", level=255)
+    write_shard(tmp_path / "black")
+    enlarge(tmp_path / "black" / "shard_0.npz", darker=8)
+    monkeypatch.setattr(train, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(train, "SMALLEST_SEEN", 32)
+
+    def brightness(stages: str, share: str) -> float:
+        train.main([
+            "--data", str(tmp_path / "black"), "--more", str(tmp_path / "white"),
+            "--more-share", share, "--out", str(tmp_path / f"{stages}{share}"), "--batch", "2",
+            "--resolution", "128", "--channel-base", "128", "--channel-max", "8", "--w-dim", "12",
+            "--mapping-layers", "2", "--motion-layers", str(MOTION_LAYERS), "--stages", stages,
+        ])  # fmt: skip
+        state = torch.load(tmp_path / f"{stages}{share}" / "checkpoint.pt", weights_only=True)
+        generator = Generator(
+            msgspec.convert(state["config"], GeneratorConfig), len(FACE_AXES), MOTION_LAYERS
+        )
+        generator.load_state_dict(state["generator"])
+        with torch.no_grad():
+            return float(generator(torch.randn(8, Z_DIM), torch.zeros(8, len(FACE_AXES))).mean())
+
+    assert brightness("128:60steps", "1") > 0.1
+    assert brightness("128w:60steps", "0") < -0.1
+    assert np.isfinite(brightness("128wa:4steps", "0.5"))
 
 
 def test_what_is_seen_before_grey() -> None:

@@ -1,0 +1,72 @@
+"""A window of a picture is that part of the whole picture, and costs less."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the training stack is not installed")
+
+from latentcam.realtime_models.generator.layers import stylegan2  # noqa: E402
+from latentcam.realtime_models.generator.network import SynthesisNetwork  # noqa: E402
+from latentcam.realtime_models.training.generator.windows import (  # noqa: E402
+    BASE,
+    Window,
+    draw,
+    weight_of,
+)
+
+
+def network(subpixels: int, resolution: int) -> SynthesisNetwork:
+    torch.manual_seed(1)
+    return SynthesisNetwork(
+        stylegan2(
+            z_dim=8, w_dim=8, mapping_layers=1, resolution=resolution, channel_base=512,
+            channel_max=4, channels=4, subpixels=subpixels,
+        )
+    ).eval()  # fmt: skip
+
+
+WINDOWS = {
+    "inside": Window(20, 44, 24, 40),
+    "a corner": Window(0, 16, 0, 20),
+    "the other corner": Window(40, BASE, 50, BASE),
+    "near an edge": Window(2, 30, 10, 62),
+    "everything": Window(0, BASE, 0, BASE),
+}
+
+
+@pytest.mark.parametrize("where", list(WINDOWS))
+@pytest.mark.parametrize(
+    ("subpixels", "resolution", "stop"), [(2, 512, 512), (2, 512, 256), (0, 256, 256)]
+)
+def test_a_window_equals_that_part_of_the_whole(
+    where: str, subpixels: int, resolution: int, stop: int
+) -> None:
+    net, window = network(subpixels, resolution), WINDOWS[where]
+    ws = torch.randn(2, net.config.num_ws, 8)
+    with torch.no_grad():
+        whole, part = net(ws, stop), draw(net, ws, stop, window)
+    torch.testing.assert_close(part, window.of(whole), rtol=1e-4, atol=1e-5)
+
+
+def test_windows_are_inside_and_often_about_the_face() -> None:
+    rng = np.random.default_rng(0)
+    drawn = [Window.drawn(rng) for _ in range(200)]
+    middles = []
+    for w in drawn:
+        assert 0 <= w.top < w.bottom <= BASE and 0 <= w.left < w.right <= BASE
+        middles.append(((w.top + w.bottom) / 2, (w.left + w.right) / 2))
+    face = [abs(x - BASE / 2) < BASE / 4 and y > BASE / 4 for y, x in middles]
+    assert 0.6 < np.mean(face) < 0.95
+    assert min(w.top for w in drawn) == 0 and max(w.bottom for w in drawn) == BASE
+
+
+def test_the_smallest_window_around_a_box() -> None:
+    assert Window.around((0.5, 0.72, 0.36, 0.64)) == Window(32, 47, 23, 41)
+
+
+def test_a_window_beside_the_face_counts_as_much() -> None:
+    weight = torch.ones(1, 1, 128, 128)
+    weight[..., :64] = 5.0
+    assert float(weight_of(weight, Window(0, 64, 40, 64)).mean()) == pytest.approx(1)
