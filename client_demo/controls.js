@@ -1,11 +1,13 @@
-// What the demo page and the control page of `latentcam camera` share: faces, moods, sliders.
+// What a person sets, on the demo page and on the control page of `latentcam camera` alike: face,
+// mood, sliders, background. One set of controls, whoever it talks to.
 
-import { $, element } from './elements.js';
+import { $, card, element, icon } from './elements.js';
+import { faceAddress } from './server.js';
 
 const MAX_NEW_FACES = 4; // older ones leave the list
 
 const MOODS = ['happy', 'sad', 'angry', 'surprised', 'afraid', 'disgusted'];
-const MOOD_STRENGTH = 0.7;
+export const MOOD_STRENGTH = 0.7;
 
 const EXPRESSIONS = [
   { label: 'Smile', axes: ['mouthSmile'] },
@@ -15,8 +17,13 @@ const EXPRESSIONS = [
   { label: 'Squint', axes: ['eyeSquint'] },
 ];
 
+const BACKGROUNDS = [
+  ['own', 'Room'], ['#20242e', 'Night'], ['#e8e4dc', 'Linen'], ['#b9cbd9', 'Sky'],
+  ['#3f5b4b', 'Forest'], ['#00b140', 'Green screen'],
+];
+
 /** The sliders that make sense for an avatar: each with its label and how far its axes go. */
-export function expressionsOf(axes) {
+function expressionsOf(axes) {
   const highs = new Map(axes.map((axis) => [axis.name, axis.high]));
   return EXPRESSIONS.map(({ label, axes: names }) => ({
     label, highs: names.filter((name) => highs.has(name)).map((name) => [name, highs.get(name)]),
@@ -24,12 +31,19 @@ export function expressionsOf(axes) {
 }
 
 /** A share of how far some axes go, as a part of an expression. */
-export function scaled(highs, share) {
+function scaled(highs, share) {
   return Object.fromEntries(highs.map(([name, high]) => [name, share * high]));
 }
 
-/** A slider from 0 to `most`, where 1 is 100 %. Returns what moves it without calling onInput. */
-export function addSlider(label, most, onInput) {
+/** A mood as an expression; nothing for a mood that the avatar does not have. */
+export function moodOf(axes, mood, strength = MOOD_STRENGTH) {
+  const axis = MOODS.includes(mood) && axes.find(({ name }) => name === mood);
+  return axis ? { [mood]: strength * axis.high } : {};
+}
+
+/** A slider from 0 to `most`, where 1 is 100 %. Returns its element and what moves it without
+ * calling onInput. */
+function makeSlider(label, most, onInput) {
   const range = element('input', { type: 'range', min: 0, max: 100 * most, step: 1, value: 0 });
   const output = element('output', { ariaHidden: 'true' }); // the slider says its value itself
   const show = () => {
@@ -39,40 +53,43 @@ export function addSlider(label, most, onInput) {
   };
   range.addEventListener('input', () => { show(); onInput(range.value / 100); });
   // The output stays outside: it is labelable, and a label names only its first such child.
-  $('sliders').append(element(
+  const whole = element(
     'div', {}, element('label', {}, element('span', { textContent: label }), range), output,
-  ));
+  );
   show();
-  return (value) => {
+  const put = (value) => {
     if (range.value === String(Math.round(100 * value))) return;
     range.value = Math.round(100 * value);
     show();
   };
+  return [whole, put];
 }
 
-/** Chips for the moods that an avatar has, and a slider for their strength.
- * onInput gets their part of an expression. Returns { show(expression), reset() }; reset
- * tells onInput. */
-export function addMoods(axes, onInput) {
+/** Chips for the moods that an avatar has, and a slider for their strength. */
+function makeMoods(axes, onInput) {
   const highs = MOODS.map((mood) => axes.find(({ name }) => name === mood)).filter(Boolean)
     .map(({ name, high }) => [name, high]);
-  if (highs.length === 0) return { show() {}, reset() {} };
+  if (highs.length === 0) return { parts: [], show() {}, reset() {} };
   let [chosen, strength] = ['', MOOD_STRENGTH];
   const tell = () => onInput(Object.fromEntries(
     highs.map(([name, high]) => [name, name === chosen ? strength * high : 0]),
   ));
   const radios = new Map();
+  const chips = element('div', { className: 'chips', id: 'moods', role: 'radiogroup' });
+  chips.setAttribute('aria-label', 'Mood');
+  const [slider, put] = makeSlider('Strength', 1, (share) => { strength = share; tell(); });
+  const dim = () => { slider.hidden = !chosen; };
   for (const name of ['', ...highs.map(([mood]) => mood)]) {
     const radio = element('input', { type: 'radio', name: 'mood', value: name, checked: !name });
-    radio.addEventListener('change', () => { chosen = name; tell(); });
+    radio.addEventListener('change', () => { chosen = name; dim(); tell(); });
     radios.set(name, radio);
     const label = name ? name[0].toUpperCase() + name.slice(1) : 'Neutral';
-    $('moods').append(element(
+    chips.append(element(
       'label', { className: 'chip' }, radio, element('span', { textContent: label }),
     ));
   }
-  const put = addSlider('Strength', 1, (share) => { strength = share; tell(); });
   put(strength);
+  dim();
   const show = (expression) => {
     const [name, share] = highs.map(([mood, high]) => [mood, (expression[mood] ?? 0) / high])
       .reduce((most, one) => (one[1] > most[1] ? one : most), ['', 0]);
@@ -80,35 +97,138 @@ export function addMoods(axes, onInput) {
     chosen = name;
     radios.get(name).checked = true;
     if (name) put(strength = share);
+    dim();
   };
-  const reset = () => {
-    put(strength = MOOD_STRENGTH);
-    show({});
-    tell();
-  };
-  return { show, reset };
+  const reset = () => put(strength = MOOD_STRENGTH);
+  return { parts: [chips, element('div', { className: 'sliders' }, slider)], show, reset };
 }
 
-const faces = () => [...$('faces').querySelectorAll('input')];
 const isNumber = (identity) => /^\d+$/.test(identity);
+const faces = () => [...$('faces').querySelectorAll('input')];
+
+function makeFace(identity) {
+  const radio = element('input', { type: 'radio', name: 'face', value: identity });
+  const name = isNumber(identity) ? `No. ${identity}` : identity;
+  const picture = element('img', { alt: '', width: 96, height: 96, decoding: 'async' });
+  picture.src = faceAddress(identity, 'jpg');
+  return element('label', { className: 'face' }, radio, picture,
+    element('span', { textContent: name }));
+}
 
 /** Puts a face into the list: one of the pack's by its name, a made one by its number. */
-export function addFace(identity) {
+function addFace(identity) {
   const numbered = faces().filter((radio) => isNumber(radio.value));
   if (isNumber(identity) && numbered.length >= MAX_NEW_FACES) numbered[0].parentElement.remove();
-  const radio = element('input', { type: 'radio', name: 'face', value: identity });
-  const name = element('span', { textContent: isNumber(identity) ? `No. ${identity}` : identity });
-  $('new-face').before(element('label', { className: 'chip' }, radio, name));
-  return radio;
+  const made = makeFace(identity);
+  $('new-face').before(made);
+  return made.querySelector('input');
 }
 
-/** Shows which face is chosen; one that is not in the list is added. */
-export function showFace(identity) {
-  const radio = faces().find((one) => one.value === identity) ?? addFace(identity);
-  radio.checked = true;
-  return radio;
-}
-
-export function randomFace() {
+function randomFace() {
   return String(1 + Math.floor(Math.random() * 999_999)); // short enough to note down
+}
+
+function makeBackgrounds(apply) {
+  const swatches = element('div', { className: 'chips', id: 'backgrounds', role: 'radiogroup' });
+  swatches.setAttribute('aria-label', 'Background');
+  const colour = element('input', { type: 'color', value: '#6f7fb8', id: 'own-colour' });
+  const radios = new Map();
+  const add = (value, name, ...inside) => {
+    const radio = element('input', { type: 'radio', name: 'background', value });
+    radio.addEventListener('change', () => apply({ background: radio.value }));
+    radios.set(value, radio);
+    const dot = element('span', { className: 'dot' });
+    if (value !== 'own') dot.style.background = value;
+    swatches.append(element('label', { className: 'chip swatch' }, radio,
+      element('span', {}, dot, name), ...inside));
+    return { radio, dot };
+  };
+  for (const [value, name] of BACKGROUNDS) add(value, name);
+  const other = add(colour.value, 'Other');
+  const pick = element('label', { className: 'field colour' },
+    element('span', { textContent: 'Other colour' }), colour);
+  const putOther = (value) => {
+    radios.delete(other.radio.value);
+    other.radio.value = colour.value = other.dot.style.background = value;
+    radios.set(value, other.radio);
+  };
+  colour.addEventListener('input', () => {
+    putOther(colour.value);
+    other.radio.checked = true;
+    apply({ background: colour.value });
+  });
+  const show = (background) => {
+    if (!radios.has(background) && /^#[0-9a-f]{6}$/i.test(background)) putOther(background);
+    for (const [value, radio] of radios) radio.checked = value === background;
+  };
+  return { parts: [swatches, pick], show };
+}
+
+/** Builds the cards of what can be set into `place`.
+ *
+ * about: { identities, axes, backgrounds }, of which the last says whether there is a choice.
+ * apply: gets what a person changed, as the fields of a Change in docs/protocol.md.
+ * Returns show(state), which moves the controls to { identity, expression, life, background }. */
+export function buildControls(place, about, apply) {
+  let state = { identity: about.identities[0], expression: {}, life: 1, background: 'own' };
+  const change = (part) => { state = { ...state, ...part }; apply(part); };
+  // With the axes that no slider here moves: the server replaces an expression whole.
+  const express = (part) => change({ expression: { ...state.expression, ...part } });
+
+  const newFace = element('button', { className: 'face new', id: 'new-face', type: 'button' },
+    element('i', {}, icon('plus')), element('span', { textContent: 'New' }));
+  newFace.setAttribute('aria-label', 'A new face');
+  const list = element('div', { className: 'faces', id: 'faces' }, newFace);
+  const facesCard = card('Face', list);
+
+  const moods = makeMoods(about.axes, express);
+  const neutral = element('button', {
+    className: 'quiet', id: 'neutral', type: 'button', textContent: 'Back to neutral',
+  });
+  const sliders = element('div', { className: 'sliders', id: 'sliders' });
+  const puts = [];
+  for (const { label, highs } of expressionsOf(about.axes)) {
+    const [[axis, high]] = highs;
+    const [slider, put] = makeSlider(label, 1, (share) => express(scaled(highs, share)));
+    puts.push(() => put((state.expression[axis] ?? 0) / high));
+    sliders.append(slider);
+  }
+  const [life, putLife] = makeSlider('Liveliness', 2, (value) => change({ life: value }));
+  puts.push(() => putLife(state.life));
+  sliders.append(life);
+  const fine = element('details', { id: 'fine' },
+    element('summary', { textContent: 'Adjust by hand' }), sliders);
+  const moodCard = card('Expression', neutral, ...moods.parts, fine);
+  place.prepend(facesCard, moodCard);
+
+  const backgrounds = about.backgrounds ? makeBackgrounds(change) : { show() {} };
+  if (about.backgrounds) {
+    const whole = card('Background', ...backgrounds.parts);
+    whole.id = 'background-card';
+    whole.tabIndex = -1;
+    moodCard.after(whole);
+  }
+
+  const show = (newest) => {
+    state = { ...state, ...newest };
+    const radio = faces().find((one) => one.value === state.identity) ?? addFace(state.identity);
+    radio.checked = true;
+    moods.show(state.expression);
+    for (const put of puts) put();
+    backgrounds.show(state.background);
+  };
+  for (const name of about.identities) addFace(name);
+  list.addEventListener('change', (event) => change({ identity: event.target.value }));
+  newFace.addEventListener('click', () => {
+    const identity = randomFace();
+    addFace(identity).checked = true;
+    newFace.scrollIntoView({ block: 'nearest' });
+    change({ identity });
+  });
+  neutral.addEventListener('click', () => {
+    change({ expression: {}, life: 1 });
+    moods.reset();
+    show(state);
+  });
+  return show;
 }

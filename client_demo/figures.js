@@ -68,20 +68,34 @@ function skewMs({ audio, video }) {
 }
 
 /** Tells the server, which then sends the voice that much later. */
-export function tellSkew(current, now) {
+export function tellSkew(current, now, heard) {
   const skew = skewMs(now);
-  if (known(skew) && page.hear.checked && Math.abs(skew) < 10_000) {
+  if (known(skew) && heard && Math.abs(skew) < 10_000) {
     current.send({ type: 'skew', early_ms: skew });
   }
 }
 
-function skewWords(skew) {
-  if (!known(skew) || !page.hear.checked) return UNKNOWN;
+function skewWords(skew, heard) {
+  if (!known(skew) || !heard) return UNKNOWN;
   const size = Math.round(Math.abs(skew));
   return size === 0 ? 'together' : `${size} ms ${skew > 0 ? 'early' : 'late'}`;
 }
 
-export function showFigures(now, before, telemetry, lookAhead) {
+/** What a second of a call was like, for `health.js`. told: the telemetry of a second ago. */
+export function lookAt(now, before, telemetry, told, fps) {
+  const seconds = (now.at - before.at) / 1000;
+  const [video, was] = [now.video, before.video];
+  const lost = (video.packetsLost - was.packetsLost)
+    / (video.packetsReceived - was.packetsReceived + video.packetsLost - was.packetsLost);
+  return {
+    fps,
+    made: (1000 * (telemetry?.frames - told?.frames)) / (telemetry?.at - told?.at),
+    shown: (video.framesDecoded - was.framesDecoded) / seconds,
+    age: telemetry?.age_ms.p50, trip: 1000 * now.pair.currentRoundTripTime, lost,
+  };
+}
+
+export function showFigures(now, before, telemetry, config, heard) {
   const seconds = (now.at - before.at) / 1000;
   const { video, pair } = now;
   const roundTrip = 1000 * pair.currentRoundTripTime;
@@ -92,12 +106,17 @@ export function showFigures(now, before, telemetry, lookAhead) {
   const bits = (8 * (video.bytesReceived - before.video.bytesReceived)) / seconds;
   const show = (key, text) => { cells[key].textContent = text; };
   show('fps', known(fps) ? fps.toFixed(1) : UNKNOWN);
-  show('age', ms(age?.p50 + lookAhead + roundTrip + buffer + decode));
+  show('age', ms(age?.p50 + (config.look_ahead_ms ?? 0) + roundTrip + buffer + decode));
   show('server', known(age?.p50, age?.p95) ? `${Math.round(age.p50)} / ${ms(age.p95)}` : UNKNOWN);
   show('network', known(roundTrip) && roundTrip < 1 ? '< 1 ms' : ms(roundTrip));
-  show('skew', skewWords(skewMs(now) - (telemetry?.voice_shift_ms ?? 0)));
+  show('skew', skewWords(skewMs(now) - (telemetry?.voice_shift_ms ?? 0), heard));
   show('bitrate', known(bits) ? `${Math.round(bits / 1000)} kbit/s` : UNKNOWN);
-  show('picture', video.frameWidth ? `${video.frameWidth} × ${video.frameHeight}` : UNKNOWN);
+  show('picture', video.frameWidth ? size(video, config.resolution) : UNKNOWN);
   show('dropped', known(video.framesDropped)
     ? `${video.framesDropped} / ${telemetry?.skipped ?? UNKNOWN}` : UNKNOWN);
+}
+
+/** In pixels, and whether that is less than there could be. */
+function size({ frameWidth, frameHeight }, most) {
+  return `${frameWidth} × ${frameHeight}${frameWidth < most ? ` of ${most}` : ''}`;
 }

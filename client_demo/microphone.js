@@ -41,19 +41,32 @@ export function closeMic(stream) {
   for (const track of stream?.getTracks() ?? []) track.stop();
 }
 
-export async function listMics(current) {
-  const devices = await navigator.mediaDevices.enumerateDevices();
+/** Lists the microphones by name, as far as the browser tells; `stream` is the open one, if any,
+ * and `wanted` the one that was chosen. */
+export async function listMics(stream, wanted) {
+  const devices = await navigator.mediaDevices?.enumerateDevices() ?? [];
   // "default" and "communications" are second names of microphones that are listed anyway.
   const mics = devices.filter((device) => device.kind === 'audioinput' && device.label
     && device.deviceId !== 'default' && device.deviceId !== 'communications');
-  const track = current.getAudioTracks()[0];
-  const named = (mic) => mic.deviceId === track.getSettings().deviceId
-    || track.label.endsWith(mic.label); // the default is called "Default - <its label>"
+  page.listMics.hidden = mics.length > 0; // without a permission they have no names
+  if (mics.length === 0) return;
+  const track = stream?.getAudioTracks()[0];
+  const named = (mic) => (track
+    ? mic.deviceId === track.getSettings().deviceId || track.label.endsWith(mic.label)
+    : mic.deviceId === wanted); // the default is called "Default - <its label>"
   const chosen = mics.findLast(named);
-  page.mics.replaceChildren(...mics.map((mic) => element(
-    'option', { value: mic.deviceId, textContent: mic.label, selected: mic === chosen },
-  )));
-  page.micsField.hidden = mics.length < 2;
+  page.mics.replaceChildren(
+    element('option', { value: '', textContent: 'The system’s own', selected: !chosen }),
+    ...mics.map((mic) => element(
+      'option', { value: mic.deviceId, textContent: mic.label, selected: mic === chosen },
+    )),
+  );
+}
+
+/** Asks for a microphone only to learn the names of all. */
+export async function learnMics() {
+  closeMic(await openMic());
+  await listMics(null, page.mics.value);
 }
 
 /** Shows the microphone's level until stopped; tells when it gives digital silence for long. */
@@ -86,7 +99,7 @@ export class Meter {
     const decibels = 10 * Math.log10(power + 1e-12);
     const share = Math.min(1, Math.max(0, (decibels + 60) / 54)); // from -60 to -6 dBFS
     this.#shown = Math.max(share, this.#shown - 0.025); // rises at once, falls gently
-    page.meterFill.style.transform = `scaleX(${this.#shown.toFixed(3)})`;
+    page.meterFill.style.transform = `scaleY(${this.#shown.toFixed(3)})`;
     if (now - this.#told > 250) this.#tell(now);
   }
 

@@ -3,28 +3,30 @@
 import { $, say } from './elements.js';
 
 export const page = {
-  face: $('face'), voice: $('voice'), talk: $('talk'), pill: $('pill'),
-  trouble: $('trouble'), troubleTitle: $('trouble-title'), troubleHint: $('trouble-hint'),
-  meter: $('meter'), meterFill: $('meter-fill'), faces: $('faces'), newFace: $('new-face'),
-  moods: $('moods'), neutral: $('neutral'), micsField: $('mics-field'), mics: $('mics'),
-  hear: $('hear'), figures: $('figures'), meanings: $('meanings'),
+  stage: $('stage'), portrait: $('portrait'), rest: $('rest'), last: $('last'), face: $('face'),
+  voice: $('voice'), talk: $('talk'), talkWords: $('talk-words'), muted: $('muted'),
+  push: $('push'), hold: $('hold'), hear: $('hear'), settings: $('settings'), panel: $('panel'),
+  record: $('record'), small: $('small'), full: $('full'), trouble: $('trouble'),
+  troubleTitle: $('trouble-title'), troubleHint: $('trouble-hint'), meter: $('meter'),
+  meterFill: $('meter-fill'), mics: $('mics'), listMics: $('list-mics'),
+  figuresButton: $('figures-button'), figuresCard: $('figures-card'), figures: $('figures'),
+  meanings: $('meanings'),
 };
 
-const PHASES = { // phase: [pill, what the status line says]
-  idle: ['Off', 'Press Talk and say something.'],
-  asking: ['Microphone?', 'Allow the microphone in the browser’s question.'],
-  connecting: ['Connecting', 'Connecting…'],
-  live: ['Live', 'Live. Say something.'],
-  unsteady: ['Unsteady', 'The connection stutters. Waiting for it…'],
-  reconnecting: ['Reconnecting', 'Connection lost. Reconnecting…'],
+const PHASES = {
+  idle: 'Press Talk and say something.',
+  asking: 'Allow the microphone in the browser’s question.',
+  connecting: 'Connecting…',
+  live: 'Live. Say something.',
+  unsteady: 'The connection stutters. Waiting for it…',
+  reconnecting: 'Connection lost. Reconnecting…',
 };
 
-export function showPhase(phase, words = PHASES[phase][1]) {
+export function showPhase(phase, words = PHASES[phase]) {
   document.body.dataset.phase = phase;
-  page.pill.textContent = PHASES[phase][0];
-  page.talk.textContent = phase === 'idle' ? 'Talk' : 'Stop';
+  page.talkWords.textContent = phase === 'idle' ? 'Talk' : 'Stop';
   if (phase !== 'live') delete document.body.dataset.speaking;
-  say(words);
+  say(words, phase !== 'unsteady' && phase !== 'reconnecting');
 }
 
 export function showTrouble(trouble) {

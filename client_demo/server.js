@@ -1,4 +1,4 @@
-// The server's door: its address with the token, and what it says about itself.
+// The server's door: its addresses with the token, and what it says about itself.
 
 import { Trouble } from './words.js';
 
@@ -9,6 +9,10 @@ export function address(path) {
   url.search = token === null ? '' : `?${new URLSearchParams({ token })}`;
   return url;
 }
+
+/** A face's portrait (jpg), or the film of it at rest (webm). */
+export const faceAddress = (identity, kind) => (
+  address(`faces/${encodeURIComponent(identity)}.${kind}`));
 
 export async function loadConfig() {
   let response;

@@ -1,58 +1,70 @@
-// What a person sets on the demo page: face, mood, sliders. It goes to the server as it changes.
+// What is set on the demo page: remembered, and told to the server as it changes.
 
-import {
-  addFace, addMoods, addSlider, expressionsOf, randomFace, scaled, showFace,
-} from './controls.js';
-import { element, say } from './elements.js';
-import { page, phaseIs } from './page.js';
+import { buildControls, moodOf } from './controls.js';
+import { page } from './page.js';
+import { recall, remember } from './remembered.js';
 
 let tell = () => {}; // takes a message to the server, if there is a call
+let onFace = () => {}; // told when another face is chosen
+let keep = remember;
 
-export const settings = { identity: '', expression: {}, life: 1 };
+export const settings = { identity: '', expression: {}, life: 1, background: 'own' };
 
-export function chooseFace(identity) {
-  settings.identity = identity;
-  tell({ type: 'change', identity });
-}
+let waiting = null; // what was changed and is not told yet
 
-export function newFace() {
-  const seed = randomFace();
-  showFace(seed).scrollIntoView({ block: 'nearest' });
-  chooseFace(seed);
-  if (phaseIs('live')) say(`A new face, number ${seed}.`);
-}
-
-function addSetting(label, most, start, apply) {
-  const put = addSlider(label, most, apply);
-  put(start);
-  page.neutral.addEventListener('click', () => { put(start); apply(start); });
-}
-
-function buildSliders(axes) {
-  const set = (part) => { Object.assign(settings.expression, part); sendSoon(); };
-  const moods = addMoods(axes, set);
-  page.neutral.addEventListener('click', moods.reset);
-  for (const { label, highs } of expressionsOf(axes)) {
-    addSetting(label, 1, 0, (share) => set(scaled(highs, share)));
+/** A dragged slider fires faster than frames are made. */
+function change(part) {
+  Object.assign(settings, part);
+  keep(part);
+  if (part.identity !== undefined) onFace(part.identity);
+  if (waiting === null) {
+    waiting = {};
+    setTimeout(() => { tell({ type: 'change', ...waiting }); waiting = null; }, 40);
   }
-  addSetting('Liveliness', 2, 1, (strength) => { settings.life = strength; sendSoon(); });
+  Object.assign(waiting, part);
 }
 
-let sending = 0;
-function sendSoon() { // a dragged slider fires faster than frames are made
-  sending ||= setTimeout(() => { sending = 0; sendSettings(); }, 40);
-}
-
+/** All that a call begins with, besides the face, which goes with the offer. */
 export function sendSettings() {
-  tell({ type: 'change', expression: settings.expression, life: settings.life });
+  const { expression, life } = settings;
+  tell({ type: 'change', expression, life });
 }
 
-/** send: what takes a message to the server; it may come to nothing. */
-export function buildSettings(config, send) {
+/** What was remembered, as far as this avatar knows it. */
+function stillKnown(config, found) {
+  const known = {};
+  const { identity, expression, life, background } = found;
+  const named = config.identities.includes(identity) || /^\d{1,18}$/.test(identity);
+  // A server that was started with another face of its choice is meant to show that.
+  if (named && found.chosenBy === config.identity) known.identity = identity;
+  const axes = new Map(config.axes.map((axis) => [axis.name, axis.high - axis.low]));
+  const entries = Object.entries(expression ?? {});
+  if (entries.every(([name, offset]) => Math.abs(offset) <= axes.get(name))) {
+    known.expression = Object.fromEntries(entries);
+  }
+  if (life >= 0 && life <= 2) known.life = life;
+  if (/^(own|#[0-9a-f]{6})$/i.test(background)) known.background = background;
+  return known;
+}
+
+/** send: takes a message to the server; it may come to nothing. chosen: gets the face now and
+ * whenever it changes. wishes: of the address, which are not remembered. */
+export function buildSettings(config, send, chosen, wishes) {
   tell = send;
-  for (const name of config.identities) addFace(name);
-  [settings.identity] = config.identities;
-  showFace(settings.identity);
-  buildSliders(config.axes);
+  onFace = chosen;
+  settings.identity = config.identity;
+  if (wishes) {
+    keep = () => {};
+    Object.assign(settings, stillKnown(config, { background: wishes.get('background') }), {
+      identity: wishes.get('identity') ?? config.identity, // the server says so if there is none
+      expression: moodOf(config.axes, wishes.get('mood')),
+    });
+  } else {
+    Object.assign(settings, stillKnown(config, recall()));
+    keep = (part) => remember({ ...part, chosenBy: config.identity });
+  }
+  const show = buildControls(page.panel, config, change);
+  show(settings);
+  onFace(settings.identity);
   document.body.dataset.ready = '';
 }

@@ -2,11 +2,16 @@
 
 import { Call } from './call.js';
 import { say } from './elements.js';
-import { clearFigures, digest, showFigures, tellSkew } from './figures.js';
-import { Meter, askMic, closeMic, listMics } from './microphone.js';
+import { clearFigures, digest, lookAt, showFigures, tellSkew } from './figures.js';
+import { Health } from './health.js';
+import { Meter, askMic, closeMic, learnMics, listMics } from './microphone.js';
 import { hideTrouble, page, phaseIs, showPhase, showTrouble } from './page.js';
+import { recall, remember } from './remembered.js';
 import { loadConfig } from './server.js';
 import { buildSettings, sendSettings, settings } from './settings.js';
+import {
+  endRecording, hideLast, keepLast, offerPicture, pauseRest, playRest, showAtRest,
+} from './stage.js';
 import { Trouble } from './words.js';
 
 const RECONNECT_PAUSES = [1, 2, 4, 8, 15, 15, 15]; // seconds; about a minute, then the mic is freed
@@ -21,6 +26,7 @@ let mic = null;
 let meter = null;
 let call = null;
 let telemetry = null;
+let health = new Health();
 
 function onTrack({ track }) {
   const player = track.kind === 'video' ? page.face : page.voice;
@@ -33,32 +39,45 @@ function onTrack({ track }) {
 }
 
 function onTelemetry(message) {
-  telemetry = message;
-  if (message.speaking) document.body.dataset.speaking = '';
-  else delete document.body.dataset.speaking;
-  if (!phaseIs('live')) return;
-  if (meter.silent) say('Nothing comes from the microphone. Is it muted?');
-  else if (message.speaking) say('Live. The face says what you say.');
+  telemetry = { ...message, at: performance.now() };
+  document.body.toggleAttribute('data-speaking', message.speaking && phaseIs('live'));
+  if (phaseIs('live') && !health.bad) sayHow();
+}
+
+function sayHow() {
+  if (page.muted.checked) say(page.push.checked ? 'Hold Space to talk.' : 'You are muted.');
+  else if (meter.silent) say('Nothing comes from the microphone. Is it muted?', false);
+  else if (telemetry?.speaking) say('Live. The face says what you say.');
+  else if (page.push.checked) say('You are heard.');
 }
 
 const handlers = {
   track: onTrack,
   telemetry: onTelemetry,
   steady: (isSteady) => showPhase(isSteady ? 'live' : 'unsteady'),
-  complaint: (sentence) => say(sentence),
+  complaint: (sentence) => say(sentence, false),
 };
 
-async function watchFigures(current) {
+async function watchCall(current) {
   let before = digest(await current.stats());
+  let told = telemetry;
+  health = new Health();
   const timer = setInterval(async () => {
     const stats = await current.stats().catch(() => null); // of a call that ends just now
     if (call !== current || !stats) return;
     const now = digest(stats);
-    showFigures(now, before, telemetry, config.look_ahead_ms ?? 0);
-    tellSkew(current, now);
-    before = now;
+    showFigures(now, before, telemetry, config, page.hear.checked);
+    tellSkew(current, now, page.hear.checked);
+    if (phaseIs('live') && !document.hidden) judge(lookAt(now, before, telemetry, told, config.fps));
+    [before, told] = [now, telemetry];
   }, 1000);
   return () => clearInterval(timer);
+}
+
+function judge(look) {
+  const words = health.look(look);
+  if (words) say(words, false);
+  else if (words === '') say('Live. It goes well again.');
 }
 
 /** One call from dialling to its end, which is always thrown. */
@@ -72,11 +91,13 @@ async function callOnce(signal) {
     showPhase('live');
     hideTrouble();
     sendSettings();
-    unwatch = await watchFigures(current);
+    unwatch = await watchCall(current);
     await current.over;
   } finally {
     unwatch();
     signal.removeEventListener('abort', onStop);
+    endRecording();
+    if (!signal.aborted) keepLast();
     current.close();
     call = null;
     telemetry = null;
@@ -120,18 +141,20 @@ async function countDown(seconds, signal) {
 async function talk() {
   const { signal } = talking = new AbortController();
   hideTrouble();
+  hideLast();
   try {
     if (!globalThis.RTCPeerConnection) throw new Trouble('unsupported');
     showPhase('asking');
     meter = new Meter(); // inside the click: browsers give sound only to a gesture
-    useMic(await askMic(page.micsField.hidden ? undefined : page.mics.value, signal));
+    useMic(await askMic(chosenMic(), signal));
     void listMics(mic);
     showPhase('connecting');
     await begin();
     signal.throwIfAborted();
     await keepCalling(signal);
   } catch (error) {
-    if (error !== STOPPED) {
+    if (error === STOPPED) hideLast();
+    else {
       if (!(error instanceof Trouble)) console.error(error);
       showTrouble(error instanceof Trouble ? error : new Trouble('unknown'));
     }
@@ -157,11 +180,25 @@ function hangUp() {
   meter = null;
   page.face.srcObject = null;
   page.voice.srcObject = null;
-  delete document.body.dataset.picture;
+  showPicture(false);
   showPhase('idle');
 }
 
+/** Whether the stage shows a picture of the call, or the face at rest. */
+export function showPicture(there) {
+  document.body.toggleAttribute('data-picture', there);
+  offerPicture(there);
+  if (there) {
+    hideLast();
+    pauseRest();
+  } else playRest();
+}
+
+/** Before the browser tells names, what was chosen once is not in the list. */
+const chosenMic = () => (page.listMics.hidden ? page.mics.value : recall().mic);
+
 export async function changeMic() {
+  remember({ mic: page.mics.value });
   const current = talking;
   if (!mic) return;
   try {
@@ -177,8 +214,18 @@ export async function changeMic() {
 
 function useMic(stream) {
   mic = stream;
+  mute();
   meter.listen(stream);
   stream.getAudioTracks()[0].addEventListener('ended', () => stop(new Trouble('mic-lost')));
+}
+
+/** Muted, nothing of the voice leaves this device. */
+export function mute() {
+  for (const track of mic?.getAudioTracks() ?? []) track.enabled = !page.muted.checked;
+  if (phaseIs('live') && !health.bad) {
+    if (page.muted.checked) sayHow();
+    else say('Live. You are heard.');
+  }
 }
 
 function hearVoice() {
@@ -187,22 +234,35 @@ function hearVoice() {
 
 /** Whether pictures wait for the voice is settled when a call begins: so call anew. */
 export function switchVoice() {
+  remember({ hear: page.hear.checked });
   hearVoice();
   call?.close(REDIAL);
 }
 
 /** For what is plugged in or out meanwhile. */
 export function relistMics() {
-  if (mic) void listMics(mic);
+  void listMics(mic, recall().mic);
+}
+
+/** For somebody who wants to choose a microphone before talking. */
+export async function showMics() {
+  try {
+    await learnMics();
+  } catch (error) {
+    if (!(error instanceof Trouble)) throw error;
+    showTrouble(error);
+  }
 }
 
 let begun = null;
 
-/** Reads the configuration and builds the controls from it, once; after a failure, anew. */
-export function begin() {
+/** Reads the configuration and builds the controls from it, once; after a failure, anew.
+ * wishes: what the address asks for, instead of what is remembered. */
+export function begin(wishes = null) {
   begun ??= loadConfig().then((loaded) => {
     config = loaded;
-    buildSettings(config, (message) => call?.send(message));
+    const chosen = (identity) => { if (!call) void showAtRest(identity); };
+    buildSettings(config, (message) => call?.send(message), chosen, wishes);
   }).catch((error) => {
     begun = null;
     throw error;
