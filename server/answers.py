@@ -71,7 +71,9 @@ class Answers:
 
 def answers(config: ServerConfig) -> Middleware:
     """Middleware for any application of ours."""
-    return Middleware(Answers, headers=HEADERS | (TLS_HEADERS if config.tls_cert else {}))
+    # A browser that must have HTTPS, and a certificate it knows, would never show the page again.
+    strict = config.tls_cert and not config.fingerprint
+    return Middleware(Answers, headers=HEADERS | (TLS_HEADERS if strict else {}))
 
 
 async def unknown(request: Request, error: Exception) -> Response:

@@ -30,6 +30,7 @@ environment:
   LATENTCAM_TOKEN  the token that everyone who connects to serve must know
   XDG_CACHE_HOME   where compiled decoders are kept, on Linux; ~/.cache unless set
   XDG_DATA_HOME    where packs are installed, on Linux; ~/.local/share unless set
+  XDG_STATE_HOME   where serve keeps its own certificate, on Linux; ~/.local/state unless set
 
 exit status:
   0    done

@@ -20,8 +20,9 @@ class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):
 
 class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """origins: pages of other hosts that may connect. audio_prefetch: received packets of 20 ms
-    that wait for a missing one before it is given up; without loss nothing waits. identity: whose
-    face a call without a wish gets, None for the avatar's first."""
+    that wait for a missing one before it is given up; without loss nothing waits. fingerprint: of a
+    certificate that this machine made for itself, or nothing. identity: whose face a call without a
+    wish gets, None for the avatar's first."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -30,11 +31,14 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     tls_cert: Path | None = None
     tls_key: Path | None = None
     ice_servers: tuple[IceServer, ...] = ()
+    fingerprint: str = ""
     audio_prefetch: int = 2
     identity: str | None = None
 
     def __post_init__(self) -> None:
         check_port(self.port)
+        if not self.host:
+            raise ConfigError("--host is empty, expected an address like 127.0.0.1 or 0.0.0.0")
         if not 0 <= self.audio_prefetch <= 8:
             raise ConfigError(f"--audio-prefetch is {self.audio_prefetch}, expected 0 to 8")
         if (self.tls_cert is None) != (self.tls_key is None):
@@ -51,12 +55,25 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def loopback(self) -> bool:
         """Only this machine can connect."""
-        if self.host == "localhost":
-            return True
-        try:
-            return ipaddress.ip_address(self.host).is_loopback
-        except ValueError:
-            return False
+        return is_loopback(self.host)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to a server that listens there."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def is_everywhere(host: str) -> bool:
+    """Whether a server that listens there can be reached under all of this machine's addresses."""
+    try:
+        return ipaddress.ip_address(host).is_unspecified
+    except ValueError:
+        return False
 
 
 def check_port(port: int) -> None:

@@ -8,17 +8,18 @@ import gc
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
-from urllib.parse import urlencode
 
 import uvicorn
 from starlette.applications import Starlette
 
 from latentcam.server.app import LARGEST_BODY, make_app
 from latentcam.server.config import ServerConfig
+from latentcam.server.desktop import open_page
 from latentcam.server.door import Door, DoorConfig
 from latentcam.server.errors import ConfigError
+from latentcam.server.invitation import addresses, advice, here, qr_code
 from latentcam.server.quiet import keep_quiet
 from latentcam.server.webrtc.tracks import Retouch
 from latentcam.stream.engine import Engine
@@ -27,11 +28,11 @@ SHUTDOWN_DEADLINE = 5  # seconds for open requests and sockets
 
 
 class _Server(uvicorn.Server):
-    """Says where it listens once it does. Asked twice to stop, it stops at once."""
+    """Calls `listening` once it does. Asked twice to stop, it stops at once."""
 
-    def __init__(self, config: uvicorn.Config, address: str) -> None:
+    def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
         super().__init__(config)
-        self._address = address
+        self._listening = listening
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -40,7 +41,7 @@ class _Server(uvicorn.Server):
             # time, would hold up every call while others come and go.
             gc.collect()
             gc.freeze()
-            print(f"latentcam: {self._address}", flush=True)
+            self._listening()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:  # whatever still holds it: nobody should need SIGKILL
@@ -63,16 +64,21 @@ def listen(host: str, port: int) -> Door:
     return listener
 
 
-def run_server(engine: Engine, config: ServerConfig, retouch: Retouch | None = None) -> None:
+def run_server(
+    engine: Engine, config: ServerConfig, retouch: Retouch | None = None, opens: bool = False
+) -> None:
     """Serve until interrupted. Raises ConfigError if the address or certificate cannot be used.
 
-    retouch: applied to every frame before it leaves.
+    retouch: applied to every frame before it leaves. opens: the page in this machine's browser.
     """
     with listen(config.host, config.port) as listener:
-        host = f"[{config.host}]" if ":" in config.host else config.host
-        scheme = "https" if config.tls_cert else "http"
-        query = f"/?{urlencode({'token': config.token})}" if config.token else ""
-        address = f"{scheme}://{host}:{listener.getsockname()[1]}{query}"
+        port = listener.getsockname()[1]
+
+        def listening() -> None:
+            greet(config, port)
+            if opens:
+                open_page(here(config, port))
+
         settings = DoorConfig(
             make_app(engine, config, retouch),
             listener,
@@ -89,7 +95,21 @@ def run_server(engine: Engine, config: ServerConfig, retouch: Retouch | None = N
                 f"{config.tls_cert} with {config.tls_key} cannot be used for HTTPS: "
                 f"{error.strerror or error}, expected a certificate and its key as PEM files"
             ) from None
-        _Server(settings, address).run(sockets=[listener])
+        _Server(settings, listening).run(sockets=[listener])
+
+
+def greet(config: ServerConfig, port: int) -> None:
+    """Where the page is: an address a line for programs, and on stderr what people want to know."""
+    found = addresses(config, port)
+    for address in found:
+        print(f"latentcam: {address}", flush=True)
+    if sys.stderr is None:
+        return
+    for sentence in advice(config, port, found):
+        print(f"latentcam: {sentence}", file=sys.stderr)
+    if not config.loopback and sys.stderr.isatty():
+        print(f"\n{qr_code(found[0])}", file=sys.stderr)
+    sys.stderr.flush()
 
 
 class _Page(uvicorn.Server):

@@ -86,7 +86,10 @@ def forbidden(found: Sequence[tuple[str, object]], home: Path, *asked: Path) -> 
     """Of the events, those that nobody asked for."""
     ips = [ip for adapter in ifaddr.get_adapters() for ip in adapter.ips]
     own = {ip.ip if isinstance(ip.ip, str) else ip.ip[0] for ip in ips}
-    folders = [home / ".cache" / "latentcam", home / ".local" / "share" / "latentcam"]
+    local = home / ".local"
+    folders = [
+        home / ".cache" / "latentcam", local / "share" / "latentcam", local / "state" / "latentcam"
+    ]  # fmt: skip
 
     def allowed(event: str, seen: object) -> bool:
         if event.startswith("socket."):
@@ -148,6 +151,16 @@ def test_a_call_is_heard_by_nobody_else(tiny_folder: Path, tmp_path: Path) -> No
     assert not forbidden(found, home)
     assert left(home) == {".cache/latentcam/openvino"}
     assert any(event == "socket.sendto" for event, _ in found), "the call itself is seen"
+
+
+def test_a_certificate_of_its_own_stays_at_home(tiny_folder: Path, tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    found = events(
+        home, "serve", "--port", "0", "--tls", "self-signed", "--avatar", str(tiny_folder),
+        meanwhile=lambda address: None,
+    )  # fmt: skip
+    assert not forbidden(found, home)
+    assert left(home) == {".cache/latentcam/openvino", ".local/state/latentcam"}
 
 
 def test_rendering_writes_the_video_and_what_it_compiled(

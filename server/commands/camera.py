@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import webbrowser
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from threading import Thread
 
 from latentcam.realtime_models.opened import open_pack
 from latentcam.server.commands.options import (
@@ -25,6 +23,7 @@ from latentcam.server.commands.options import (
     timeline_of,
 )
 from latentcam.server.config import ServerConfig
+from latentcam.server.desktop import open_page
 from latentcam.server.endings import handled
 from latentcam.server.errors import UsageError
 from latentcam.stream.engine import Engine
@@ -176,8 +175,7 @@ async def _run(args: argparse.Namespace) -> None:
             said = f", the voice in {hearing}" if hearing else ""
             print(f"latentcam: {device}{said}, controls at {address}", flush=True)
             if args.preview:
-                # Some browsers return when they are closed: in nobody's way, and not waited for.
-                Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+                open_page(address)
             await _run_and_say_why_it_ends(call, page.end)
 
 

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import secrets
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from latentcam.realtime_models.opened import open_pack
 from latentcam.server.commands.options import (
@@ -19,8 +23,9 @@ from latentcam.server.commands.options import (
     face_options,
     timeline_of,
 )
-from latentcam.server.config import ServerConfig, parse_ice_server
+from latentcam.server.config import ServerConfig, is_everywhere, is_loopback, parse_ice_server
 from latentcam.server.errors import UsageError
+from latentcam.server.invitation import own_addresses
 from latentcam.stream.engine import Engine
 
 if TYPE_CHECKING:
@@ -37,17 +42,24 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
         parents=[avatar_options(), face_options(), decoder_options()],
         formatter_class=Help,
     )
-    parser.add_argument("--host", default="127.0.0.1", help="any but loopback needs --token")
+    parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: other machines, too")
     parser.add_argument("--port", type=int, default=8080, help="0 picks a free one")
+    parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument("--max-sessions", type=int, default=2, help="who may talk at once")
     parser.add_argument(
         "--token-file",
         type=Path,
         metavar="FILE",
-        help="holds the token that callers must know",
+        help="holds the token that callers must know; without one, any --host but loopback gets a "
+        "new one at each start",
     )
     parser.add_argument("--token", help="the token itself, visible to everybody on this machine")
     parser.add_argument("--origin", action="append", default=[], help="allow pages of this origin")
+    parser.add_argument(
+        "--tls",
+        choices=("self-signed",),
+        help="HTTPS for phones: this machine makes its own certificate, and a browser asks once",
+    )
     parser.add_argument("--tls-cert", type=Path, help="PEM file; browsers need HTTPS off localhost")
     parser.add_argument("--tls-key", type=Path, help="PEM file")
     parser.add_argument(
@@ -107,10 +119,25 @@ def run(args: argparse.Namespace, retouch: Retouch | None = None) -> None:
     """
     from latentcam.server.run import run_server
 
+    if not 1 <= args.max_sessions <= MOST_SESSIONS:
+        raise UsageError(f"--max-sessions is {args.max_sessions}, expected 1 to {MOST_SESSIONS}")
+    config, timeline = config_of(args), timeline_of(args)
+    opened = open_pack(args.avatar, args.decoder, lanes=min(args.max_sessions, cores()))
+    check_face(opened.avatar, args.identity)
+    engine = Engine(opened.avatar, opened.performer, timeline, args.max_sessions)
+    run_server(engine, config, retouch, opens=args.open)
+
+
+def config_of(args: argparse.Namespace) -> ServerConfig:
+    """What the options say. Makes a token and a certificate where they ask for one. Raises what
+    `main` tells the user."""
+    token = token_of(args)
+    if token is None and not is_loopback(args.host):
+        token = secrets.token_urlsafe(9)  # 72 bits
     config = ServerConfig(
         host=args.host,
         port=args.port,
-        token=token_of(args),
+        token=token,
         origins=tuple(args.origin),
         tls_cert=args.tls_cert,
         tls_key=args.tls_key,
@@ -118,10 +145,15 @@ def run(args: argparse.Namespace, retouch: Retouch | None = None) -> None:
         audio_prefetch=args.audio_prefetch,
         identity=args.identity,
     )
-    if not 1 <= args.max_sessions <= MOST_SESSIONS:
-        raise UsageError(f"--max-sessions is {args.max_sessions}, expected 1 to {MOST_SESSIONS}")
-    timeline = timeline_of(args)
-    opened = open_pack(args.avatar, args.decoder, lanes=min(args.max_sessions, cores()))
-    check_face(opened.avatar, args.identity)
-    engine = Engine(opened.avatar, opened.performer, timeline, args.max_sessions)
-    run_server(engine, config, retouch)
+    if args.tls is None:
+        return config
+    if config.tls_cert is not None:
+        raise UsageError("got --tls self-signed and --tls-cert, expected one of them")
+    from latentcam.server.own_certificate import own_certificate
+
+    host = socket.gethostname()
+    names = (args.host, host, f"{host.partition('.')[0]}.local", *own_addresses())
+    own = own_certificate(name for name in names if not is_everywhere(name))
+    return msgspec.structs.replace(
+        config, tls_cert=own.cert, tls_key=own.key, fingerprint=own.fingerprint
+    )

@@ -197,7 +197,7 @@ def test_bad_options(
         assert "--seed is -1, expected 0 or more" in bad
     assert "--port is 70000, expected 0 to 65535" in tell(capsys, "doctor", "--port", "70000")
     assert "--fps is 0, expected 1 to 60" in tell(capsys, "doctor", "--fps", "0")
-    assert "needs --token" in tell(capsys, "serve", "--host", "0.0.0.0", *pack)
+    assert "--host is empty" in tell(capsys, "serve", "--host", "", *pack)
     assert "expected 0 to 65535" in tell(capsys, "serve", "--port", "70000", *pack)
     assert "expected 1 to 64" in tell(capsys, "serve", "--max-sessions", "0", *pack)
     assert "expected stun:HOST" in tell(capsys, "serve", "--ice-server", "x", *pack)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from latentcam.server.commands import serve
-from latentcam.server.errors import UsageError
+from latentcam.server.config import ServerConfig
+from latentcam.server.errors import ConfigError, UsageError
 from tests.server.test_commands import ROOT, tell
 
 NEVER_ENDS = """
@@ -72,6 +73,22 @@ def test_a_token_file_that_cannot_be_used(tmp_path: Path, content: bytes | None,
         token_of("--token-file", str(file))
     with pytest.raises(UsageError, match="expected one of them"):
         token_of("--token-file", str(file), "--token", "x")
+
+
+def test_who_lets_others_in_without_a_token_gets_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had to be made up, and made up badly: the address that is printed holds it anyway."""
+    monkeypatch.delenv("LATENTCAM_TOKEN", raising=False)
+    parser = serve.add(argparse.ArgumentParser)
+
+    def token(*argv: str) -> str | None:
+        return serve.config_of(parser.parse_args(argv)).token
+
+    first, second = token("--host", "0.0.0.0"), token("--host", "0.0.0.0")
+    assert first and second and first != second and len(first) == 12
+    assert token("--host", "0.0.0.0", "--token", "mine") == "mine"
+    assert token() is None and token("--host", "::1") is None
+    with pytest.raises(ConfigError, match="so it needs --token"):
+        ServerConfig(host="0.0.0.0")
 
 
 def test_places_have_bounds(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
