@@ -71,7 +71,8 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     articulation: factor on everything the motion model outputs; 1 gives the lips of the speakers
         it was trained on, and more reads better on a small picture.
-    drives: what moves what; several may move one axis, and their effects add up.
+    drives: what moves what; several may move one axis, and their effects add up. None in a pack
+        whose axes have no names yet: its lips rest.
     """
 
     articulation: float
@@ -79,7 +80,7 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def __post_init__(self) -> None:
         within("articulation", self.articulation, 0.5, 3.0)
-        within("number of drives", len(self.drives), 1, 1000)
+        within("number of drives", len(self.drives), 0, 1000)
 
     @classmethod
     def straight(cls, articulation: float, axes: tuple[str, ...]) -> Calibration:
@@ -96,6 +97,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     int8_crowded: further ones it may compute in int8 while sessions share it, when a slightly
         coarser picture is better than none.
     truncation_psi: how far a sampled identity is pulled towards the mean face (1: not at all).
+    truncation_cutoff: how many rows of its latent, from the coarsest; None: all.
     axes: of the control vector, in the order of the tensor `basis`.
     identities: names of the curated faces, in the order of the tensor `identities`.
     """
@@ -111,6 +113,7 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     int8: tuple[str, ...]
     int8_crowded: tuple[str, ...] = ()
     truncation_psi: float
+    truncation_cutoff: int | None = None
     axes: tuple[Axis, ...]
     motion: MotionConfig
     calibration: Calibration
@@ -127,6 +130,8 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
             if not getattr(self, field).strip():
                 raise ValueError(f"{field} is empty, expected words that say it")
         within("truncation_psi", self.truncation_psi, 0.0, 1.0)
+        if self.truncation_cutoff is not None:
+            within("truncation_cutoff", self.truncation_cutoff, 0, self.generator.num_ws)
         layers = {layer.name for layer in self.generator.layers}
         for field, layer_names in (("int8", self.int8), ("int8_crowded", self.int8_crowded)):
             if unknown := set(layer_names) - layers:
@@ -171,6 +176,8 @@ def generator_shapes(card: Card) -> Shapes:
         name = f"synthesis.convs.{layer.name}"
         size = layer.kernel_size
         shapes[f"{name}.weight"] = (layer.out_channels, layer.in_channels, size, size)
+        if not layer.modulated:
+            continue
         shapes[f"{name}.bias"] = (layer.out_channels,)
         shapes[f"{name}.affine.weight"] = (layer.in_channels, config.w_dim)
         shapes[f"{name}.affine.bias"] = (layer.in_channels,)

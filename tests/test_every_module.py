@@ -25,6 +25,10 @@ RUN_BY = {
         for name in ("camera", "canvas", "parts", "renderer", "rig", "sculpt", "shading", "sheet",
                      "subdivision")
     ),
+    "realtime_models/training/imports/test_import.py": (
+        "realtime_models.generator.filters", "realtime_models.training.imports.nvidia",
+        "realtime_models.training.imports.rosinality",
+    ),
     "realtime_models/training/test_motion_training.py": tuple(
         f"realtime_models.training.motion.{name}"
         for name in ("data.lips", "data.sound", "data.synthesise", "data.vary", "targets.calibrate",

@@ -8,9 +8,6 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from latentcam.realtime_models.errors import BackendUnavailable
-from latentcam.realtime_models.generator.layers import GeneratorConfig
-
 Decode = Callable[[NDArray[np.float32]], NDArray[np.uint8]]
 """`Decoder.decode`."""
 
@@ -42,22 +39,6 @@ class Decoder(Protocol):
         Any n is allowed; a decoder that compiles ahead splits n into the sizes it compiled.
         """
         ...
-
-
-DRAWN = ("conv", "up", "rgb", "rgb_subpixels")
-"""The kinds of layer that every decoder can draw so far."""
-
-
-def check_drawn(config: GeneratorConfig) -> None:
-    """Raises BackendUnavailable for anything a card may ask for that no decoder can draw yet."""
-    asked = [f"the layer {a.name} of kind {a.kind}" for a in config.layers if a.kind not in DRAWN]
-    asked += [f"the noise of layer {layer.name}" for layer in config.layers if layer.noise]
-    asked += ["an official mapping network"] if config.mapping.kind == "official" else []
-    if asked:
-        raise BackendUnavailable(
-            f"this pack needs {asked[0]}, which no decoder draws yet; expected layers of kind "
-            f"{', '.join(DRAWN)} without noise, and a plain mapping"
-        )
 
 
 def check_batch_sizes(sizes: Sequence[int]) -> tuple[int, ...]:

@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from latentcam.realtime_models.avatar_pack import AvatarPack
-from latentcam.realtime_models.decoders.base import check_drawn
 from latentcam.realtime_models.generator.network import SynthesisNetwork
 
 PRECISIONS = {"f32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -21,7 +20,6 @@ class PictureNetwork(nn.Module):
 
     def __init__(self, pack: AvatarPack, precision: str = "f32") -> None:
         super().__init__()
-        check_drawn(pack.card.generator)
         self.synthesis = SynthesisNetwork(pack.card.generator).eval()
         prefix = "synthesis."
         self.synthesis.load_state_dict(

@@ -6,13 +6,14 @@ noise and the mapping of the official network, with a different width in every l
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 import msgspec
 
 from latentcam.realtime_models.bounds import within
 
-Kind = Literal["conv", "up", "up_transposed", "rgb", "rgb_filtered", "rgb_subpixels"]
+Kind = Literal["conv", "up", "up_transposed", "skip", "rgb", "rgb_filtered", "rgb_subpixels"]
 
 MOST_LAYERS, MOST_ROWS = 64, 64
 MOST_CHANNELS, LARGEST = 4096, 2048
@@ -22,22 +23,26 @@ MOST_MACS = 3e11  # the official network for 1024x1024 has 7e10
 
 
 class SynthesisLayer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One modulated convolution of the synthesis network.
+    """One convolution of the synthesis network, modulated but for a "skip".
 
     kind: what it does with the features so far, and whether they or the picture take its output:
         "conv"           3x3, as large as before
         "up"             3x3, then bilinear to twice the size, edges continued
         "up_transposed"  3x3 transposed, of stride 2, then the filter [1, 3, 3, 1]: as in the
                          official network
+        "skip"           1x1, of the features that the last layer took that doubles, scaled to
+                         twice the size by the filter [1, 3, 3, 1]; the features so far become
+                         their sum over the square root of 2: a residual block ends
         "rgb"            1x1, no demodulation, no activation; the picture so far comes bilinearly
                          to its size, edges continued, and its output is added
         "rgb_filtered"   the same, with the filter [1, 3, 3, 1] and zeros beyond the edges
         "rgb_subpixels"  as "rgb", with 2x2 pixels per position (sub-pixel convolution, Shi et al.
                          2016): a picture of twice the size at a quarter of the cost; ours
     resolution: of its features; of a layer to RGB, those that it reads.
-    ws_index: the row of the latent [num_ws, w_dim] that modulates it.
+    ws_index: the row of the latent [num_ws, w_dim] that modulates it; 0 for a "skip".
     noise: whether constant noise is added before bias and activation: a picture of it times a
         strength, both among the weights.
+    clamp: what it gives, before it is added to anything, is cut off at this magnitude.
     """
 
     name: str
@@ -47,6 +52,7 @@ class SynthesisLayer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
     resolution: int
     ws_index: int
     noise: bool = False
+    clamp: float | None = None
 
     def __post_init__(self) -> None:
         if not (self.name.isascii() and self.name.isidentifier() and len(self.name) <= 64):
@@ -62,8 +68,14 @@ class SynthesisLayer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
         within(f"layer {self.name}: its output's numbers", features, 1, MOST_FEATURES)
         weights = self.kernel_size**2 * self.in_channels * self.out_channels
         within(f"layer {self.name}: its weights' number", weights, 1, MOST_WEIGHTS)
-        if self.noise and self.draws:
-            raise ValueError(f"layer {self.name} has noise, expected none in a layer to RGB")
+        if self.noise and (self.draws or self.kind == "skip"):
+            raise ValueError(
+                f"layer {self.name} has noise, expected none in a layer to RGB or skip"
+            )
+        if self.kind == "skip":
+            within(f"layer {self.name}: ws_index of a skip", self.ws_index, 0, 0)
+        if self.clamp is not None:
+            within(f"layer {self.name}: clamp", self.clamp, 1e-3, 65504.0)
 
     @property
     def draws(self) -> bool:
@@ -76,18 +88,24 @@ class SynthesisLayer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, om
         return self.kind in ("up", "up_transposed")
 
     @property
+    def modulated(self) -> bool:
+        """Whether a style scales its input."""
+        return self.kind != "skip"
+
+    @property
     def pixels(self) -> int:
         """Pixels per position, along a side, of a layer to RGB."""
         return 2 if self.kind == "rgb_subpixels" else 1
 
     @property
     def kernel_size(self) -> int:
-        return 1 if self.draws else 3
+        return 1 if self.draws or self.kind == "skip" else 3
 
     @property
     def macs(self) -> int:
         """Multiply-accumulates of its convolution."""
-        side = self.resolution // 2 if self.doubles else self.resolution
+        halved = self.doubles or self.kind == "skip"
+        side = self.resolution // 2 if halved else self.resolution
         return side**2 * self.kernel_size**2 * self.in_channels * self.out_channels
 
 
@@ -133,21 +151,28 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def _check_sizes(self) -> None:
         """Every layer takes what the one before it gives, and the last one ends the picture."""
-        channels, resolution, drawn = self.layers[0].in_channels, 4, 2
+        channels, resolution, drawn = self.layers[0].in_channels, 4, 0
+        before: int | None = None  # channels of the features that the last layer took that doubles
         for layer in self.layers:
-            size, out = resolution, layer.out_channels
+            size, out, taken = resolution, layer.out_channels, channels
             if layer.doubles:
-                size = 2 * resolution
+                size, before = 2 * resolution, channels
             elif layer.draws:
                 out = self.channels * layer.pixels**2
+            elif layer.kind == "skip":
+                if before is None:
+                    raise ValueError(
+                        f"layer {layer.name} skips nothing, expected a doubling before"
+                    )
+                taken, out, before = before, channels, None
             got = (layer.in_channels, layer.out_channels, layer.resolution)
-            if got != (channels, out, size):
+            if got != (taken, out, size):
                 raise ValueError(
                     f"layer {layer.name} takes {got[0]} channels and gives {got[1]} at {got[2]}, "
-                    f"expected it to take {channels} and give {out} at {size}"
+                    f"expected it to take {taken} and give {out} at {size}"
                 )
             if layer.draws:
-                if size * layer.pixels not in (2 * drawn, 4 * drawn):
+                if drawn and size * layer.pixels not in (2 * drawn, 4 * drawn):
                     raise ValueError(
                         f"layer {layer.name} draws a picture of {size * layer.pixels}, expected "
                         f"twice or four times the {drawn} before it"
@@ -226,6 +251,54 @@ def stylegan2(
         w_dim=w_dim,
         mapping=MappingConfig(mapping_layers),
         resolution=resolution,
+        layers=tuple(layers),
+        channels=channels,
+    )
+
+
+def official(
+    *,
+    z_dim: int,
+    w_dim: int,
+    mapping_layers: int,
+    widths: Mapping[int, int],
+    architecture: Literal["skip", "resnet", "orig"] = "skip",
+    noise: bool = True,
+    clamp: float | None = None,
+    channels: Literal[3, 4] = 3,
+) -> GeneratorConfig:
+    """The generator as the paper's authors build it, by the three names of its figure 7: a picture
+    from every block ("skip"), residual blocks and one picture, or neither.
+
+    widths: resolution -> channels, from 4 up in powers of two. Raises ValueError for other sizes.
+    """
+    sizes = sorted(widths)
+    if len(sizes) < 2 or sizes != [4 << i for i in range(len(sizes))]:
+        raise ValueError(f"resolutions are {sizes}, expected 4, 8 and so on, without a gap")
+    layers: list[SynthesisLayer] = []
+
+    def add(size: int, name: str, kind: Kind, width: int, out: int, index: int) -> None:
+        noisy = noise and kind in ("conv", "up_transposed")
+        layer = SynthesisLayer(f"b{size}_{name}", kind, width, out, size, index, noisy, clamp)
+        layers.append(layer)
+
+    index = 0
+    for size in sizes:
+        here = widths[size]
+        if below := widths.get(size // 2):
+            add(size, "up", "up_transposed", below, here, index)
+            index += 1
+        add(size, "conv", "conv", here, here, index)
+        index += 1
+        if below and architecture == "resnet":
+            add(size, "skip", "skip", below, here, 0)
+        if architecture == "skip" or size == sizes[-1]:
+            add(size, "rgb", "rgb_filtered", here, channels, index)
+    return GeneratorConfig(
+        z_dim=z_dim,
+        w_dim=w_dim,
+        mapping=MappingConfig(mapping_layers, "official"),
+        resolution=sizes[-1],
         layers=tuple(layers),
         channels=channels,
     )

@@ -1,11 +1,12 @@
-"""StyleGAN2 in PyTorch: mapping network and skip-architecture synthesis network.
+"""StyleGAN2 in PyTorch: mapping network and synthesis network, as a card lists its layers.
 
 Karras et al., "Analyzing and Improving the Image Quality of StyleGAN", CVPR 2020
 (https://arxiv.org/abs/1912.04958). Written for export: a modulated convolution scales its
 inputs by the style, convolves with constant weights and demodulates its outputs, which equals
-the paper's equations 1 and 3 without weights that depend on the data. Upsampling is bilinear
-(the paper's [1, 3, 3, 1] filter) and follows the convolution. There are no noise inputs: one
-latent is one picture, always.
+the paper's equations 1 and 3 without weights that depend on the data. In our own layers upsampling
+is bilinear (the paper's [1, 3, 3, 1] filter, with edges continued) and follows the convolution; the
+official ones convolve transposed, and beyond the edges is nothing. Noise is constant, if there is
+any: one latent is one picture, always.
 """
 
 from __future__ import annotations
@@ -16,18 +17,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from latentcam.realtime_models.generator.filters import upsampling_filter
+from latentcam.realtime_models.generator.latents import LRELU_GAIN, LRELU_SLOPE, Z_EPSILON
 from latentcam.realtime_models.generator.layers import GeneratorConfig, SynthesisLayer
 
-LRELU_SLOPE = 0.2
-LRELU_GAIN = math.sqrt(2.0)  # keeps the variance of the activations (StyleGAN2)
 DEMOD_EPSILON = 1e-8
 
 
 class MappingNetwork(nn.Module):
-    """z ~ N(0, I) -> w: fully connected layers with leaky ReLU between them."""
+    """z ~ N(0, I) -> w: fully connected layers with leaky ReLU. See `MappingConfig`."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
+        self.official = config.mapping.kind == "official"
         dims = [config.z_dim] + [config.w_dim] * config.mapping.layers
         self.layers = nn.ModuleList(nn.Linear(i, o) for i, o in zip(dims, dims[1:], strict=False))
         self.register_buffer("w_avg", torch.zeros(config.w_dim))
@@ -36,15 +38,17 @@ class MappingNetwork(nn.Module):
     def forward(self, z: Tensor, truncation_psi: float = 1.0) -> Tensor:
         """z: float [N, z_dim]. Returns w: float [N, w_dim], drawn towards w_avg by psi < 1."""
         x = z
+        if self.official:
+            x = x * torch.rsqrt(x.square().mean(dim=1, keepdim=True) + Z_EPSILON)
         for index, layer in enumerate(self.layers):
             x = layer(x)
-            if index + 1 < len(self.layers):
+            if self.official or index + 1 < len(self.layers):
                 x = F.leaky_relu(x, LRELU_SLOPE) * LRELU_GAIN
         return self.w_avg.lerp(x, truncation_psi) if truncation_psi != 1.0 else x
 
 
 class ModulatedConv(nn.Module):
-    """One `SynthesisLayer`: style, convolution, demodulation, bias, activation."""
+    """One `SynthesisLayer`: style, convolution, demodulation, noise, bias, activation."""
 
     def __init__(self, layer: SynthesisLayer, w_dim: int) -> None:
         super().__init__()
@@ -59,6 +63,14 @@ class ModulatedConv(nn.Module):
         self.affine = nn.Linear(w_dim, layer.in_channels)
         nn.init.normal_(self.affine.weight, std=0.5 / math.sqrt(w_dim))
         nn.init.ones_(self.affine.bias)
+        if layer.noise:
+            self.register_buffer("noise", torch.randn(layer.resolution, layer.resolution))
+            self.noise: Tensor
+            self.noise_strength = nn.Parameter(torch.zeros(1))
+        if layer.kind == "up_transposed":
+            smooth = torch.from_numpy(upsampling_filter(layer.out_channels))
+            self.register_buffer("filter", smooth, persistent=False)
+            self.filter: Tensor
         self.register_buffer("energy", None, persistent=False)
         self.energy: Tensor | None
 
@@ -67,6 +79,11 @@ class ModulatedConv(nn.Module):
         self.requires_grad_(False)
         self.energy = self.weight.square().sum(dim=(2, 3))
         self.weight.data, self.bias.data = self.weight.to(dtype), self.bias.to(dtype)
+        if self.layer.noise:
+            self.noise = (self.noise * self.noise_strength).to(dtype)
+        if self.layer.kind == "up_transposed":
+            self.filter = self.filter.to(dtype)
+            self.weight.data = self.weight.transpose(0, 1).contiguous()  # as the operator wants it
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         """x: [N, I, h, w]; w: [N, w_dim]. Returns [N, O, H, W]."""
@@ -78,17 +95,56 @@ class ModulatedConv(nn.Module):
             # Demodulation undoes the scale of a style: at most 1, it cannot overflow float16.
             style = style / style.abs().amax(dim=1, keepdim=True)
         x = x * style[:, :, None, None].to(x.dtype)
-        x = F.conv2d(x, self.weight, padding=self.layer.kernel_size // 2)
+        if self.layer.kind == "up_transposed":
+            kernel = self.weight.transpose(0, 1) if self.energy is None else self.weight
+            x = F.conv_transpose2d(x, kernel, stride=2)  # 2h + 1
+            x = F.conv2d(x, self.filter, padding=1, groups=self.layer.out_channels)
+        else:
+            x = F.conv2d(x, self.weight, padding=self.layer.kernel_size // 2)
         if self.layer.draws:
-            return x + self.bias[None, :, None, None].to(x.dtype)
+            return self.cut_off(x + self.bias[None, :, None, None].to(x.dtype))
         # [O, I]
         energy = self.weight.square().sum(dim=(2, 3)) if self.energy is None else self.energy
         demod = torch.rsqrt(style.square() @ energy.t() + DEMOD_EPSILON)  # [N, O]
         x = x * demod[:, :, None, None].to(x.dtype)
         if self.layer.kind == "up":
             x = upsample(x)
+        if self.layer.noise:
+            x = x + (self.noise * self.noise_strength if self.energy is None else self.noise)
         x = x + self.bias[None, :, None, None].to(x.dtype)
-        return F.leaky_relu(x, LRELU_SLOPE) * LRELU_GAIN
+        return self.cut_off(F.leaky_relu(x, LRELU_SLOPE) * LRELU_GAIN)
+
+    def cut_off(self, x: Tensor) -> Tensor:
+        clamp = self.layer.clamp
+        return x if clamp is None else x.clamp(-clamp, clamp)
+
+
+class SkipConv(nn.Module):
+    """The other way around a residual block, and where both meet: a `SynthesisLayer` "skip"."""
+
+    def __init__(self, layer: SynthesisLayer) -> None:
+        super().__init__()
+        self.layer = layer
+        weight = torch.randn(layer.out_channels, layer.in_channels, 1, 1)
+        self.weight = nn.Parameter(weight / math.sqrt(layer.in_channels))
+
+    def freeze(self, dtype: torch.dtype) -> None:
+        """Convolve in dtype from now on."""
+        self.requires_grad_(False)
+        self.weight.data = self.weight.to(dtype)
+
+    def forward(self, x: Tensor, before: Tensor) -> Tensor:
+        """x: what the block gives, [N, O, 2h, 2w]; before: what it took, [N, I, h, w]."""
+        y = upsample_filtered(F.conv2d(before, self.weight))
+        if self.layer.clamp is not None:
+            y = y.clamp(-self.layer.clamp, self.layer.clamp)
+        return (x + y) * math.sqrt(0.5)
+
+
+def upsample_filtered(x: Tensor) -> Tensor:
+    """By the filter [1, 3, 3, 1], which is bilinear, zeros beyond the edges: [N, C, h, w] ->
+    [N, C, 2h, 2w]."""
+    return upsample(F.pad(x, (1, 1, 1, 1)))[:, :, 2:-2, 2:-2]
 
 
 def upsample(x: Tensor) -> Tensor:
@@ -98,22 +154,28 @@ def upsample(x: Tensor) -> Tensor:
 
 
 class SynthesisNetwork(nn.Module):
-    """Latent in W+ -> picture, the skip architecture: every block adds to the picture so far."""
+    """Latent in W+ -> picture: every layer to RGB adds to the picture so far."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         super().__init__()
         self.config = config
         self.const = nn.Parameter(torch.randn(1, config.layers[0].in_channels, 4, 4))
         self.convs = nn.ModuleDict(
-            {layer.name: ModulatedConv(layer, config.w_dim) for layer in config.layers}
+            {
+                layer.name: ModulatedConv(layer, config.w_dim)
+                if layer.modulated
+                else SkipConv(layer)
+                for layer in config.layers
+            }
         )
 
     def freeze(self, dtype: torch.dtype) -> None:
         """For decoding only: features in dtype, constants computed once. See `ModulatedConv`."""
         self.requires_grad_(False)
         self.const.data = self.const.to(dtype)
-        for layer in self.config.layers:
-            self.conv(layer).freeze(dtype)
+        for module in self.convs.values():
+            assert isinstance(module, ModulatedConv | SkipConv)
+            module.freeze(dtype)
 
     def conv(self, layer: SynthesisLayer) -> ModulatedConv:
         module = self.convs[layer.name]
@@ -128,6 +190,7 @@ class SynthesisNetwork(nn.Module):
         return {
             layer.name: self.conv(layer).affine(ws[:, layer.ws_index])
             for layer in self.config.layers
+            if layer.modulated
         }
 
     def forward(self, ws: Tensor, stop: int | None = None) -> Tensor:
@@ -141,25 +204,33 @@ class SynthesisNetwork(nn.Module):
     def from_styles(self, styles: dict[str, Tensor], stop: int | None = None) -> Tensor:
         """The same from space S."""
         x: Tensor = self.const
+        before = x  # what the last layer took that doubles
         picture: Tensor | None = None
         for layer in self.config.layers:
+            if not layer.modulated:
+                x = self.convs[layer.name](x, before)
+                continue
+            if layer.doubles:
+                before = x
             y = self.conv(layer).modulate(x, styles[layer.name])
             if not layer.draws:
                 x = y
                 continue
             if layer.pixels > 1:
                 y = F.pixel_shuffle(y, layer.pixels)
-            picture = y if picture is None else enlarged(picture, y.shape[-1]) + y
+            if picture is not None:
+                y = enlarged(picture, y.shape[-1], layer.kind == "rgb_filtered") + y
+            picture = y
             if layer.resolution * layer.pixels == stop:
                 break
         assert picture is not None
         return picture
 
 
-def enlarged(picture: Tensor, size: int) -> Tensor:
-    """Bilinear, step by step."""
+def enlarged(picture: Tensor, size: int, filtered: bool = False) -> Tensor:
+    """Bilinear, step by step. filtered: as if zeros were beyond the edges."""
     while picture.shape[-1] < size:
-        picture = upsample(picture)
+        picture = upsample_filtered(picture) if filtered else upsample(picture)
     return picture
 
 

@@ -19,20 +19,24 @@ from latentcam.realtime_models.card import Card, Files, Weights
 from latentcam.realtime_models.pack_places import CARD
 from latentcam.realtime_models.training.weights import save_weights
 
+Precision = type[np.float16] | type[np.float32]
 
-def write_generator(folder: Path, tensors: Tensors) -> Weights:
+
+def write_generator(folder: Path, tensors: Tensors, dtype: Precision = np.float16) -> Weights:
     """Write generator.safetensors; what the card says of it."""
-    return _write(folder / GENERATOR_FILE, tensors)
+    return _write(folder / GENERATOR_FILE, tensors, dtype)
 
 
 def write_motion(folder: Path, tensors: Tensors) -> Weights:
     """Write motion.safetensors; what the card says of it."""
-    return _write(folder / MOTION_FILE, tensors)
+    return _write(folder / MOTION_FILE, tensors, np.float16)
 
 
-def write_identities(folder: Path, identities: NDArray[np.float32]) -> Weights:
+def write_identities(
+    folder: Path, identities: NDArray[np.float32], dtype: Precision = np.float16
+) -> Weights:
     """Write identities.safetensors; what the card says of it."""
-    return _write(folder / IDENTITIES_FILE, {"identities": identities})
+    return _write(folder / IDENTITIES_FILE, {"identities": identities}, dtype)
 
 
 def write_card(folder: Path, card: Card) -> None:
@@ -53,7 +57,7 @@ def unwritten() -> Files:
     return Files(nothing, nothing, nothing)
 
 
-def _write(path: Path, tensors: Tensors) -> Weights:
-    """As float16: weights that were float16 before come out bit for bit the same."""
-    save_weights({key: tensor.astype(np.float16) for key, tensor in tensors.items()}, path)
+def _write(path: Path, tensors: Tensors, dtype: Precision) -> Weights:
+    """As float16, weights that were float16 before come out bit for bit the same."""
+    save_weights({key: tensor.astype(dtype) for key, tensor in tensors.items()}, path)
     return Weights(sha256(path))

@@ -21,8 +21,7 @@ from latentcam.realtime_models.card import (
     identities_shapes,
     motion_shapes,
 )
-from latentcam.realtime_models.decoders.auto import open_decoder
-from latentcam.realtime_models.errors import AvatarPackError, BackendUnavailable
+from latentcam.realtime_models.errors import AvatarPackError
 from latentcam.realtime_models.generator.layers import GeneratorConfig
 from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.realtime_models.pack_places import SHIPPED, user_packs
@@ -269,25 +268,6 @@ def layers_with(which: str, **change: object) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (layers_with("b8_up", kind="up_transposed"), "the layer b8_up of kind up_transposed"),
-        (layers_with("b8_rgb", kind="rgb_filtered"), "the layer b8_rgb of kind rgb_filtered"),
-        (layers_with("b8_conv", noise=True), "the noise of layer b8_conv"),
-        ({"mapping": {"layers": 2, "kind": "official"}}, "an official mapping network"),
-    ],
-)
-def test_what_the_format_has_room_for_but_no_decoder_draws(
-    tmp_path: Path, change: dict[str, Any], said: str
-) -> None:
-    card = tiny_card(generator=asked_for(change))
-    pack = load_pack(str(write_pack(tmp_path / "official", card)))
-    for decoder in ("openvino-f32", "eager"):
-        with pytest.raises(BackendUnavailable, match=f"this pack needs {said}, which no decoder"):
-            open_decoder(decoder, pack)
-
-
-@pytest.mark.parametrize(
-    ("change", "said"),
-    [
         (layers_with("b8_conv", in_channels=7), "layer b8_conv takes 7 channels .* to take 16"),
         (layers_with("b16_rgb", out_channels=3), "layer b16_rgb .* give 12 at 16"),
         (layers_with("b8_up", resolution=16), "layer b8_up .* at 8"),
@@ -295,6 +275,10 @@ def test_what_the_format_has_room_for_but_no_decoder_draws(
         (layers_with("b8_conv", name="b8_up"), "expected no name twice"),
         (layers_with("b8_conv", name="../x"), "a layer is named '../x'"),
         (layers_with("b8_conv", ws_index=-1), "ws_index is -1, expected 0 to 63"),
+        (layers_with("b8_rgb", noise=True), "layer b8_rgb has noise, expected none in"),
+        (layers_with("b8_conv", clamp=0.0), "layer b8_conv: clamp is 0, expected 0.001 to 65504"),
+        (layers_with("b4_conv", kind="skip"), "b4_conv skips nothing, expected a doubling"),
+        (layers_with("b8_conv", kind="skip"), "ws_index of a skip is 2, expected 0 to 0"),
         ({"layers": []}, "number of layers is 0"),
         ({"resolution": 64}, "the picture has 32 pixels, expected one to RGB and 64"),
         (layers_with("b8_rgb", kind="rgb_subpixels"), "layer b8_rgb .* give 12 at 8"),

@@ -375,7 +375,7 @@ def test_what_is_kept_is_whole_or_not_there(
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 
-@pytest.mark.parametrize("kind", ["conv", "up"])
+@pytest.mark.parametrize("kind", ["conv", "up", "up_transposed"])
 def test_modulated_convolution_equals_the_papers(kind: str) -> None:
     """Scaling inputs and outputs is the same as modulating and demodulating the weights."""
     torch.manual_seed(0)
@@ -384,7 +384,12 @@ def test_modulated_convolution_equals_the_papers(kind: str) -> None:
     x, style = torch.randn(1, 6, 4, 4).double(), torch.randn(1, 6).double()
     weight = conv.weight * style[0][None, :, None, None]
     weight = weight * torch.rsqrt(weight.square().sum(dim=(1, 2, 3), keepdim=True) + 1e-8)
-    y = F.conv2d(x, weight, padding=1)
+    if kind == "up_transposed":
+        fir = torch.tensor([1.0, 3.0, 3.0, 1.0]).double() / 4
+        y = F.conv_transpose2d(x, weight.transpose(0, 1), stride=2)
+        y = F.conv2d(y, fir.outer(fir).expand(5, 1, 4, 4), padding=1, groups=5)
+    else:
+        y = F.conv2d(x, weight, padding=1)
     if kind == "up":
         y = F.interpolate(y, scale_factor=2, mode="bilinear")
     expected = F.leaky_relu(y, 0.2) * 2**0.5

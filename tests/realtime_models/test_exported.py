@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -21,6 +22,8 @@ from torch._export.utils import (
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, AvatarPack, load_pack
 from latentcam.realtime_models.decoders.eager import EagerDecoder
 from latentcam.realtime_models.decoders.exported import engine_key, export_pictures
+from latentcam.realtime_models.generator.layers import official
+from tests.tiny import tiny_card, write_pack
 from tests.torch_tensorrt_converters import CONVERTERS
 
 # PyTorch 2.13's own tracing uses a name that it deprecates.
@@ -64,6 +67,22 @@ def test_torch_tensorrt_converts_every_operator(
     for node in nodes:
         if str(node.target) == "aten._to_copy.default":
             assert node.kwargs["dtype"] in casts
+
+
+@pytest.mark.parametrize("architecture", ["skip", "resnet"])
+def test_torch_tensorrt_converts_official_layers(tmp_path: Path, architecture: Any) -> None:
+    config = official(
+        z_dim=8, w_dim=12, mapping_layers=1, widths={4: 4, 8: 4, 16: 4},
+        architecture=architecture, clamp=256.0,
+    )  # fmt: skip
+    pack = load_pack(str(write_pack(tmp_path / "official", tiny_card(generator=config))))
+    registry = json.loads(CONVERTERS.read_text())
+    graph = lowered(export_pictures(pack, "fp16", 8, "cpu")).graph
+    names = {str(node.target) for node in graph.nodes if node.op == "call_function"}
+    missing = {
+        name for name in names - set(registry["erased"]) if not registry["converters"].get(name)
+    }
+    assert not missing, f"no converter that takes dynamic batches: {missing}"
 
 
 def test_the_graph_takes_any_batch(tiny_pack: AvatarPack) -> None:

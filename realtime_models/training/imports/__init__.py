@@ -1,0 +1,1 @@
+"""Generators of other projects become packs. No code of a file ever runs: see `pickles`."""
