@@ -34,11 +34,11 @@ from latentcam.benchmarks.tools.options import session_options
 from latentcam.benchmarks.tools.voice import talk
 from latentcam.realtime_models.arrays import Samples
 from latentcam.realtime_models.opened import open_pack
+from latentcam.stream.composition import I420, Composer
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import DeviceError
 from latentcam.stream.local import pulse
 from latentcam.stream.local.camera_sink import CameraSink
-from latentcam.stream.local.composition import I420, Composer
 from latentcam.stream.local.sound_devices import VOICE_RATE
 from latentcam.stream.local.voice_out import VoiceLine, VoiceOut
 from latentcam.stream.local.voice_source import Microphone, Voice

@@ -27,9 +27,9 @@ from latentcam.server.errors import BadRequest
 from latentcam.server.guard import guarded
 from latentcam.server.messages import Ages, CameraState, Change
 from latentcam.server.portraits import Portraits
+from latentcam.stream.composition import I420
 from latentcam.stream.local.call import Call
 from latentcam.stream.local.camera_sink import CameraSink
-from latentcam.stream.local.composition import I420
 from latentcam.stream.local.jpeg import jpeg
 
 BOUNDARY = b"latentcam"

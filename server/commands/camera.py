@@ -14,6 +14,8 @@ from latentcam.server.commands.options import (
     Help,
     NewParser,
     avatar_options,
+    background_options,
+    backgrounds_of,
     check_face,
     decoder_options,
     face_options,
@@ -26,11 +28,12 @@ from latentcam.server.config import ServerConfig
 from latentcam.server.desktop import open_page
 from latentcam.server.endings import handled
 from latentcam.server.errors import UsageError
+from latentcam.stream.backgrounds import Backgrounds
+from latentcam.stream.composition import I420, Composer, check_size
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import DeviceError, MediaError
 from latentcam.stream.local import pulse
 from latentcam.stream.local.call import Call, Sound, open_call
-from latentcam.stream.local.composition import I420, Composer
 from latentcam.stream.local.sound_devices import list_sound_devices
 from latentcam.stream.local.virtual_camera import open_virtual_camera
 from latentcam.stream.local.voice_source import check_voice_file
@@ -42,7 +45,13 @@ HOST = "127.0.0.1"
 def add(new_parser: NewParser) -> argparse.ArgumentParser:
     """The command's parser."""
     parser = new_parser(
-        parents=[avatar_options(), face_options(), life_options(), decoder_options()],
+        parents=[
+            avatar_options(),
+            face_options(),
+            life_options(),
+            decoder_options(),
+            background_options(),
+        ],  # fmt: skip
         formatter_class=Help,
     )
     parser.set_defaults(run=run, fps=30)
@@ -51,12 +60,6 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", help="the virtual camera; none: only the page")
     parser.add_argument("--size", default="1280x720", help="the size of the camera's picture")
-    parser.add_argument(
-        "--background",
-        type=local,
-        default="own",
-        help="own: the face's, extended; #rrggbb; a picture file; blur:FILE",
-    )
     parser.add_argument(
         "--voice-out", metavar="NAME", help="play the voice, in sync, into this device"
     )
@@ -115,14 +118,15 @@ def _first(group: BaseException) -> BaseException:
     return _first(group.exceptions[0]) if isinstance(group, BaseExceptionGroup) else group
 
 
-def _composer(args: argparse.Namespace) -> Composer:
+def _composer(args: argparse.Namespace, backgrounds: Backgrounds) -> Composer:
     width, cross, height = args.size.partition("x")
     if not (cross and width.isdecimal() and height.isdecimal()):
         raise UsageError(f"--size is {args.size!r}, expected WIDTHxHEIGHT like 1280x720")
     try:
-        return Composer(int(width), int(height), args.background)
+        check_size(int(width), int(height))
     except ValueError as error:
         raise UsageError(str(error)) from None
+    return Composer(int(width), int(height), backgrounds.first)
 
 
 async def _run(args: argparse.Namespace) -> None:
@@ -132,7 +136,8 @@ async def _run(args: argparse.Namespace) -> None:
     if args.create_virtual_mic and args.voice_out:
         raise UsageError("--create-virtual-mic makes its own output, got --voice-out as well")
     config = ServerConfig(host=HOST, port=args.port)
-    timeline, composer = timeline_of(args), _composer(args)
+    timeline, backgrounds = timeline_of(args), backgrounds_of(args)
+    composer = _composer(args, backgrounds)
     file = Path(args.mic) if args.mic and Path(args.mic).is_file() else None
     if file is not None:
         check_voice_file(file)

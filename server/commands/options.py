@@ -7,6 +7,7 @@ import math
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from latentcam.realtime_models.arrays import Latent
 from latentcam.realtime_models.avatar import Avatar
@@ -16,6 +17,9 @@ from latentcam.realtime_models.decoders.auto import DECODERS
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.server.errors import UsageError
 from latentcam.stream.timeline import Timeline
+
+if TYPE_CHECKING:
+    from latentcam.stream.backgrounds import Backgrounds
 
 MOODS = ("happy", "sad", "angry", "surprised", "afraid", "disgusted")
 """Axes that a pack may have and that people know, in the order of the pages."""
@@ -72,6 +76,33 @@ def decoder_options() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--decoder", default="auto", choices=DECODERS)
     return parser
+
+
+def background_options() -> argparse.ArgumentParser:
+    """A parent parser: what is behind the face."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--background",
+        type=local,
+        default="own",
+        help="own: the face's, and a room if it came with none; room; #rrggbb; a picture file; "
+        "blur: before a file or before room",
+    )
+    parser.add_argument(
+        "--backgrounds",
+        type=local_file,
+        metavar="FOLDER",
+        help="pictures to choose from on the page",
+    )
+    return parser
+
+
+def backgrounds_of(args: argparse.Namespace) -> Backgrounds:
+    """What `--background` and `--backgrounds` name, read. Raises MediaError."""
+    from latentcam.stream.backgrounds import Backgrounds, pictures_in
+
+    pictures = pictures_in(args.backgrounds) if args.backgrounds else []
+    return Backgrounds(args.background, pictures)
 
 
 def face_options() -> argparse.ArgumentParser:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 from latentcam.realtime_models.arrays import Latent
 from latentcam.realtime_models.motion.performance import Settings
+from latentcam.stream.composition import I420, Composer
 from latentcam.stream.engine import Engine
 from latentcam.stream.local.camera_sink import CameraSink
-from latentcam.stream.local.composition import I420, Composer
 from latentcam.stream.local.virtual_microphone import VirtualMicrophone
 from latentcam.stream.local.voice_out import VoiceLine, VoiceOut
 from latentcam.stream.local.voice_source import Microphone, Voice, file_sounds

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 
 from latentcam.realtime_models.arrays import Picture
+from latentcam.stream.composition import I420
 from latentcam.stream.latest import Latest
-from latentcam.stream.local.composition import I420
 from latentcam.stream.messages import Frame
 from latentcam.stream.meter import Meter
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import av
 
-from latentcam.stream.local.composition import I420
+from latentcam.stream.composition import I420
 
 JPEG_QUALITY = "4"  # FFmpeg's scale, 2 (best) to 31
 

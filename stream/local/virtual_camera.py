@@ -6,9 +6,9 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from latentcam.stream.composition import I420
 from latentcam.stream.errors import DeviceError
 from latentcam.stream.local import v4l2
-from latentcam.stream.local.composition import I420
 
 SETUP = {
     "linux": f"{v4l2.INSTALL} && {v4l2.LOAD}",

@@ -13,8 +13,8 @@ from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.server import camera_app
 from latentcam.server.camera_app import CameraPage, Preview
 from latentcam.server.commands.camera import _run_and_say_why_it_ends
+from latentcam.stream.composition import I420
 from latentcam.stream.local.call import Call, Sound
-from latentcam.stream.local.composition import I420
 from latentcam.stream.local.jpeg import jpeg
 from tests.aio import run
 from tests.server.test_commands import write_sound

@@ -13,10 +13,10 @@ import pytest
 
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.motion.performance import Settings
+from latentcam.stream.composition import I420, Composer
 from latentcam.stream.errors import DeviceError, MediaError
 from latentcam.stream.local import pulse
 from latentcam.stream.local.call import Call, Sound, open_call
-from latentcam.stream.local.composition import I420, Composer
 from latentcam.stream.messages import Frame
 from tests.aio import run
 from tests.server.test_commands import write_sound

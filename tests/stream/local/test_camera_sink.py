@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from latentcam.realtime_models.arrays import Picture
+from latentcam.stream.composition import I420
 from latentcam.stream.local.camera_sink import LEAD, CameraSink
-from latentcam.stream.local.composition import I420
 from latentcam.stream.messages import Frame
 from tests.aio import Inline, run_virtual
 
