@@ -72,13 +72,11 @@ class PatchDiscriminator(nn.Module):
 
     def __init__(
         self,
-        box: Box,
         widths: tuple[int, ...] = (48, 64, 96, 128),
         strides: tuple[int, ...] = (2, 2, 2, 2),
         channels: int = 3,
     ) -> None:
         super().__init__()
-        self.box = box
         self.layers = nn.ModuleList()
         for width, stride in zip(widths, strides, strict=True):
             self.layers.append(spectral_norm(nn.Conv2d(channels, width, 4, stride, 1)))
@@ -86,7 +84,7 @@ class PatchDiscriminator(nn.Module):
         self.head = nn.Conv2d(channels, 1, 3, 1, 1)
 
     def forward(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
-        """x: what is in its box. Returns the patch scores and the features of every layer."""
+        """x: what it looks at. Returns the patch scores and the features of every layer."""
         features = []
         for layer in self.layers:
             x = F.leaky_relu(layer(x), 0.2)
@@ -96,20 +94,21 @@ class PatchDiscriminator(nn.Module):
 
 def discriminators(channels: int = 3) -> nn.ModuleList:
     """For the mouth, the eyes, the hair, whose patches are small as curls are, and the whole."""
-    hair = PatchDiscriminator(HAIR, (48, 64, 96), (2, 2, 1), channels)
-    mouth, eyes, whole = (PatchDiscriminator(b, channels=channels) for b in (MOUTH, EYES, WHOLE))
+    hair = PatchDiscriminator((48, 64, 96), (2, 2, 1), channels)
+    mouth, eyes, whole = (PatchDiscriminator(channels=channels) for _ in range(3))
     return nn.ModuleList((mouth, eyes, hair, whole))
 
 
-def quarter() -> Box:
-    """Another quarter of the picture, for the judge of the whole: that costs a quarter, and patches
-    do not know where they are. The lowest quarter, which is clothes, is left out."""
+def judged_boxes() -> tuple[Box, Box, Box, Box]:
+    """What the discriminators look at. That of the whole picture gets another quarter of it each
+    time, which costs a quarter, and patches do not know where they are; the lowest quarter of the
+    picture, which is clothes, is left out."""
     top, left = float(torch.randint(0, 3, ())) / 8, float(torch.randint(0, 5, ())) / 8
-    return top, top + 0.5, left, left + 0.5
+    return MOUTH, EYES, HAIR, (top, top + 0.5, left, left + 0.5)
 
 
 def discriminator_loss(judge: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
-    """Hinge loss, on what is in the judge's box."""
+    """Hinge loss, on what the judge looks at."""
     kept = F.relu(1 - judge(real)[0].float()).mean()
     return kept + F.relu(1 + judge(fake)[0].float()).mean()
 

@@ -172,7 +172,9 @@ class Trainer:
         amp = torch.autocast(self.device, dtype=torch.bfloat16)
         looked: list[tuple[nn.Module, float, Box]] = []
         if stage.adversarial and not small:
-            looked = list(zip(self.judges, losses.JUDGE_WEIGHTS, self.boxes(), strict=True))
+            looked = list(
+                zip(self.judges, losses.JUDGE_WEIGHTS, losses.judged_boxes(), strict=True)
+            )
         if stage.windows and not small:
             looked = [looked[int(rng.integers(len(looked)))]] if looked else []
             window = Window.around(looked[0][2]) if looked else Window.drawn(rng)
@@ -216,10 +218,6 @@ class Trainer:
                 list(self.ema.parameters()), list(self.generator.parameters()), 1 - decay
             )
         return float(loss.detach())
-
-    def boxes(self) -> list[Box]:
-        """What each judge looks at now."""
-        return [*(judge.box for judge in self.judges[:-1]), losses.quarter()]
 
     @torch.no_grad()
     def judge(self, heads: Heads, size: int, sheet: Path | None) -> dict[str, float]:
