@@ -1,7 +1,8 @@
 // The control page of `latentcam camera`: settings go up as they change, figures come down.
 
 import { buildControls } from './controls.js';
-import { $, say } from './elements.js';
+import { $, isWritten, say } from './elements.js';
+import { buildTry } from './try.js';
 
 const EVERY = 500; // ms between looks at the state
 const GONE = new Error('latentcam camera does not run any more.');
@@ -10,9 +11,8 @@ let state = null; // the server's newest, with what was changed here since
 let [begun, ended] = [0, 0]; // changes asked for, changes answered
 let refusal = ''; // why the newest change was not made
 
-async function ask(path, change) {
-  const body = JSON.stringify({ type: 'change', ...change });
-  const options = change ? { method: 'POST', body } : {};
+async function ask(path, body) {
+  const options = body ? { method: 'POST', body } : {};
   const response = await fetch(path, { cache: 'no-store', ...options }).catch(() => { throw GONE; });
   const answer = await response.json();
   if (!response.ok) throw new Error(answer.error);
@@ -25,7 +25,7 @@ async function set(change) {
   refusal = '';
   show({ ...state, ...change });
   try {
-    const answer = await ask('change', change);
+    const answer = await ask('change', JSON.stringify({ type: 'change', ...change }));
     if (mine === begun) show(answer);
   } catch (error) {
     if (error !== GONE) refusal = error.message;
@@ -70,13 +70,18 @@ function show(newest) {
   }
   document.body.removeAttribute('data-gone');
   if (again) $('picture').src = `preview.mjpg?${Date.now()}`; // its stream ended with the camera
-  say(refusal || state.notice, false);
+  if (refusal || state.notice) say(refusal || state.notice, false);
+  else say(state.playing ? 'The face says it, in place of your microphone.' : '');
 }
 
 const ms = (value) => `${Math.round(value)} ms`;
 
 const first = await ask('state');
 const showControls = buildControls($('panel'), first, set);
+buildTry($('panel'), first.speech, async (data) => show(await ask('play', data)), (trouble) => {
+  refusal = `${trouble.title}. ${trouble.hint}`;
+  say(refusal, false);
+});
 show(first);
 document.body.dataset.ready = '';
 
@@ -84,7 +89,7 @@ for (const switched of ['muted', 'frozen']) {
   $(switched).addEventListener('change', (event) => set({ [switched]: event.target.checked }));
 }
 document.addEventListener('keydown', (event) => {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+  if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isWritten(event)) return;
   const key = event.key.toLowerCase(); // Caps Lock may be on
   if (key === 'm') void set({ muted: !state.muted });
   if (key === 'f') void set({ frozen: !state.frozen });

@@ -32,3 +32,8 @@ export function card(title, ...children) {
   return element('fieldset', { className: 'card' }, element('legend', { textContent: title }),
     ...children);
 }
+
+/** Whether a key goes to something that is written in. */
+export const isWritten = (event) => event.target.matches(
+  'input:not([type=checkbox], [type=radio], [type=range], [type=color]), textarea, select',
+);

@@ -1,10 +1,9 @@
 // Keys that work wherever the focus is: M mutes, Space opens the microphone while it is held.
 
+import { isWritten } from './elements.js';
 import { page } from './page.js';
 import { remember } from './remembered.js';
 import { mute } from './talking.js';
-
-const WRITES = 'input:not([type=checkbox], [type=radio], [type=range]), textarea, select';
 
 function setMuted(muted) {
   if (page.muted.checked === muted) return;
@@ -18,8 +17,8 @@ function showPush() {
   setMuted(page.push.checked);
 }
 
-const isSpace = (event) => event.code === 'Space' && page.push.checked
-  && !event.target.matches(`${WRITES}, [type=checkbox], [type=radio], summary`);
+const isSpace = (event) => event.code === 'Space' && page.push.checked && !isWritten(event)
+  && !event.target.matches('[type=checkbox], [type=radio], summary');
 
 /** remembers: whether what is chosen is kept. */
 export function listenToKeys(remembers) {
@@ -28,7 +27,7 @@ export function listenToKeys(remembers) {
     if (isSpace(event)) {
       event.preventDefault(); // no button is pressed, nothing scrolls
       setMuted(false);
-    } else if (event.key.toLowerCase() === 'm' && !event.repeat && !event.target.matches(WRITES)) {
+    } else if (event.key.toLowerCase() === 'm' && !event.repeat && !isWritten(event)) {
       setMuted(!page.muted.checked); // Caps Lock may be on
     }
   });

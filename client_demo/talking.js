@@ -1,6 +1,7 @@
 // A conversation: the microphone is opened, a call is made and made again when it breaks.
 
 import { Call } from './call.js';
+import { Clips } from './clips.js';
 import { say } from './elements.js';
 import { clearFigures, digest, lookAt, showFigures, tellSkew } from './figures.js';
 import { Health } from './health.js';
@@ -12,6 +13,7 @@ import { buildSettings, sendSettings, settings } from './settings.js';
 import {
   endRecording, hideLast, keepLast, offerPicture, pauseRest, playRest, showAtRest,
 } from './stage.js';
+import { buildTry } from './try.js';
 import { Trouble } from './words.js';
 
 const RECONNECT_PAUSES = [1, 2, 4, 8, 15, 15, 15]; // seconds; about a minute, then the mic is freed
@@ -23,6 +25,8 @@ const REDIAL = new Trouble('lost'); // what a call ends with that is to begin an
 let config = null;
 let talking = null; // the AbortController of the conversation, null when there is none
 let mic = null;
+let clips = null; // what speaks in place of the microphone, once it is asked to
+let silentMic = false; // the conversation has no microphone, only clips
 let meter = null;
 let call = null;
 let telemetry = null;
@@ -44,8 +48,13 @@ function onTelemetry(message) {
   if (phaseIs('live') && !health.bad) sayHow();
 }
 
+/** Without a microphone nothing can echo. */
+const isHeard = () => page.hear.checked || silentMic;
+
 function sayHow() {
-  if (page.muted.checked) say(page.push.checked ? 'Hold Space to talk.' : 'You are muted.');
+  if (clips?.playing) say('Live. The face says it.');
+  else if (silentMic) say('Live, without a microphone.');
+  else if (page.muted.checked) say(page.push.checked ? 'Hold Space to talk.' : 'You are muted.');
   else if (meter.silent) say('Nothing comes from the microphone. Is it muted?', false);
   else if (telemetry?.speaking) say('Live. The face says what you say.');
   else if (page.push.checked) say('You are heard.');
@@ -66,8 +75,8 @@ async function watchCall(current) {
     const stats = await current.stats().catch(() => null); // of a call that ends just now
     if (call !== current || !stats) return;
     const now = digest(stats);
-    showFigures(now, before, telemetry, config, page.hear.checked);
-    tellSkew(current, now, page.hear.checked);
+    showFigures(now, before, telemetry, config, isHeard());
+    tellSkew(current, now, isHeard());
     if (phaseIs('live') && !document.hidden) judge(lookAt(now, before, telemetry, told, config.fps));
     [before, told] = [now, telemetry];
   }, 1000);
@@ -82,7 +91,7 @@ function judge(look) {
 
 /** One call from dialling to its end, which is always thrown. */
 async function callOnce(signal) {
-  const current = call = new Call(config, mic, page.hear.checked, handlers);
+  const current = call = new Call(config, mic, isHeard(), handlers);
   const onStop = () => current.close(signal.reason);
   signal.addEventListener('abort', onStop);
   let unwatch = () => {};
@@ -138,16 +147,19 @@ async function countDown(seconds, signal) {
   signal.throwIfAborted();
 }
 
-async function talk() {
+/** opened: what is sent in place of a microphone, if anything. */
+async function talk(opened = null) {
   const { signal } = talking = new AbortController();
+  silentMic = opened !== null;
+  document.body.toggleAttribute('data-clips', silentMic);
   hideTrouble();
   hideLast();
   try {
     if (!globalThis.RTCPeerConnection) throw new Trouble('unsupported');
     showPhase('asking');
     meter = new Meter(); // inside the click: browsers give sound only to a gesture
-    useMic(await askMic(chosenMic(), signal));
-    void listMics(mic);
+    useMic(opened ?? await askMic(chosenMic(), signal));
+    if (!silentMic) void listMics(mic);
     showPhase('connecting');
     await begin();
     signal.throwIfAborted();
@@ -176,6 +188,10 @@ function hangUp() {
   talking = null;
   closeMic(mic);
   mic = null;
+  clips?.close();
+  clips = null;
+  silentMic = false;
+  document.body.removeAttribute('data-clips');
   meter?.stop();
   meter = null;
   page.face.srcObject = null;
@@ -200,7 +216,7 @@ const chosenMic = () => (page.listMics.hidden ? page.mics.value : recall().mic);
 export async function changeMic() {
   remember({ mic: page.mics.value });
   const current = talking;
-  if (!mic) return;
+  if (!mic || silentMic) return;
   try {
     const next = await askMic(page.mics.value, current.signal);
     await call?.replaceMic(next);
@@ -219,6 +235,33 @@ function useMic(stream) {
   stream.getAudioTracks()[0].addEventListener('ended', () => stop(new Trouble('mic-lost')));
 }
 
+/** Speaks a sound file in place of the microphone, in a call of its own if there is none. data: its
+ * bytes. Rejects with a Trouble if it cannot be played. */
+export async function speak(data) {
+  const mine = clips ??= new Clips(); // inside the click, as the meter
+  if (!talking) {
+    void talk(mine.stream);
+    if (!await liveOrOver()) return;
+  }
+  const own = mic;
+  if (!silentMic) await call?.replaceMic(mine.stream);
+  await mine.play(data);
+  if (!mine.playing && mic === own && !silentMic) await call?.replaceMic(own);
+}
+
+/** Whether the call that begins came to life. */
+function liveOrOver() {
+  return new Promise((resolve) => {
+    const watch = new MutationObserver(() => {
+      if (phaseIs('live') || phaseIs('idle')) {
+        watch.disconnect();
+        resolve(phaseIs('live'));
+      }
+    });
+    watch.observe(document.body, { attributeFilter: ['data-phase'] });
+  });
+}
+
 /** Muted, nothing of the voice leaves this device. */
 export function mute() {
   for (const track of mic?.getAudioTracks() ?? []) track.enabled = !page.muted.checked;
@@ -229,7 +272,7 @@ export function mute() {
 }
 
 function hearVoice() {
-  page.voice.muted = !page.hear.checked; // a muted voice still plays: nothing old piles up in it
+  page.voice.muted = !isHeard(); // a muted voice still plays: nothing old piles up in it
 }
 
 /** Whether pictures wait for the voice is settled when a call begins: so call anew. */
@@ -263,6 +306,7 @@ export function begin(wishes = null) {
     config = loaded;
     const chosen = (identity) => { if (!call) void showAtRest(identity); };
     buildSettings(config, (message) => call?.send(message), chosen, wishes);
+    buildTry(page.panel, config.speech, speak, showTrouble);
   }).catch((error) => {
     begun = null;
     throw error;

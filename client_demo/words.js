@@ -29,6 +29,9 @@ const WORDS = {
   failed: ['The server could not go on', 'Its log says why.'],
   bad_request: ['The server did not understand this page', 'Reload it; it may be older than the '
     + 'server.'],
+  'no-sound': ['This file cannot be played', 'Expected a sound or a video that this browser knows, '
+    + 'like MP3, WAV, M4A or Ogg.'],
+  'no-speech': ['The words could not be spoken', 'The server says no more.'],
   playback: ['The browser did not start the picture', 'Press Talk again.'],
   unknown: ['Something unexpected happened', 'Reload the page and try again.'],
 };

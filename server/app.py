@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from latentcam.server.answers import answers, problem, told, unknown
+from latentcam.server.bodies import limited_body
 from latentcam.server.config import ServerConfig
 from latentcam.server.errors import BadRequest, Refused
 from latentcam.server.guard import check_request, guarded
@@ -31,6 +32,7 @@ from latentcam.server.messages import (
 )
 from latentcam.server.metrics import CONTENT_TYPE, exposition, figures
 from latentcam.server.portraits import Portraits
+from latentcam.server.say import Speaker
 from latentcam.server.signalling import signalling
 from latentcam.server.webrtc.tracks import Retouch
 from latentcam.stream.engine import Engine
@@ -38,7 +40,6 @@ from latentcam.stream.errors import EngineFull
 from latentcam.stream.threads import finish
 
 PAGE = Path(__file__).resolve().parent.parent / "client_demo"
-LARGEST_BODY = 64 * 1024  # bytes; an SDP is a few thousand
 
 
 def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = None) -> Starlette:
@@ -47,7 +48,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
     retouch: applied to every frame before it leaves.
     """
     lobby = Lobby(engine, config, retouch)
-    drawing = ThreadPoolExecutor(1, "portraits")
+    drawing, speaker = ThreadPoolExecutor(1, "portraits"), Speaker()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -92,6 +93,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
                 resolution=card.generator.resolution,
                 ice_servers=config.ice_servers,
                 look_ahead_ms=round(engine.performer.look_ahead_s * 1000, 1),
+                speech=speaker.missing,
             )
         )
 
@@ -111,6 +113,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         Route("/config", guarded(page_config, config)),
         Route("/healthz", healthz),
         *Portraits(engine, drawing).routes(config),
+        *speaker.routes(config),
         WebSocketRoute("/ws", socket),
         Mount("/", StaticFiles(directory=PAGE, html=True)),
     ]
@@ -126,13 +129,3 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         middleware=[answers(config), *([allowed] if config.origins else [])],
         exception_handlers={HTTPException: unknown},
     )
-
-
-async def limited_body(request: Request) -> bytes:
-    """The body, if it is not too large. Raises Refused."""
-    body = bytearray()
-    async for part in request.stream():
-        body += part
-        if len(body) > LARGEST_BODY:
-            raise Refused(413, f"the body is larger than {LARGEST_BODY} bytes, expected an offer")
-    return bytes(body)

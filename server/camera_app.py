@@ -20,19 +20,24 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from latentcam.server.answers import answers, problem, told, unknown
-from latentcam.server.app import PAGE, limited_body
+from latentcam.server.app import PAGE
+from latentcam.server.bodies import limited_body
 from latentcam.server.config import ServerConfig
 from latentcam.server.controls import Controls
 from latentcam.server.errors import BadRequest
 from latentcam.server.guard import guarded
 from latentcam.server.messages import Ages, CameraState, Change
 from latentcam.server.portraits import Portraits
+from latentcam.server.say import Speaker
 from latentcam.stream.composition import I420
+from latentcam.stream.errors import MediaError
 from latentcam.stream.local.call import Call
 from latentcam.stream.local.camera_sink import CameraSink
 from latentcam.stream.local.jpeg import jpeg
+from latentcam.stream.local.sent_sound import read_sound
 
 BOUNDARY = b"latentcam"
+LARGEST_SOUND = 64 * 2**20  # bytes of a file to be spoken
 LAST_WORDS = 1.0  # seconds, twice of what the page leaves between its questions
 
 
@@ -46,6 +51,7 @@ class CameraPage:
         self.controls = Controls(
             call.engine, call.session, call.motion, identity, call.mute, call.freeze
         )
+        self.speaker = Speaker()
         self._ended = ""
         self._looked = -math.inf  # when the page asked last, the loop's time
         self._told = asyncio.Event()
@@ -66,6 +72,8 @@ class CameraPage:
             identities=list(self._card.identities),
             axes=self._card.axes,
             device=self._device,
+            speech=self.speaker.missing,
+            playing=call.playing,
             notice=call.notice,
             ended=self._ended,
             fps=round(meter.fps(now), 2),
@@ -127,6 +135,15 @@ def make_camera_app(
             return problem(400, str(error))
         return told(control.state())
 
+    async def play(request: Request) -> Response:
+        body = await limited_body(request, LARGEST_SOUND)
+        try:
+            sound = await asyncio.get_running_loop().run_in_executor(thread, read_sound, body)
+        except MediaError as error:
+            return problem(400, str(error))
+        control.call.play(sound)
+        return told(control.state())
+
     newest = Preview(control.call.sink, thread).newest
 
     async def pictures() -> AsyncIterator[bytes]:
@@ -154,6 +171,8 @@ def make_camera_app(
             Route("/", guarded(page, config)),
             Route("/state", guarded(state, config)),
             Route("/change", guarded(change, config), methods=["POST"]),
+            Route("/play", guarded(play, config), methods=["POST"]),
+            *control.speaker.routes(config),
             Route("/preview.mjpg", guarded(preview, config)),
             *Portraits(control.call.engine, thread).routes(config, films=False),
             Mount("/", StaticFiles(directory=PAGE)),

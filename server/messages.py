@@ -18,6 +18,7 @@ from latentcam.stream.meter import Meter
 
 LONGEST_NAME = 64  # characters of an identity or an axis
 MOST_AXES = 256  # in one expression
+LONGEST_TEXT = 500  # characters to be spoken, half a minute
 
 Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
 Expression = Annotated[dict[Name, float], msgspec.Meta(max_length=MOST_AXES)]
@@ -60,6 +61,13 @@ class PlayedSkew(
     """How long before its picture the page plays the voice, by the sender reports of both."""
 
     early_ms: float
+
+
+class Say(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Words to be spoken. language: as browsers name it, like `de` or `pt-BR`."""
+
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_TEXT)]
+    language: Annotated[str, msgspec.Meta(pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")] = "en"
 
 
 ControlMessage = Change | PlayedSkew
@@ -181,7 +189,8 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 
 class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What a page needs to know before it calls. identity: whose face a call without a wish gets.
-    look_ahead_ms: of the motion model."""
+    look_ahead_ms: of the motion model. speech: why the server cannot speak typed words, or nothing.
+    """
 
     avatar: str
     identities: list[str]
@@ -191,6 +200,7 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     resolution: int
     ice_servers: tuple[IceServer, ...]
     look_ahead_ms: float
+    speech: str
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -200,9 +210,10 @@ class Health(msgspec.Struct, frozen=True):
 class CameraState(Figures, frozen=True, kw_only=True):
     """The camera's settings, as the last `Change` left them, and its figures.
 
-    device: the camera's name. notice: what a person should know about the devices at present, or
-    nothing. ended: why the camera is ending, or nothing. repeated: pictures that were shown again
-    because there was no new one.
+    device: the camera's name. speech: as in PageConfig. playing: whether a sound that was sent is
+    spoken in place of the microphone. notice: what a person should know about the devices at
+    present, or nothing. ended: why the camera is ending, or nothing. repeated: pictures that were
+    shown again because there was no new one.
     """
 
     identity: str
@@ -213,6 +224,8 @@ class CameraState(Figures, frozen=True, kw_only=True):
     identities: list[str]
     axes: tuple[Axis, ...]
     device: str
+    speech: str
+    playing: bool
     notice: str
     ended: str
     repeated: int

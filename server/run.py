@@ -14,7 +14,8 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
-from latentcam.server.app import LARGEST_BODY, make_app
+from latentcam.server.app import make_app
+from latentcam.server.bodies import LARGEST_BODY
 from latentcam.server.config import ServerConfig
 from latentcam.server.desktop import open_page
 from latentcam.server.door import Door, DoorConfig

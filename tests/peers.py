@@ -10,7 +10,8 @@ from typing import Any
 import uvicorn
 
 from latentcam.benchmarks.tools.caller import Caller
-from latentcam.server.app import LARGEST_BODY, make_app
+from latentcam.server.app import make_app
+from latentcam.server.bodies import LARGEST_BODY
 from latentcam.server.config import ServerConfig
 from latentcam.server.door import DoorConfig
 from latentcam.server.run import listen

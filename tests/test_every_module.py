@@ -42,7 +42,7 @@ RUN_BY = {
         "server.commands.motion", "server.commands.options", "server.commands.render",
         "server.commands.serve", "server.commands.speech", "server.run", "stream.video_file",
     ),
-    "server/test_server.py": ("server.guard", "server.metrics"),
+    "server/test_server.py": ("server.bodies", "server.guard", "server.metrics"),
     "stream/local/test_sound_server.py": ("benchmarks.voice_offset",),
     "test_packaging.py": ("__main__", "benchmarks.startup"),
 }  # fmt: skip

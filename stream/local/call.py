@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from latentcam.realtime_models.arrays import Latent
+from latentcam.realtime_models.arrays import Latent, Samples
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.stream.composition import I420, Composer
 from latentcam.stream.engine import Engine
@@ -81,6 +81,14 @@ class Call:
     def mute(self, muted: bool) -> None:
         """Silence replaces the voice, for the face and for others."""
         self._voice.muted = muted
+
+    def play(self, sound: Samples) -> None:
+        """Speak this in place of the microphone: float32 [n] at VOICE_RATE; nothing ends it."""
+        self._voice.play(sound)
+
+    @property
+    def playing(self) -> bool:
+        return self._voice.playing
 
     def freeze(self, frozen: bool) -> None:
         """The last picture stays."""

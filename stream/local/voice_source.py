@@ -165,6 +165,24 @@ class Voice:
         self._sounds, self._timeline, self._on_sound = sounds, timeline, on_sound
         self.muted = False
         """Silence takes its place, for the face and for others."""
+        self._clip = np.zeros(0, np.float32)
+
+    def play(self, sound: Samples) -> None:
+        """Speak this instead, from now on and until it ends; one that is still spoken gives way.
+
+        sound: float32 [n] at VOICE_RATE.
+        """
+        self._clip = sound
+
+    @property
+    def playing(self) -> bool:
+        return len(self._clip) > 0
+
+    def _instead(self, samples: Samples) -> Samples:
+        if not self.playing:
+            return samples
+        spoken, self._clip = np.split(self._clip, [len(samples)])
+        return np.pad(spoken, (0, len(samples) - len(spoken)))
 
     async def chunks(self) -> AsyncGenerator[AudioChunk, None]:
         """The voice, tick by tick."""
@@ -172,6 +190,7 @@ class Voice:
         position: int | None = None  # at 16 kHz
         async with aclosing(self._sounds) as sounds:
             async for samples, born in sounds:
+                samples = self._instead(samples)
                 if self.muted:
                     samples = np.zeros_like(samples)
                 self._on_sound(samples, born)

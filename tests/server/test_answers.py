@@ -19,6 +19,7 @@ from latentcam.server.app import make_app
 from latentcam.server.camera_app import make_camera_app
 from latentcam.server.config import ServerConfig
 from latentcam.server.lobby import Lobby
+from latentcam.server.say import Speaker
 from tests.aio import run
 from tests.peers import serving
 from tests.server.test_server import make_engine
@@ -90,7 +91,8 @@ def test_every_answer_of_camera_has_its_headers() -> None:
         closing = asyncio.Event()
         closing.set()
         # No route below gets far enough to look at the camera.
-        control = cast(Any, SimpleNamespace(call=SimpleNamespace(sink=None, engine=None)))
+        call = SimpleNamespace(sink=None, engine=None)
+        control = cast(Any, SimpleNamespace(call=call, speaker=Speaker()))
         made = make_camera_app(control, ServerConfig(), 25, cast(Any, None), closing)
         await ask_all(
             made,

@@ -127,6 +127,23 @@ def test_other_pages_and_other_names_are_refused(camera: Camera) -> None:
             assert camera.refused(path, data, **headers)[0] == 403
 
 
+def test_a_sound_that_is_sent_is_spoken_in_place_of_the_microphone(
+    camera: Camera, clip: Path
+) -> None:
+    def play(data: bytes) -> Any:
+        request = urllib.request.Request(camera.address + "/play", data)
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return json.load(answer)
+
+    assert camera.ask("/state")["playing"] is False
+    assert play(clip.read_bytes())["playing"] is True
+    camera.wait_for(lambda state: not state["playing"])  # it has been spoken
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        play(b"no sound")
+    with caught.value as answer:
+        assert answer.code == 400 and "cannot be read as audio" in json.load(answer)["error"]
+
+
 def test_the_preview_is_the_camera_s_picture(camera: Camera) -> None:
     with urllib.request.urlopen(camera.address + "/preview.mjpg", timeout=20) as stream:
         assert stream.headers["Content-Type"].startswith("multipart/x-mixed-replace")
