@@ -65,12 +65,14 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         try:
             asked = msgspec.json.decode(body, type=Offer)
             address = request.client.host if request.client else ""
-            peer, answer = await lobby.admit(asked.sdp, asked.identity, address)
+            peer, answer = await lobby.admit(
+                asked.sdp, asked.identity, address, asked.background, asked.alpha
+            )
         except EngineFull as error:
             return problem(503, str(error))
         except (BadRequest, msgspec.DecodeError, UnicodeDecodeError) as error:
             return problem(400, str(error))
-        return told(Answer(sdp=answer, session=peer.id))
+        return told(Answer(sdp=answer, session=peer.id, alpha=peer.look.stacked))
 
     async def healthz(request: Request) -> Response:
         return told(Health(engine.ready), 200 if engine.ready else 503)
@@ -88,6 +90,9 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
                 avatar=card.name,
                 identities=list(card.identities),
                 identity=config.identity or card.identities[0],
+                alpha=lobby.backgrounds is not None,
+                backgrounds=list(lobby.backgrounds.names) if lobby.backgrounds else [],
+                background=config.backgrounds.first.name,
                 axes=card.axes,
                 fps=engine.timeline.fps,
                 resolution=card.generator.resolution,

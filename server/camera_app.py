@@ -29,6 +29,7 @@ from latentcam.server.guard import guarded
 from latentcam.server.messages import Ages, CameraState, Change
 from latentcam.server.portraits import Portraits
 from latentcam.server.say import Speaker
+from latentcam.stream.backgrounds import Backgrounds
 from latentcam.stream.composition import I420
 from latentcam.stream.errors import MediaError
 from latentcam.stream.local.call import Call
@@ -44,13 +45,15 @@ LAST_WORDS = 1.0  # seconds, twice of what the page leaves between its questions
 class CameraPage:
     """What the page reads and changes. Touched on the event loop only."""
 
-    def __init__(self, call: Call, identity: str, device: str) -> None:
+    def __init__(self, call: Call, identity: str, device: str, backgrounds: Backgrounds) -> None:
         """identity: the one that the call began with. device: the camera's name."""
         self._card, self._device = call.engine.avatar.card, device
         self.call = call
         self.controls = Controls(
-            call.engine, call.session, call.motion, identity, call.mute, call.freeze
-        )
+            call.engine, call.session, call.motion, identity, call.mute, call.freeze,
+            call.background.name, backgrounds, call.put_behind,
+        )  # fmt: skip
+        self._backgrounds = backgrounds
         self.speaker = Speaker()
         self._ended = ""
         self._looked = -math.inf  # when the page asked last, the loop's time
@@ -65,11 +68,13 @@ class CameraPage:
         delay = call.voice_delay
         return CameraState(
             identity=controls.identity,
+            background=controls.background,
             expression=call.motion.settings.expression,
             life=call.motion.settings.life,
             muted=controls.muted,
             frozen=controls.frozen,
             identities=list(self._card.identities),
+            backgrounds=list(self._backgrounds.names),
             axes=self._card.axes,
             device=self._device,
             speech=self.speaker.missing,

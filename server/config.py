@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 
 from latentcam.server.errors import ConfigError
+from latentcam.stream.backgrounds import Backgrounds
 
 
 class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -22,7 +23,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """origins: pages of other hosts that may connect. audio_prefetch: received packets of 20 ms
     that wait for a missing one before it is given up; without loss nothing waits. fingerprint: of a
     certificate that this machine made for itself, or nothing. identity: whose face a call without a
-    wish gets, None for the avatar's first."""
+    wish gets, None for the avatar's first. backgrounds: what may be behind a face with alpha."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -34,6 +35,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     fingerprint: str = ""
     audio_prefetch: int = 2
     identity: str | None = None
+    backgrounds: Backgrounds = msgspec.field(default_factory=Backgrounds)
 
     def __post_init__(self) -> None:
         check_port(self.port)

@@ -11,6 +11,7 @@ from latentcam.realtime_models.axes import Axis
 from latentcam.realtime_models.motion.performance import LIVELIEST
 from latentcam.server.errors import BadRequest
 from latentcam.server.messages import Change
+from latentcam.stream.backgrounds import Background, Backgrounds
 from latentcam.stream.engine import Engine
 from latentcam.stream.session import Session
 from latentcam.stream.voice_motion import VoiceMotion
@@ -19,8 +20,8 @@ from latentcam.stream.voice_motion import VoiceMotion
 class Controls:
     """What a person can change of one running session, a browser's or the camera's.
 
-    identity: the one the session began with. mute, freeze: called on the event loop with the new
-    setting.
+    identity, background: those the session began with. mute, freeze, put_behind: called on the
+    event loop with the new setting. backgrounds: those that may be asked for, if any.
     """
 
     def __init__(
@@ -31,11 +32,16 @@ class Controls:
         identity: str,
         mute: Callable[[bool], None],
         freeze: Callable[[bool], None],
+        background: str,
+        backgrounds: Backgrounds | None,
+        put_behind: Callable[[Background], None],
     ) -> None:
         self._engine, self._session, self._motion = engine, session, motion
-        self._mute, self._freeze = mute, freeze
+        self._mute, self._freeze, self._put_behind = mute, freeze, put_behind
+        self._backgrounds = backgrounds
         self._changing = asyncio.Lock()  # in the order that they came in
         self.identity = identity
+        self.background = background
         self.muted = False
         self.frozen = False
 
@@ -46,13 +52,18 @@ class Controls:
                 check_expression(change.expression, self._engine.avatar.card.axes)
             if change.life is not None:
                 check_life(change.life)
-            anchor = None
+            background, anchor = None, None
+            if change.background is not None:
+                background = find_background(self._backgrounds, change.background)
             if change.identity is not None:
                 anchor = await find_face(self._engine, change.identity)
-            self._take(change, anchor)
+            self._take(change, anchor, background)
 
-    def _take(self, change: Change, anchor: Latent | None) -> None:
+    def _take(self, change: Change, anchor: Latent | None, background: Background | None) -> None:
         session, motion = self._session, self._motion
+        if background is not None:
+            self.background = background.name
+            self._put_behind(background)
         if change.identity is not None and anchor is not None:
             session.anchor, self.identity = anchor, change.identity
         if change.expression is not None:
@@ -72,6 +83,19 @@ async def find_face(engine: Engine, identity: str) -> Latent:
     that the avatar does not have."""
     try:
         return await engine.on_motion_thread(engine.avatar.anchor, identity)
+    except ValueError as error:
+        raise BadRequest(str(error)) from None
+
+
+def find_background(backgrounds: Backgrounds | None, name: str) -> Background:
+    """Raises BadRequest for one that there is not."""
+    if backgrounds is None:
+        raise BadRequest(
+            f"got the background {name!r}, expected none: these faces have no alpha, and keep what "
+            "is behind them"
+        )
+    try:
+        return backgrounds.find(name)
     except ValueError as error:
         raise BadRequest(str(error)) from None
 

@@ -9,11 +9,13 @@ from collections import Counter
 from dataclasses import dataclass
 
 from latentcam.server.config import ServerConfig
-from latentcam.server.controls import find_face
+from latentcam.server.controls import find_background, find_face
 from latentcam.server.messages import Totals
+from latentcam.server.webrtc.look import Look
 from latentcam.server.webrtc.negotiation import close, negotiate
 from latentcam.server.webrtc.peer import Peer
 from latentcam.server.webrtc.tracks import Retouch
+from latentcam.stream.backgrounds import Backgrounds
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import EngineFull
 
@@ -55,14 +57,22 @@ class Lobby:
         """Those that are here, the oldest first."""
         return [place.peer for place in self._places.values()]
 
-    async def admit(self, sdp: str, identity: str | None, address: str = "") -> tuple[Peer, str]:
+    async def admit(
+        self,
+        sdp: str,
+        identity: str | None,
+        address: str = "",
+        background: str | None = None,
+        alpha: bool = False,
+    ) -> tuple[Peer, str]:
         """Take an offer. Returns the peer, which runs from now on, and the answer.
 
-        address: where it comes from. Raises EngineFull, BadRequest, or Refused if there is no
-        usable network; then nothing is left behind.
+        address: where it comes from. alpha: whether the caller wants the face's. Raises EngineFull,
+        BadRequest, or Refused if there is no usable network; then nothing is left behind.
         """
         engine, household = self.engine, household_of(address)
         identity = identity or self.config.identity or engine.avatar.card.identities[0]
+        look = self._look(background, alpha)
         anchor = await find_face(engine, identity)
         while engine.sessions >= engine.max_sessions and (place := self._gives_way(household)):
             # Again, in case somebody else was quicker to take the place.
@@ -86,13 +96,27 @@ class Lobby:
             raise
         finally:
             self._coming -= coming  # forgets households from which nobody is coming
-        peer = Peer(engine, negotiated, anchor, identity, self.config.audio_prefetch, self._retouch)
+        peer = Peer(
+            engine, negotiated, anchor, identity, look, self.backgrounds,
+            self.config.audio_prefetch, self._retouch,
+        )  # fmt: skip
         task = asyncio.create_task(peer.run(), name=f"peer {peer.name}")
         self._places[peer.id] = Place(peer, task, household)
         # Not in a `finally` of the task: one that is cancelled before it began never gets there.
         task.add_done_callback(lambda _: self._forget(peer))
         logger.info("session %s begins, %d in all", peer.name, engine.sessions)
         return peer, peer.answer
+
+    @property
+    def backgrounds(self) -> Backgrounds | None:
+        """Those that may be asked for: a face without alpha keeps its own."""
+        return self.config.backgrounds if self.engine.avatar.card.generator.channels == 4 else None
+
+    def _look(self, background: str | None, alpha: bool) -> Look:
+        """Raises BadRequest for a background that there is not."""
+        if background is None:
+            return Look(self.config.backgrounds.first, alpha and self.backgrounds is not None)
+        return Look(find_background(self.backgrounds, background), alpha)
 
     def _gives_way(self, household: str) -> Place | None:
         places = self._places.values()

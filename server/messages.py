@@ -28,10 +28,13 @@ Expression = Annotated[dict[Name, float], msgspec.Meta(max_length=MOST_AXES)]
 
 
 class Offer(msgspec.Struct, tag="offer", tag_field="type", forbid_unknown_fields=True, frozen=True):
-    """A browser's half of a negotiation. No identity: the server's own choice."""
+    """A browser's half of a negotiation. No identity or background: the server's own choice. alpha:
+    the page takes a picture twice as high, with alpha below the colours."""
 
     sdp: str
     identity: Name | None = None
+    background: Name | None = None
+    alpha: bool = False
 
 
 class Change(
@@ -44,11 +47,12 @@ class Change(
 ):
     """What a person wants changed; anything not named stays as it is.
 
-    expression: replaces the previous one entirely. life: 0 to 2. muted: silence replaces the voice.
-    frozen: the last picture stays.
+    background: by its name. expression: replaces the previous one entirely. life: 0 to 2. muted:
+    silence replaces the voice. frozen: the last picture stays.
     """
 
     identity: Name | None = None
+    background: Name | None = None
     expression: Expression | None = None
     life: float | None = None
     muted: bool | None = None
@@ -78,10 +82,12 @@ ControlMessage = Change | PlayedSkew
 class Answer(
     msgspec.Struct, tag="answer", tag_field="type", frozen=True, kw_only=True, omit_defaults=True
 ):
-    """session: the secret name of the peer, for those who asked over HTTP."""
+    """session: the secret name of the peer, for those who asked over HTTP. alpha: the picture comes
+    twice as high, as the offer asked."""
 
     sdp: str
     session: str = ""
+    alpha: bool = False
 
 
 class Failure(msgspec.Struct, tag="error", tag_field="type", frozen=True):
@@ -188,13 +194,17 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What a page needs to know before it calls. identity: whose face a call without a wish gets.
-    look_ahead_ms: of the motion model. speech: why the server cannot speak typed words, or nothing.
-    """
+    """What a page needs to know before it calls. identity, background: what a call without a wish
+    gets. alpha: whether faces have it. backgrounds: what may be asked for by name; none without
+    alpha. look_ahead_ms: of the motion model. speech: why the server cannot speak typed words, or
+    nothing."""
 
     avatar: str
     identities: list[str]
     identity: str
+    alpha: bool
+    backgrounds: list[str]
+    background: str
     axes: tuple[Axis, ...]
     fps: int
     resolution: int
@@ -217,11 +227,13 @@ class CameraState(Figures, frozen=True, kw_only=True):
     """
 
     identity: str
+    background: str
     expression: Mapping[str, float]
     life: float
     muted: bool
     frozen: bool
     identities: list[str]
+    backgrounds: list[str]
     axes: tuple[Axis, ...]
     device: str
     speech: str

@@ -59,7 +59,9 @@ async def signalling(socket: WebSocket, lobby: Lobby) -> None:
         received = await asyncio.wait_for(socket.receive(), OFFER_DEADLINE)
         offer = msgspec.json.decode(_text(received), type=Offer)
         address = socket.client.host if socket.client else ""
-        peer, answer = await lobby.admit(offer.sdp, offer.identity, address)
+        peer, answer = await lobby.admit(
+            offer.sdp, offer.identity, address, offer.background, offer.alpha
+        )
     except (TimeoutError, WebSocketDisconnect):
         await _close(socket)
         return
@@ -78,7 +80,7 @@ async def signalling(socket: WebSocket, lobby: Lobby) -> None:
         return
     why = "its page has gone"
     try:
-        await _send(socket, Answer(sdp=answer))
+        await _send(socket, Answer(sdp=answer, alpha=peer.look.stacked))
         await _until_first(_listen(socket, peer), _report(socket, peer, lobby), lobby.wait(peer))
         if peer.failed:
             await _fail(socket, "failed", "this session failed; the server's log says why")

@@ -144,6 +144,12 @@ def planes(picture: I420) -> tuple[Plane, Plane, Plane]:
     return picture[:height], u, v
 
 
+def pixels(frame: av.VideoFrame) -> Picture:
+    """A view of a frame in rgba, which keeps it alive: uint8 [H, W, 4]."""
+    rows = np.frombuffer(memoryview(frame.planes[0]), np.uint8).reshape(frame.height, -1)
+    return rows[:, : 4 * frame.width].reshape(frame.height, frame.width, 4)
+
+
 def _planes(frame: av.VideoFrame) -> list[Plane]:
     """Views, which keep the frame alive."""
     return [

@@ -23,10 +23,11 @@ def stamp(frame: Frame) -> Frame:
 
 
 def stamped(rgb: NDArray[np.uint8], tick: int) -> NDArray[np.uint8]:
-    """uint8 [H, W, 3], W at least 16: a copy with `tick` modulo 2**16 in it."""
+    """uint8 [H, W, 3 or 4], W at least 16: a copy with `tick` modulo 2**16 in it."""
     copy, side = rgb.copy(), rgb.shape[1] // BITS
     for bit in range(BITS):
-        copy[:side, bit * side : (bit + 1) * side] = 255 if tick >> bit & 1 else 0
+        copy[:side, bit * side : (bit + 1) * side, :3] = 255 if tick >> bit & 1 else 0
+    copy[:side, : BITS * side, 3:] = 255
     return copy
 
 

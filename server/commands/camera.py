@@ -171,7 +171,7 @@ async def _run(args: argparse.Namespace) -> None:
         )
         preview = stack.enter_context(ThreadPoolExecutor(1, "preview"))
         device = camera.device if camera else "no camera"
-        page, closing = CameraPage(call, identity, device), asyncio.Event()
+        page, closing = CameraPage(call, identity, device, backgrounds), asyncio.Event()
         app = make_camera_app(page, config, timeline.fps, preview, closing)
         address = f"http://{HOST}:{listener.getsockname()[1]}"
         hearing = pulse.SOURCE if args.create_virtual_mic else args.voice_out

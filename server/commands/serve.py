@@ -18,6 +18,8 @@ from latentcam.server.commands.options import (
     Help,
     NewParser,
     avatar_options,
+    background_options,
+    backgrounds_of,
     check_face,
     decoder_options,
     face_options,
@@ -39,7 +41,7 @@ MOST_SESSIONS = 64  # more faces than any machine of today draws
 def add(new_parser: NewParser) -> argparse.ArgumentParser:
     """The command's parser."""
     parser = new_parser(
-        parents=[avatar_options(), face_options(), decoder_options()],
+        parents=[avatar_options(), face_options(), decoder_options(), background_options()],
         formatter_class=Help,
     )
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: other machines, too")
@@ -144,6 +146,7 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
         ice_servers=tuple(parse_ice_server(text) for text in args.ice_server),
         audio_prefetch=args.audio_prefetch,
         identity=args.identity,
+        backgrounds=backgrounds_of(args),
     )
     if args.tls is None:
         return config

@@ -16,11 +16,13 @@ from latentcam.server.controls import Controls
 from latentcam.server.errors import BadRequest
 from latentcam.server.messages import Ages, PeerFigures
 from latentcam.server.webrtc.aiortc_inside import send_codec
+from latentcam.server.webrtc.look import Look
 from latentcam.server.webrtc.negotiation import Negotiated, close
 from latentcam.server.webrtc.reorder import Hearing
 from latentcam.server.webrtc.tracks import FaceTrack, Retouch, VoiceTrack, voice_delay
 from latentcam.server.webrtc.video_encoder import Rate, encode_face
 from latentcam.server.webrtc.voice_in import VoiceIn, VoicePackets, drain
+from latentcam.stream.backgrounds import Background, Backgrounds
 from latentcam.stream.engine import Engine
 from latentcam.stream.meter import Meter
 from latentcam.stream.session import Session
@@ -48,6 +50,8 @@ class Peer:
         negotiated: Negotiated,
         anchor: Latent,
         identity: str,
+        look: Look,
+        backgrounds: Backgrounds | None,
         audio_prefetch: int,
         retouch: Retouch | None = None,
     ) -> None:
@@ -72,7 +76,9 @@ class Peer:
         audio.sender.replaceTrack(self._voice)
         video.sender.replaceTrack(self._face)
         size = engine.avatar.card.generator.resolution
-        encode_face(video, Rate(size * size, engine.timeline.fps), self._on_encoded)
+        self.look = look
+        rate = Rate(size * size * (2 if look.stacked else 1), engine.timeline.fps)
+        encode_face(video, rate, look, self._on_encoded)
 
         self._hearing = Hearing(audio.receiver, audio_prefetch, self._send_back)
         self._packets: VoicePackets = VoicePackets(MOST_PACKETS)
@@ -81,8 +87,9 @@ class Peer:
         self._motion = VoiceMotion(engine, self._voice_in.chunks(), seed=seed)
         self.session = Session(engine, self._motion.motions(), self._face, anchor)
         self.controls = Controls(
-            engine, self.session, self._motion, identity, self._mute, self._freeze
-        )
+            engine, self.session, self._motion, identity, self._mute, self._freeze,
+            look.background.name, backgrounds, self._put_behind,
+        )  # fmt: skip
         negotiated.connection.on("connectionstatechange", self._on_state)
 
     @property
@@ -116,6 +123,9 @@ class Peer:
 
     def _freeze(self, frozen: bool) -> None:
         self._face.frozen = frozen
+
+    def _put_behind(self, background: Background) -> None:
+        self.look.background = background
 
     def _on_encoded(self, seconds: float) -> None:
         """On the thread that encodes."""

@@ -61,7 +61,7 @@ class FaceTrack(MediaStreamTrack):
             raise MediaStreamError from None
         self.born = frame.born
         form = "rgba" if frame.picture.shape[2] == 4 else "rgb24"
-        picture = av.VideoFrame.from_ndarray(frame.picture, format=form)
+        picture = av.VideoFrame.from_numpy_buffer(frame.picture, form)
         picture.pts = self._timeline.pts(frame.tick)
         picture.time_base = self._timeline.time_base
         return picture

@@ -66,11 +66,15 @@ class Rate:
 
 
 class _FaceEncoder:
-    """What aiortc's sender expects: pictures in, RTP payloads out. on_encoded gets the seconds
-    that a frame took, on the thread that encodes."""
+    """What aiortc's sender expects: pictures in, RTP payloads out. look: makes of a picture what is
+    encoded, yuv420p. on_encoded gets the seconds that a frame took. Both run on the thread that
+    encodes."""
 
-    def __init__(self, rate: Rate, on_encoded: Callable[[float], None]) -> None:
-        self._rate, self._on_encoded = rate, on_encoded
+    def __init__(
+        self, rate: Rate, look: Callable[[av.VideoFrame], av.VideoFrame],
+        on_encoded: Callable[[float], None],
+    ) -> None:  # fmt: skip
+        self._rate, self._look, self._on_encoded = rate, look, on_encoded
         self._codec: VideoCodecContext | None = None
 
     @property
@@ -86,8 +90,7 @@ class _FaceEncoder:
         begun = time.perf_counter()
         assert isinstance(frame, av.VideoFrame) and frame.pts is not None
         assert frame.time_base is not None
-        # One thread: to start more takes longer than the work, most of all on a busy machine.
-        picture = frame.reformat(format="yuv420p", threads=1)
+        picture = self._look(frame)
         picture.pict_type = PictureType.I if force_keyframe else PictureType.NONE
         if self._codec is None or self._rate.restart():
             self._codec = self._open(picture)
@@ -105,8 +108,11 @@ class _FaceEncoder:
 class FaceVp8(_FaceEncoder):
     """VP8."""
 
-    def __init__(self, rate: Rate, on_encoded: Callable[[float], None]) -> None:
-        super().__init__(rate, on_encoded)
+    def __init__(
+        self, rate: Rate, look: Callable[[av.VideoFrame], av.VideoFrame],
+        on_encoded: Callable[[float], None],
+    ) -> None:  # fmt: skip
+        super().__init__(rate, look, on_encoded)
         self._picture_id = secrets.randbelow(1 << 15)
 
     def _open(self, picture: av.VideoFrame) -> VideoCodecContext:
@@ -139,8 +145,11 @@ class FaceH264(_FaceEncoder):
         return h264_payloads(data)
 
 
-def encode_face(video: RTCRtpTransceiver, rate: Rate, on_encoded: Callable[[float], None]) -> None:
+def encode_face(
+    video: RTCRtpTransceiver, rate: Rate, look: Callable[[av.VideoFrame], av.VideoFrame],
+    on_encoded: Callable[[float], None],
+) -> None:  # fmt: skip
     """Let a negotiated transceiver encode as above."""
     kinds = {"video/vp8": FaceVp8, "video/h264": FaceH264}
     kind = kinds[send_codec(video).mimeType.lower()]
-    encode_with(video.sender, kind(rate, on_encoded))
+    encode_with(video.sender, kind(rate, look, on_encoded))

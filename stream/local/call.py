@@ -11,6 +11,7 @@ from pathlib import Path
 
 from latentcam.realtime_models.arrays import Latent, Samples
 from latentcam.realtime_models.motion.performance import Settings
+from latentcam.stream.backgrounds import Background
 from latentcam.stream.composition import I420, Composer
 from latentcam.stream.engine import Engine
 from latentcam.stream.local.camera_sink import CameraSink
@@ -51,6 +52,7 @@ class Call:
         session: Session,
         motion: VoiceMotion,
         voice: Voice,
+        composer: Composer,
         sink: CameraSink,
         line: VoiceLine,
         microphone: Microphone | None,
@@ -58,6 +60,7 @@ class Call:
         virtual: VirtualMicrophone | None,
     ) -> None:
         self.engine, self._voice, self._line = engine, voice, line
+        self._composer = composer
         self._microphone, self._voice_out, self._virtual = microphone, voice_out, virtual
         self.session, self.motion, self.sink = session, motion, sink
 
@@ -93,6 +96,14 @@ class Call:
     def freeze(self, frozen: bool) -> None:
         """The last picture stays."""
         self.sink.frozen = frozen
+
+    def put_behind(self, background: Background) -> None:
+        """It is behind the face from the next picture on."""
+        self._composer.background = background
+
+    @property
+    def background(self) -> Background:
+        return self._composer.background
 
     @property
     def voice_delay(self) -> float | None:
@@ -160,4 +171,6 @@ async def open_call(
         motion = VoiceMotion(engine, voice.chunks(), seed=0)
         motion.settings = settings
         session = Session(engine, motion.motions(), sink, anchor)
-        yield Call(engine, session, motion, voice, sink, line, microphone, voice_out, virtual)
+        yield Call(
+            engine, session, motion, voice, composer, sink, line, microphone, voice_out, virtual
+        )

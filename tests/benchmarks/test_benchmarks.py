@@ -37,7 +37,9 @@ from latentcam.benchmarks.tools.voice import onsets, talk
 from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.realtime_models.decoders.auto import open_decoder
 from latentcam.server.__main__ import main
+from latentcam.server.webrtc.look import Look
 from latentcam.server.webrtc.video_encoder import FaceVp8, Rate
+from latentcam.stream.backgrounds import Backgrounds
 from tests.aio import run
 from tests.tiny import tiny_card, tiny_generator, write_pack
 
@@ -49,7 +51,8 @@ def test_a_stamp_survives_vp8(tick: int) -> None:
     grain = np.random.default_rng(0).integers(60, 190, (256, 256, 3), dtype=np.uint8)
     frame = av.VideoFrame.from_ndarray(stamped(grain, tick), format="rgb24")
     frame.pts, frame.time_base = 0, Fraction(1, 90_000)
-    payloads, _ = FaceVp8(Rate(256 * 256, 25), lambda seconds: None).encode(frame)
+    shown_as = Look(Backgrounds().first, stacked=False)
+    payloads, _ = FaceVp8(Rate(256 * 256, 25), shown_as, lambda seconds: None).encode(frame)
     data = b"".join(vp8_depayload(payload) for payload in payloads)
     (shown,) = av.CodecContext.create("vp8", "r").decode(av.Packet(data))
     assert look(shown).tick == tick % 65536

@@ -13,6 +13,7 @@ from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.server import camera_app
 from latentcam.server.camera_app import CameraPage, Preview
 from latentcam.server.commands.camera import _run_and_say_why_it_ends
+from latentcam.stream.backgrounds import Backgrounds
 from latentcam.stream.composition import I420
 from latentcam.stream.local.call import Call, Sound
 from latentcam.stream.local.jpeg import jpeg
@@ -44,7 +45,7 @@ def test_a_page_that_looks_is_waited_for(
     monkeypatch.setattr(camera_app, "LAST_WORDS", 60.0)
 
     async def scene(call: Call, shown: Shown) -> None:
-        page = CameraPage(call, "Ada", "no camera")
+        page = CameraPage(call, "Ada", "no camera", Backgrounds())
         assert page.state().ended == ""
         ending = asyncio.create_task(page.end("It was stopped."))
         await asyncio.sleep(0.05)
@@ -59,7 +60,7 @@ def test_nobody_is_waited_for_where_no_page_is_open(
     tiny_pack: AvatarPack, clip: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scene(call: Call, shown: Shown) -> None:
-        page = CameraPage(call, "Ada", "no camera")
+        page = CameraPage(call, "Ada", "no camera", Backgrounds())
         with monkeypatch.context() as patched:
             patched.setattr(camera_app, "LAST_WORDS", 60.0)
             await asyncio.wait_for(page.end("It was stopped."), 30.0)

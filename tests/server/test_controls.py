@@ -16,6 +16,7 @@ from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.server.controls import Controls, check_expression, check_life
 from latentcam.server.errors import BadRequest
 from latentcam.server.messages import Change
+from latentcam.stream.backgrounds import Backgrounds
 from latentcam.stream.engine import Engine
 from latentcam.stream.messages import AudioChunk, Frame
 from latentcam.stream.session import Session
@@ -42,12 +43,12 @@ async def no_voice() -> AsyncIterator[AudioChunk]:
 class Scene:
     """Controls of a session that does not run, and what they say of it."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, backgrounds: Backgrounds | None = None) -> None:
         anchor = engine.avatar.anchor("Ada")
         self.engine = engine
         self.motion = VoiceMotion(engine, no_voice(), seed=0)
         self.session = Session(engine, self.motion.motions(), NoSink(), anchor)
-        self.switched: list[tuple[str, bool]] = []
+        self.switched: list[tuple[str, bool | str]] = []
         self.controls = Controls(
             engine,
             self.session,
@@ -55,12 +56,16 @@ class Scene:
             "Ada",
             mute=lambda muted: self.switched.append(("mute", muted)),
             freeze=lambda frozen: self.switched.append(("freeze", frozen)),
+            background="own",
+            backgrounds=backgrounds,
+            put_behind=lambda background: self.switched.append(("behind", background.name)),
         )
 
     def state(self) -> dict[str, Any]:
         controls, settings = self.controls, self.motion.settings
         return {
             "identity": controls.identity,
+            "background": controls.background,
             "anchor": self.session.anchor.tobytes(),
             "expression": dict(settings.expression),
             "life": settings.life,
@@ -223,3 +228,23 @@ def test_a_browser_s_call_can_be_muted_and_frozen(tiny_pack: AvatarPack) -> None
             await caller.aclose()
 
     run(scene(), timeout=240)
+
+
+def test_a_background_that_is_not_there_changes_nothing(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        engine = make_engine(tiny_pack)
+        for one, said in (
+            (Scene(engine, Backgrounds()), "expected #rrggbb, own, room, or blur:"),
+            (Scene(engine), "these faces have no alpha"),
+        ):
+            before = one.state()
+            with pytest.raises(BadRequest, match=said):
+                await one.controls.apply(Change(background="garden", life=0.5))
+            assert one.state() == before
+        one = Scene(engine, Backgrounds())
+        await one.controls.apply(Change(background="blur:room"))
+        state = one.state()
+        assert state["background"] == "blur:room" and state["switched"] == [("behind", "blur:room")]
+        await engine.aclose()
+
+    run(scene())

@@ -8,7 +8,9 @@ import av
 import numpy as np
 from aiortc.codecs.vpx import vp8_depayload
 
+from latentcam.server.webrtc.look import Look
 from latentcam.server.webrtc.video_encoder import FaceVp8, Rate
+from latentcam.stream.backgrounds import Backgrounds
 
 
 def test_the_rate_follows_the_receiver_within_bounds_and_seldom_restarts() -> None:
@@ -32,7 +34,7 @@ def test_the_rate_follows_the_receiver_within_bounds_and_seldom_restarts() -> No
 
 def test_a_key_frame_comes_when_asked_for() -> None:
     seen: list[float] = []
-    encoder = FaceVp8(Rate(32 * 32, 25), seen.append)
+    encoder = FaceVp8(Rate(32 * 32, 25), Look(Backgrounds().first, stacked=False), seen.append)
     picture = av.VideoFrame.from_ndarray(np.full((32, 32, 3), 90, np.uint8), format="rgb24")
     picture.time_base = Fraction(1, 90_000)
     keys = []
