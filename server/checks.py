@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import os
 import platform
+import re
 import shutil
 import socket
 import ssl
@@ -16,6 +18,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Literal
 
+import av.codec
 import msgspec
 import numpy as np
 from aiortc import RTCConfiguration, RTCIceServer, RTCPeerConnection
@@ -29,58 +32,87 @@ from latentcam.server.config import IceServer
 from latentcam.server.errors import ConfigError
 from latentcam.server.run import listen
 from latentcam.stream.errors import DeviceError
-from latentcam.stream.local import pulse, v4l2
+from latentcam.stream.local import advice, pulse, v4l2
 from latentcam.stream.local.sound_devices import list_sound_devices, open_microphone
-from latentcam.stream.local.virtual_camera import SETUP
+from latentcam.stream.local.virtual_camera import open_virtual_camera
 
-PACKAGES = ("latentcam", "numpy", "openvino", "av", "aiortc", "sounddevice", "pyvirtualcam")
+PACKAGES = ("latentcam", "numpy", "openvino", "av", "aiortc")
+EXTRAS = {"camera": ("sounddevice", "pyvirtualcam"), "bench": ("httpx", "matplotlib", "psutil")}
+"""Goal -> the packages that it needs beside those that everybody has."""
 LISTEN = 3.0  # seconds for a microphone to give its first sound
 RENDERS = 40
+SLOWEST = 10  # pictures a second; below, it is no moving face
 ICE_DEADLINE = 10.0  # seconds
 GPU_DEADLINE = 10.0  # seconds
 VIRTUAL_OUTPUTS = ("blackhole", "cable input", "vb-audio", "voicemeeter")
-SOUND_SETUP = {
-    "linux": "sudo apt install pulseaudio-utils libportaudio2 libasound2-plugins",
+VOICE_SETUP = {
     "darwin": "brew install blackhole-2ch",
-    "win32": "install VB-CABLE from https://vb-audio.com/Cable",
+    "win32": "install VB-CABLE from https://vb-audio.com/Cable, restart",
 }
+
+Goal = Literal["serve", "camera", "render", "bench"]
+PORTS: dict[Goal, int] = {"serve": 8080, "camera": 8090}
 
 
 class Finding(msgspec.Struct, frozen=True):
-    """verdict: "ok" works, "warn" works with a limit, "fail" does not. mend: a command."""
+    """verdict: "ok" works, "warn" works with a limit, "fail" does not. mend: a command. only: the
+    goal that it concerns, None for all."""
 
     name: str
     found: str
     verdict: Literal["ok", "warn", "fail"]
     mend: str | None = None
+    only: Goal | None = None
 
 
-async def all_checks(
+def installed(goal: Goal) -> bool:
+    """Whether this goal's packages are there."""
+    return all(importlib.util.find_spec(package) for package in EXTRAS.get(goal, ()))
+
+
+async def checks_for(
+    goals: Sequence[Goal],
     avatar: str,
     fps: int,
     ports: Sequence[int],
     servers: Sequence[IceServer],
     tls: tuple[str | None, str | None],
 ) -> list[Finding]:
-    """Everything, in the order in which a person would fix it."""
-    findings = [versions(), cpu(), *packs(), speed(avatar, fps), gpu()]
-    findings += [microphone(), virtual_camera(), virtual_microphone()]
-    findings += [port(number) for number in ports]
-    findings += [await ice(server) for server in servers]
-    return [*findings, https(*tls)]
+    """What these goals need, in the order in which a person would fix it."""
+    own: dict[Goal, list[Finding]] = {goal: [] for goal in goals}
+    if "render" in own:
+        own["render"] = [video_encoder()]
+    if "camera" in own:
+        own["camera"] = [microphone(), virtual_camera(), virtual_microphone()]
+    if "serve" in own:
+        own["serve"] = [*[await ice(server) for server in servers], https(*tls)]
+    return [
+        *[versions(goals), cpu(), *packs(), speed(avatar, fps, goals[0]), gpu()],
+        *[port(number) for number in ports],
+        *[
+            msgspec.structs.replace(finding, only=goal)
+            for goal, findings in own.items()
+            for finding in findings
+        ],
+    ]
 
 
-def versions() -> Finding:
+def versions(goals: Sequence[Goal]) -> Finding:
     """Python and the packages that matter here."""
-    found, absent = [f"Python {platform.python_version()}"], []
-    for package in PACKAGES:
+    found, absent = [f"Python {platform.python_version()}"], set()
+    for package in (*PACKAGES, *(name for goal in goals for name in EXTRAS.get(goal, ()))):
         try:
             found.append(f"{package} {metadata.version(package)}")
         except metadata.PackageNotFoundError:
-            absent.append(package)
-    text = ", ".join(found) + (f"; without {', '.join(absent)}" if absent else "")
-    extra = 'pip install "latentcam[camera]"' if absent else None
-    return Finding("versions", text, "warn" if absent else "ok", extra)
+            absent.add(package)
+    text = ", ".join(found)
+    if not absent:
+        return Finding("versions", text, "ok")
+    text += f"; without {', '.join(sorted(absent))}"
+    for goal in goals:
+        if absent & set(EXTRAS.get(goal, ())):
+            return Finding("versions", text, "fail", advice.install_extra(goal))
+    return Finding("versions", text, "fail", advice.pip("install", *sorted(absent)))
 
 
 def cpu() -> Finding:
@@ -116,15 +148,17 @@ def packs() -> list[Finding]:
 
 
 def _reinstall() -> str:
-    return "pip install --force-reinstall --no-deps latentcam"
+    return f"in a checkout of latentcam: {advice.pip('install', '--force-reinstall --no-deps .')}"
 
 
-def speed(avatar: str, fps: int) -> Finding:
+def speed(avatar: str, fps: int, goal: Goal = "serve") -> Finding:
     """How long a picture takes, against how often one is due."""
     try:
         face = open_pack(avatar).avatar
-    except (AvatarPackError, BackendUnavailable) as error:
-        return Finding("decoding", str(error), "fail", "pip install openvino")
+    except BackendUnavailable as error:
+        return Finding("decoding", str(error), "fail", advice.pip("install", "openvino"))
+    except AvatarPackError as error:
+        return Finding("decoding", str(error), "fail", "latentcam avatar list")
     anchor, x = face.anchor(face.card.identities[0]), face.basis.control({})
     seconds = []
     for _ in range(RENDERS):
@@ -136,12 +170,31 @@ def speed(avatar: str, fps: int) -> Finding:
         f"{face.decoder.description}: p50 {p50 * 1000:.1f} ms, p95 {p95 * 1000:.1f} ms; one is "
         f"due every {1000 / fps:.0f} ms"
     )
-    if p50 > 0.9 / fps:
-        fits = max(1, int(0.8 / p95))
-        return Finding("decoding", found, "fail", f"latentcam camera --fps {fits}")
-    if p95 > 0.8 / fps:
-        return Finding("decoding", found, "warn", "close other programs that keep the CPU busy")
-    return Finding("decoding", found, "ok")
+    if p95 <= 0.8 / fps:
+        return Finding("decoding", found, "ok")
+    if busy():
+        found += "; other programs keep this machine busy"
+    if p50 <= 0.9 / fps or busy():
+        return Finding("decoding", found, "warn", "close other programs, and look again")
+    fits = min(60, int(0.8 / p95))
+    if fits < SLOWEST:
+        return Finding("decoding", found, "fail", "another machine, or an avatar that is smaller")
+    return Finding("decoding", found, "warn", f"latentcam {goal} --fps {fits}")
+
+
+def busy() -> bool:
+    """Whether other programs had most of the cores during the last minute."""
+    return hasattr(os, "getloadavg") and os.getloadavg()[0] > 0.75 * (os.cpu_count() or 1)
+
+
+def video_encoder() -> Finding:
+    """What `render` writes; av's wheels have it, some distributions' builds do not."""
+    try:
+        codec = av.codec.Codec("libx264", "w")
+    except ValueError:  # av's UnknownCodecError is one
+        mend = advice.pip("install", "--force-reinstall --only-binary av av")
+        return Finding("video encoder", "this av has no libx264", "fail", mend)
+    return Finding("video encoder", f"{codec.long_name}", "ok")
 
 
 def gpu() -> Finding:
@@ -155,7 +208,11 @@ def gpu() -> Finding:
     except subprocess.TimeoutExpired:
         mend = "run nvidia-smi, and restart the machine if that hangs"
         return Finding("GPU", "its driver does not answer; a GPU is not needed", "warn", mend)
-    found = " ".join(listed.stdout.split("\n")[0].split("(")[0].split()) or "a driver without a GPU"
+    named = re.findall(r"^GPU \d+: (.+?) \(UUID", listed.stdout, re.M)
+    if listed.returncode != 0 or not named:
+        mend = "restart the machine, or install the driver again"
+        return Finding("GPU", "its driver finds none; a GPU is not needed", "warn", mend)
+    found = ", ".join(named)
     for module, install in (
         ("torch", TORCH_CUDA), ("torch_tensorrt", TENSORRT), ("tensorrt", TENSORRT)
     ):  # fmt: skip
@@ -173,8 +230,8 @@ def microphone() -> Finding:
         levels: list[float] = []
         stream = open_microphone(None, lambda sound: levels.append(float(np.abs(sound).max())))
     except DeviceError as error:
-        found, install = _split(error)
-        return Finding("microphone", found, "fail", install or "latentcam camera --mic FILE")
+        mend = error.mend or "latentcam camera --mic FILE"
+        return Finding("microphone", error.found, "fail", mend)
     end = time.monotonic() + LISTEN
     while time.monotonic() < end and len(levels) < 20:
         time.sleep(0.05)
@@ -192,16 +249,19 @@ def microphone() -> Finding:
 def virtual_camera() -> Finding:
     """A device that `latentcam camera` could open now; on Linux looked at closely."""
     if importlib.util.find_spec("pyvirtualcam") is None:
-        mend = 'pip install "latentcam[camera]"'
+        mend = advice.install_extra("camera")
         return Finding("virtual camera", "the package pyvirtualcam is missing", "fail", mend)
     if not sys.platform.startswith("linux"):
-        setup = SETUP.get(sys.platform)
-        return Finding("virtual camera", "checked when the camera starts", "warn", setup)
+        try:
+            camera = open_virtual_camera(None, 640, 360, 25)
+        except DeviceError as error:
+            return Finding("virtual camera", error.found, "fail", error.mend)
+        camera.close()
+        return Finding("virtual camera", camera.device, "ok")
     try:
         path = v4l2.choose_loopback(None, mending=False)
     except DeviceError as error:
-        found, setup = _split(error)
-        return Finding("virtual camera", found, "fail", setup)
+        return Finding("virtual camera", error.found, "fail", error.mend)
     device = next(d for d in v4l2.list_loopbacks() if d.path == path)
     found = f"{path} ({device.card}), v4l2loopback {v4l2.driver_version()}"
     if device.capture and device.output:
@@ -209,7 +269,7 @@ def virtual_camera() -> Finding:
             "virtual camera",
             f"{found}; without exclusive_caps browsers do not list it",
             "warn",
-            f"sudo modprobe -r v4l2loopback && {v4l2.LOAD}",
+            f"{v4l2.UNLOAD} && {v4l2.LOAD}",
         )
     if not device.output:
         return Finding(
@@ -225,17 +285,15 @@ def virtual_microphone() -> Finding:
         try:
             default = pulse.default_name("sink")
         except DeviceError as error:
-            found, mend = _split(error)
-            return Finding(name, found, "warn", mend or SOUND_SETUP["linux"])
+            return Finding(name, error.found, "warn", error.mend)
         return Finding(name, f"--create-virtual-mic makes one (sound server: {default})", "ok")
     try:
         outputs = [device.name for device in list_sound_devices() if device.output]
     except DeviceError as error:
-        found, mend = _split(error)
-        return Finding(name, found, "warn", mend)
+        return Finding(name, error.found, "warn", error.mend)
     fitting = [out for out in outputs if any(v in out.lower() for v in VIRTUAL_OUTPUTS)]
     if not fitting:
-        return Finding(name, "none", "warn", SOUND_SETUP.get(sys.platform))
+        return Finding(name, "none", "warn", VOICE_SETUP.get(sys.platform))
     return Finding(name, f"--voice-out {fitting[0]!r}", "ok")
 
 
@@ -260,7 +318,9 @@ async def ice(server: IceServer) -> Finding:
             await connection.setLocalDescription(await connection.createOffer())
         found = f" typ {kind}" in connection.localDescription.sdp
     except (TimeoutError, OSError, socket.gaierror, ValueError) as error:
-        return Finding(name, f"not reached: {error or 'no answer'}", "fail", _ping(server))
+        unknown = isinstance(error, socket.gaierror)
+        reason = "its name is not known" if unknown else "no answer"
+        return Finding(name, f"not reached: {reason}", "fail", _ping(server))
     finally:
         await connection.close()
     if not found:
@@ -275,24 +335,16 @@ def _ping(server: IceServer) -> str:
 
 def https(cert: str | None, key: str | None) -> Finding:
     """Browsers give the microphone to localhost and HTTPS only."""
-    mend = (
-        "openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=$(hostname) "
-        "-keyout key.pem -out cert.pem"
-    )
+    mend = "latentcam serve --tls self-signed, which makes its own"
     if cert is None and key is None:
-        return Finding("HTTPS", "no --tls-cert given: this machine's browsers only", "ok")
+        return Finding(
+            "HTTPS", "for this machine's browsers not needed; for phones: --tls self-signed", "ok"
+        )
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert or "", key)
     except (OSError, ssl.SSLError) as error:
-        return Finding("HTTPS", f"{cert} with {key}: {error.strerror or error}", "fail", mend)
+        why = "they do not fit, or are no PEM files"
+        if not isinstance(error, ssl.SSLError):
+            why = error.strerror or "they cannot be read"
+        return Finding("HTTPS", f"{cert} with {key}: {why}", "fail", mend)
     return Finding("HTTPS", f"{cert} fits {key}", "ok")
-
-
-def _split(error: DeviceError) -> tuple[str, str | None]:
-    """Splits a sentence that ends in ": COMMAND" into a finding and the command that fixes it."""
-    text = str(error)
-    for begin in (": sudo ", ": pip ", ": systemctl "):
-        found, colon, mend = text.partition(begin)
-        if colon:
-            return found, colon[2:] + mend
-    return text, None

@@ -6,7 +6,14 @@ from latentcam.realtime_models.errors import LatentcamError
 
 
 class DeviceError(LatentcamError, RuntimeError):
-    """A device cannot be used; the message says what to do."""
+    """A device cannot be used; the message says what to do.
+
+    found: what is wrong. mend: a command that changes it, if there is one.
+    """
+
+    def __init__(self, found: str, mend: str | None = None) -> None:
+        super().__init__(found if mend is None else f"{found}: {mend}")
+        self.found, self.mend = found, mend
 
 
 class MediaError(LatentcamError, ValueError):

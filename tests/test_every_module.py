@@ -36,7 +36,6 @@ RUN_BY = {
     ),
     "server/test_avatar_command.py": ("server.commands.avatar",),
     "server/test_browser.py": ("benchmarks.browser",),
-    "server/test_doctor.py": ("server.commands.doctor",),
     "server/test_command_line.py": ("server.commands.completion",),
     "server/test_commands.py": (
         "server.commands.motion", "server.commands.options", "server.commands.render",

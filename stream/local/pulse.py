@@ -6,6 +6,7 @@ ALSA, which PortAudio uses on Linux, hides all of them behind one device called 
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import shutil
 import subprocess
@@ -13,7 +14,11 @@ import sys
 from collections.abc import Iterator
 
 from latentcam.stream.errors import DeviceError
+from latentcam.stream.local import advice
 
+logger = logging.getLogger(__name__)
+
+START = "systemctl --user start pipewire-pulse (or pulseaudio --start)"
 SINK = "latentcam_voice"  # what is played into it ...
 SOURCE = "latentcam_mic"  # ... comes out of here; browsers hide a sink's monitor, not this
 
@@ -21,16 +26,21 @@ SOURCE = "latentcam_mic"  # ... comes out of here; browsers hide a sink's monito
 def run_pactl(*arguments: str) -> str:
     """What `pactl` answers. Raises DeviceError."""
     if not sys.platform.startswith("linux") or shutil.which("pactl") is None:
-        raise DeviceError("pactl is missing: sudo apt install pulseaudio-utils")
+        raise DeviceError("pactl is missing", advice.install("pactl"))
     try:
         answer = subprocess.run(
             ["pactl", *arguments], capture_output=True, text=True, timeout=10, check=True
         )
     except subprocess.CalledProcessError as error:
-        raise DeviceError(f"pactl {arguments[0]} failed: {error.stderr.strip()}") from None
+        logger.info("pactl %s failed: %s", arguments[0], error.stderr.strip())
+        if "refused" in error.stderr.lower():
+            raise DeviceError("no sound server runs", START) from None
+        raise DeviceError(f"the sound server refused {arguments[0]}; --verbose says why") from None
     except subprocess.TimeoutExpired:
-        raise DeviceError("PulseAudio does not answer: systemctl --user restart pipewire-pulse "
-                          "(or pulseaudio --kill)") from None  # fmt: skip
+        raise DeviceError(
+            "the sound server does not answer",
+            "systemctl --user restart pipewire-pulse (or pulseaudio --kill)",
+        ) from None
     return answer.stdout.strip()
 
 

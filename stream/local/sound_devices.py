@@ -7,7 +7,11 @@ seen only after `refresh`, before which all streams must be closed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentcam.stream.errors import DeviceError
-from latentcam.stream.local import pulse
+from latentcam.stream.local import advice, pulse
+
+logger = logging.getLogger(__name__)
 
 VOICE_RATE = 48000  # Hz, of the voice between microphone and virtual microphone
 BLOCK = VOICE_RATE // 100  # 10 ms
@@ -38,16 +44,33 @@ class SoundDevice:
     pulse: bool = False
 
 
+@contextmanager
+def _hushed() -> Iterator[None]:
+    """ALSA and JACK write to stderr themselves whatever they miss; only --verbose lets them."""
+    if not sys.platform.startswith("linux") or logger.isEnabledFor(logging.INFO):
+        yield
+        return
+    kept, nothing = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nothing, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nothing)
+
+
 def _portaudio() -> Any:
     try:
-        import sounddevice
+        with _hushed():
+            import sounddevice
     except ModuleNotFoundError:
         raise DeviceError(
-            'the package sounddevice is missing: pip install "latentcam[camera]"'
+            "the package sounddevice is missing", advice.install_extra("camera")
         ) from None
     except OSError:  # the package is there, the library is not
         raise DeviceError(
-            "the library PortAudio is missing: sudo apt install libportaudio2"
+            "the library PortAudio is missing", advice.install("portaudio", "alsa-plugins")
         ) from None
     return sounddevice
 
@@ -98,8 +121,8 @@ def _portaudio_name(sd: Any, device: SoundDevice | None) -> str | None:
         if known["name"] in ("pulse", "pipewire"):
             return str(known["name"])
     raise DeviceError(
-        f"{device.name!r} belongs to PulseAudio, and ALSA cannot reach it: "
-        "sudo apt install libasound2-plugins"
+        f"{device.name!r} belongs to PulseAudio, and ALSA cannot reach it",
+        advice.install("alsa-plugins"),
     )
 
 
@@ -141,19 +164,22 @@ def _open(
     sd: Any, kind: Any, device: SoundDevice | None, callback: Callable[..., None], name: str
 ) -> Stream:
     try:
-        stream = kind(
-            device=_portaudio_name(sd, device),
-            samplerate=VOICE_RATE,
-            blocksize=BLOCK,
-            channels=1,
-            dtype="float32",
-            latency=LATENCY,
-            callback=callback,
-            **_host_settings(sd),
-        )
-        stream.start()
+        with _hushed():
+            stream = kind(
+                device=_portaudio_name(sd, device),
+                samplerate=VOICE_RATE,
+                blocksize=BLOCK,
+                channels=1,
+                dtype="float32",
+                latency=LATENCY,
+                callback=callback,
+                **_host_settings(sd),
+            )
+            stream.start()
     except (sd.PortAudioError, ValueError) as error:
-        raise DeviceError(f"{name} cannot be opened: {error}") from None
+        logger.info("PortAudio: %s", error)
+        reason = str(error.args[0] if error.args else error).rpartition(": ")[2]
+        raise DeviceError(f"{name} cannot be opened ({reason})") from None
     return Stream(stream)
 
 
@@ -169,5 +195,6 @@ def refresh() -> None:
     """Read the list of devices again. No stream may be open: PortAudio would free it, and closing
     it later would crash."""
     sd = _portaudio()
-    sd._terminate()  # PortAudio has no other way; sounddevice makes none public
-    sd._initialize()
+    with _hushed():
+        sd._terminate()  # PortAudio has no other way; sounddevice makes none public
+        sd._initialize()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import platform
 import struct
 import sys
 import time
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from latentcam.stream.errors import DeviceError
+from latentcam.stream.local import advice
 
 VIDIOC_QUERYCAP = 0x80685600
 VIDIOC_G_FMT = 0xC0D05604
@@ -26,7 +28,9 @@ WATCH = 2.0  # seconds without a picture after which nobody writes any
 LARGEST = 4096  # pixels a side
 
 LOAD = 'sudo modprobe v4l2loopback exclusive_caps=1 card_label="latentcam"'
-INSTALL = "sudo apt install v4l2loopback-dkms"
+UNLOAD = "sudo modprobe -r v4l2loopback"
+JOIN = "sudo usermod -aG video $USER, then log in again"
+MODULES = Path("/lib/modules")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,15 @@ def driver_version() -> str | None:
         return None
     version = folder / "version"
     return version.read_text().strip() if version.is_file() else "unknown"
+
+
+def module_installed(modules: Path = MODULES) -> bool:
+    """Whether the running kernel has the module, loaded or not."""
+    listed = modules / platform.release() / "modules.dep"
+    try:
+        return "v4l2loopback" in listed.read_text()
+    except OSError:
+        return False
 
 
 def users(path: str) -> list[str]:
@@ -127,12 +140,12 @@ def choose_loopback(path: str | None, mending: bool = True) -> str:
     if path is not None:
         device = next((d for d in devices if d.path == os.path.realpath(path)), None)
         if device is None:
-            raise DeviceError(_why_not(path, devices))
+            raise _why_not(path, devices)
         candidates = [device]
     else:
         candidates = devices
     if not candidates:
-        raise DeviceError(_why_none())
+        raise _why_none()
     for device in candidates:
         if device.output:
             return device.path
@@ -149,29 +162,31 @@ def choose_loopback(path: str | None, mending: bool = True) -> str:
     )
     raise DeviceError(
         f"the virtual camera is in use ({told}); end that program, or load v4l2loopback with more "
-        "devices: sudo modprobe -r v4l2loopback && sudo modprobe v4l2loopback devices=2 "
-        "exclusive_caps=1,1"
+        "devices",
+        f"{UNLOAD} && sudo modprobe v4l2loopback devices=2 exclusive_caps=1,1",
     )
 
 
-def _why_none() -> str:
+def _why_none() -> DeviceError:
     if driver_version() is None:
-        return f"there is no virtual camera: {LOAD} (if the module is not found: {INSTALL})"
+        if module_installed():
+            return DeviceError("there is no virtual camera", LOAD)
+        install = advice.install("v4l2loopback")
+        return DeviceError("there is no virtual camera", f"{install} && {LOAD}")
     if locked := unreadable():
-        return (
-            f"{', '.join(locked)} may not be opened by this user: sudo usermod -aG video $USER, "
-            "then log in again"
-        )
-    return f"v4l2loopback is loaded without a device: sudo modprobe -r v4l2loopback && {LOAD}"
+        return DeviceError(f"{', '.join(locked)} may not be opened by this user", JOIN)
+    return DeviceError("v4l2loopback is loaded without a device", f"{UNLOAD} && {LOAD}")
 
 
-def _why_not(path: str, devices: list[Loopback]) -> str:
+def _why_not(path: str, devices: list[Loopback]) -> DeviceError:
+    if os.path.exists(path) and not os.access(path, os.R_OK | os.W_OK):
+        return DeviceError(f"{path} may not be opened by this user", JOIN)
+    wrong = f"{path} is no virtual camera" if os.path.exists(path) else f"{path} does not exist"
+    if not devices:
+        why = _why_none()
+        return DeviceError(f"{wrong}; {why.found}", why.mend)
     known = ", ".join(f"{d.path} ({d.card})" for d in devices)
-    if not os.path.exists(path):
-        return f"{path} does not exist; " + (f"there is {known}" if known else _why_none())
-    if not os.access(path, os.R_OK | os.W_OK):
-        return f"{path} may not be opened by this user: sudo usermod -aG video $USER"
-    return f"{path} is no virtual camera; " + (f"there is {known}" if known else _why_none())
+    return DeviceError(f"{wrong}; there is {known}")
 
 
 @contextlib.contextmanager

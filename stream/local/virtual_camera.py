@@ -3,18 +3,18 @@ it is GPL-2.0 and an extra of its own."""
 
 from __future__ import annotations
 
+import logging
 import sys
 from typing import Any
 
 from latentcam.stream.composition import I420
 from latentcam.stream.errors import DeviceError
-from latentcam.stream.local import v4l2
+from latentcam.stream.local import advice, v4l2
 
-SETUP = {
-    "linux": f"{v4l2.INSTALL} && {v4l2.LOAD}",
-    "darwin": "install OBS 30 or newer, start its virtual camera once, stop it, close OBS",
-    "win32": "install OBS, which brings its virtual camera, or Unity Capture",
-}
+logger = logging.getLogger(__name__)
+
+OBS = "install OBS 30 or newer, start its virtual camera once, stop it, close OBS"
+SETUP = {"darwin": OBS, "win32": f"{OBS}; or install Unity Capture"}
 
 
 class VirtualCamera:
@@ -45,7 +45,7 @@ def open_virtual_camera(device: str | None, width: int, height: int, fps: int) -
         import pyvirtualcam
     except ModuleNotFoundError:
         raise DeviceError(
-            'the package pyvirtualcam is missing: pip install "latentcam[camera]"'
+            "the package pyvirtualcam is missing", advice.install_extra("camera")
         ) from None
     if sys.platform.startswith("linux"):
         device = v4l2.choose_loopback(device)
@@ -54,10 +54,10 @@ def open_virtual_camera(device: str | None, width: int, height: int, fps: int) -
             width, height, fps, device=device, fmt=pyvirtualcam.PixelFormat.I420
         )
     except RuntimeError as error:
-        reason = " ".join(str(error).split())
-        raise DeviceError(
-            f"no virtual camera: {SETUP.get(sys.platform, SETUP['linux'])} ({reason})"
-        ) from None
+        logger.info("pyvirtualcam: %s", error)
+        if sys.platform in SETUP:
+            raise DeviceError("there is no virtual camera", SETUP[sys.platform]) from None
+        raise DeviceError(f"{device} cannot be opened as a camera; --verbose says why") from None
     if sys.platform.startswith("linux"):
         held = v4l2.held_size(camera.device)
         if held is not None and held != (width, height):

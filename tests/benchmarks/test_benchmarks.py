@@ -274,7 +274,7 @@ def test_no_sound_server_is_one_sentence(tmp_path: Path) -> None:
         capture_output=True, text=True, cwd=ROOT, env={**os.environ, "PATH": str(tmp_path)},
     )  # fmt: skip
     assert done.returncode == 1
-    assert done.stderr == "pactl is missing: sudo apt install pulseaudio-utils\n"
+    assert done.stderr == "pactl is missing: install pactl with your system's package manager\n"
 
 
 @pytest.fixture(scope="module")
