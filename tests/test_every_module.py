@@ -29,12 +29,18 @@ RUN_BY = {
         "realtime_models.generator.filters", "realtime_models.training.imports.nvidia",
         "realtime_models.training.imports.rosinality",
     ),
+    "realtime_models/training/latents/test_bases.py": (
+        "realtime_models.training.latents.basis_command", "realtime_models.training.latents.faces",
+    ),
     "realtime_models/training/test_motion_training.py": tuple(
         f"realtime_models.training.motion.{name}"
         for name in ("data.lips", "data.sound", "data.synthesise", "data.vary", "targets.calibrate",
                      "targets.prepare")
     ),
     "server/test_avatar_command.py": ("server.commands.avatar",),
+    "server/test_avatar_faces.py": (
+        "server.commands.avatar_mix", "server.commands.sheet",
+    ),
     "server/test_browser.py": ("benchmarks.browser",),
     "server/test_command_line.py": ("server.commands.completion",),
     "server/test_commands.py": (

@@ -1,10 +1,13 @@
-"""`latentcam avatar`: which packs there are, what one says about itself, whether it is intact."""
+"""`latentcam avatar`: which packs there are, what one says about itself, whether it is intact; and
+further actions, each a module that is found in a table, as commands are."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import textwrap
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 import msgspec
@@ -22,6 +25,16 @@ from latentcam.realtime_models.pack_places import (
     user_packs,
 )
 from latentcam.server.commands.options import Help, NewParser
+
+TRAINING = "latentcam.realtime_models.training"
+MORE = {
+    "sample": ("latentcam.server.commands.avatar_sample", "a sheet of new faces"),
+    "mix": ("latentcam.server.commands.avatar_mix", "a sheet of faces with others' styles"),
+    "morph": ("latentcam.server.commands.avatar_morph", "a video from face to face"),
+    "import": (f"{TRAINING}.imports.command", "make a pack of a StyleGAN2 of another project"),
+    "basis": (f"{TRAINING}.latents.basis_command", "directions in W: global, and local at a face"),
+}
+"""Action -> its module, and what it does in a few words."""
 
 SHOWN = ("licence", "provenance", "consent")
 
@@ -49,6 +62,9 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
     removed = actions.add_parser("remove", help="delete a pack from your data folder")
     removed.add_argument("avatar", metavar="NAME")
     removed.set_defaults(run=remove)
+    for name, (module, words) in MORE.items():
+        new_action = partial(actions.add_parser, name, help=words, formatter_class=Help)
+        import_module(module).add(new_action)
     return parser
 
 

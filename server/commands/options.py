@@ -61,12 +61,18 @@ def output_options(what: str) -> argparse.ArgumentParser:
     return parser
 
 
-def avatar_options() -> argparse.ArgumentParser:
-    """A parent parser: which pack, at which rate."""
+def pack_options() -> argparse.ArgumentParser:
+    """A parent parser: which pack."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
         "--avatar", type=local, default=DEFAULT_PACK, help="name or folder of an avatar pack"
     )
+    return parser
+
+
+def avatar_options() -> argparse.ArgumentParser:
+    """A parent parser: which pack, at which rate."""
+    parser = argparse.ArgumentParser(add_help=False, parents=[pack_options()])
     parser.add_argument("--fps", type=int, default=25, help="frames per second")
     return parser
 

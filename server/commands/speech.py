@@ -51,5 +51,10 @@ def check_out(out: Path, speech: Path, force: bool) -> None:
     with suppress(OSError):  # if there is no such file, there is nothing to lose
         if out.samefile(speech):
             raise UsageError(f"--out is the speech file itself, {speech}")
+    check_new(out, force)
+
+
+def check_new(out: Path, force: bool) -> None:
+    """Raises UsageError if the output would overwrite a file, without force."""
     if os.path.isfile(out) and not force:
         raise UsageError(f"{out} exists: give another --out, or --force to overwrite it")

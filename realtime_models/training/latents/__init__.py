@@ -1,0 +1,1 @@
+"""What lies where in a generator's latent space: bases, axes with names, smaller generators."""
