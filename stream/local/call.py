@@ -9,12 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
 from latentcam.realtime_models.arrays import Latent, Samples
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.stream.backgrounds import Background
 from latentcam.stream.composition import I420, Composer
 from latentcam.stream.engine import Engine
 from latentcam.stream.local.camera_sink import CameraSink
+from latentcam.stream.local.put_through import PutThrough
+from latentcam.stream.local.real_camera import RealCamera
 from latentcam.stream.local.virtual_microphone import VirtualMicrophone
 from latentcam.stream.local.voice_out import VoiceLine, VoiceOut
 from latentcam.stream.local.voice_source import Microphone, Voice, file_sounds
@@ -22,6 +26,7 @@ from latentcam.stream.messages import Frame
 from latentcam.stream.session import Session
 from latentcam.stream.voice_motion import VoiceMotion
 
+NOTHING = np.zeros(0, np.float32)
 FIRST_DELAY = 0.15  # seconds, until the age of enough pictures is known
 
 Show = Callable[[I420, Frame | None], None]
@@ -58,17 +63,21 @@ class Call:
         microphone: Microphone | None,
         voice_out: VoiceOut | None,
         virtual: VirtualMicrophone | None,
+        through: PutThrough,
     ) -> None:
         self.engine, self._voice, self._line = engine, voice, line
         self._composer = composer
         self._microphone, self._voice_out, self._virtual = microphone, voice_out, virtual
         self.session, self.motion, self.sink = session, motion, sink
+        self.through = through
+        self._muted = False
 
     async def run(self) -> None:
         """Until cancelled. Raises, in a group, what a file or the camera raises."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self.session.run(), name="session")
             tasks.create_task(self.sink.run(), name="camera")
+            tasks.create_task(self.through.run(), name="put through")
             if self._voice_out is not None:
                 tasks.create_task(self._voice_out.run(self._wanted_delay), name="voice out")
                 if self._virtual is not None:
@@ -76,6 +85,8 @@ class Call:
                     tasks.create_task(self._virtual.run(reopen), name="virtual microphone")
 
     def _wanted_delay(self) -> float | None:
+        if self.through.wanted:
+            return 0.0  # as soon as the device can: a real camera's picture is not later
         timeline, meter = self.engine.timeline, self.sink.meter
         if meter.frames < timeline.fps:
             return None  # too few to tell
@@ -83,7 +94,20 @@ class Call:
 
     def mute(self, muted: bool) -> None:
         """Silence replaces the voice, for the face and for others."""
-        self._voice.muted = muted
+        self._muted = muted
+        self._hush()
+
+    def _hush(self) -> None:
+        # Where a file speaks there is no real voice to be heard.
+        unreal = self.through.wanted and self._microphone is None
+        self._voice.muted = self._muted or unreal
+
+    def put_through(self, wanted: bool) -> None:
+        """The real camera and microphone in place of the avatar, or the avatar again. Muted stays
+        muted."""
+        self.through.put(wanted)
+        self._voice.play(NOTHING)
+        self._hush()
 
     def play(self, sound: Samples) -> None:
         """Speak this in place of the microphone: float32 [n] at VOICE_RATE; nothing ends it."""
@@ -113,6 +137,8 @@ class Call:
     @property
     def notice(self) -> str:
         """What a person should know about the devices at present, or nothing."""
+        if self.through.reason:
+            return self.through.reason
         virtual = self._virtual
         if virtual is not None and virtual.lost:  # first: the microphone is gone by that, too
             return virtual.notice()
@@ -133,16 +159,18 @@ async def open_call(
     sound: Sound,
     composer: Composer,
     show: Show,
+    open_camera: Callable[[], RealCamera] | None = None,
 ) -> AsyncIterator[Call]:
     """Open the devices, warm up the engine and show the first picture; at the end, close them.
 
-    show: called in a thread of its own. Raises DeviceError or MediaError.
+    show: called in a thread of its own. open_camera: opens the real one, if that may be put
+    through; called in a thread of its own, once it is wanted. Raises DeviceError or MediaError.
     """
     timeline, loop = engine.timeline, asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
-        playing, composing, showing = (
+        playing, composing, showing, looking = (
             stack.enter_context(ThreadPoolExecutor(1, name))
-            for name in ("sound", "compose", "camera")
+            for name in ("sound", "compose", "camera", "real camera")
         )
         virtual, output = None, sound.voice_out
         if sound.virtual_microphone:
@@ -171,6 +199,8 @@ async def open_call(
         motion = VoiceMotion(engine, voice.chunks(), seed=0)
         motion.settings = settings
         session = Session(engine, motion.motions(), sink, anchor)
+        through = PutThrough(sink, open_camera, looking)
         yield Call(
-            engine, session, motion, voice, composer, sink, line, microphone, voice_out, virtual
-        )
+            engine, session, motion, voice, composer, sink, line, microphone, voice_out, virtual,
+            through,
+        )  # fmt: skip

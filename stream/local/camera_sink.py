@@ -44,8 +44,11 @@ class CameraSink:
         self._composed = asyncio.Event()
         self.picture = picture
         """What the camera shows; replaced, never written to."""
+        self._face = picture  # the same, unless something else is shown instead
         self.frozen = False
         """The last picture stays."""
+        self.instead: I420 | None = None
+        """Shown in place of the face."""
         self.meter = Meter()
         """Ages of frames when they reached the camera; repeated ones are not counted."""
         self.repeated = 0
@@ -75,17 +78,19 @@ class CameraSink:
         while True:
             await asyncio.sleep(moment - loop.time())
             fresh: Frame | None = None
-            if self._newest is not None and not self.frozen and self._newest[0] is not shown:
-                fresh, self.picture, composed = self._newest
+            held = self.instead is not None or self.frozen
+            if self._newest is not None and not held and self._newest[0] is not shown:
+                fresh, self._face, composed = self._newest
                 shown = fresh
                 late = LEAD * self._period - (moment - composed)
                 moment += max(-FOLLOW, min(FOLLOW, late))
+            self.picture = self._face if self.instead is None else self.instead
             await loop.run_in_executor(self._showing, self._show, self.picture, fresh)
             now = loop.time()
-            if fresh is None:
-                self.repeated += 1
-            else:
+            if fresh is not None:
                 self.meter.frame(fresh.born, now)
+            elif self.instead is None:
+                self.repeated += 1
             moment += self._period
             # Late by less than a tick: at once, and the pace is kept. By more: skip, do not burst.
             moment += self._period * int(max(0.0, now - moment) / self._period)

@@ -46,8 +46,22 @@ class Loopback:
 
 def list_loopbacks() -> list[Loopback]:
     """All v4l2loopback devices that this user can open, in the order of their numbers."""
+    return [found for path in _devices() if (found := _query(path)) is not None]
+
+
+def list_cameras() -> list[str]:
+    """All real cameras that this user can open. What a camera offers besides pictures, mostly under
+    a number of its own, is left out."""
+    return [
+        path
+        for path in _devices()
+        if (found := _capabilities(path)) and found[0] != DRIVER and found[2] & CAPTURE
+    ]
+
+
+def _devices() -> list[str]:
     paths = sorted(Path("/dev").glob("video*"), key=lambda path: (len(path.name), path.name))
-    return [found for path in paths if (found := _query(str(path))) is not None]
+    return [str(path) for path in paths]
 
 
 def unreadable() -> list[str]:
@@ -207,6 +221,15 @@ def _ioctl(device: int, request: int, data: bytearray) -> None:
 
 
 def _query(path: str) -> Loopback | None:
+    found = _capabilities(path)
+    if found is None or found[0] != DRIVER:
+        return None
+    _, label, caps = found
+    return Loopback(path, label, bool(caps & CAPTURE), bool(caps & OUTPUT))
+
+
+def _capabilities(path: str) -> tuple[str, str, int] | None:
+    """Its driver, its name and the bits of what it can do, None if it cannot be asked."""
     answer = bytearray(104)  # struct v4l2_capability
     try:
         with _opened(path) as device:
@@ -214,8 +237,5 @@ def _query(path: str) -> Loopback | None:
     except OSError:
         return None
     driver, card, _, _, all_caps, own_caps = struct.unpack_from("16s32s32sIII", answer)
-    if driver.rstrip(b"\0").decode() != DRIVER:
-        return None
     caps = own_caps if all_caps & DEVICE_CAPS else all_caps
-    label = card.rstrip(b"\0").decode(errors="replace")
-    return Loopback(path, label, bool(caps & CAPTURE), bool(caps & OUTPUT))
+    return driver.rstrip(b"\0").decode(), card.rstrip(b"\0").decode(errors="replace"), caps
