@@ -7,6 +7,11 @@ import { buildTry } from './try.js';
 const EVERY = 500; // ms between looks at the state
 const GONE = new Error('latentcam camera does not run any more.');
 
+const SEEN = {
+  avatar: 'The meeting sees the avatar', camera: 'The meeting sees YOU',
+  still: 'The meeting sees a still picture',
+};
+
 let state = null; // the server's newest, with what was changed here since
 let [begun, ended] = [0, 0]; // changes asked for, changes answered
 let refusal = ''; // why the newest change was not made
@@ -58,6 +63,9 @@ function show(newest) {
   $('muted').checked = state.muted;
   $('frozen').checked = state.frozen;
   showControls(state);
+  document.body.dataset.seen = state.seen;
+  $('seen').textContent = SEEN[state.seen];
+  $('through-words').textContent = state.through ? 'Back to the avatar' : 'Show me instead';
   const share = Math.min(1, Math.sqrt(state.level) * 1.6);
   $('meter-fill').style.transform = `scaleY(${share})`;
   $('meter').setAttribute('aria-valuenow', Math.round(share * 100));
@@ -85,6 +93,8 @@ buildTry($('panel'), first.speech, async (data) => show(await ask('play', data))
 show(first);
 document.body.dataset.ready = '';
 
+const putThrough = () => void set({ through: !state.through });
+$('through').addEventListener('click', putThrough);
 for (const switched of ['muted', 'frozen']) {
   $(switched).addEventListener('change', (event) => set({ [switched]: event.target.checked }));
 }
@@ -92,6 +102,7 @@ document.addEventListener('keydown', (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isWritten(event)) return;
   const key = event.key.toLowerCase(); // Caps Lock may be on
   if (key === 'm') void set({ muted: !state.muted });
+  if (key === 'p') putThrough();
   if (key === 'f') void set({ frozen: !state.frozen });
 });
 $('full').hidden = !document.fullscreenEnabled;

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor
 
 import msgspec
@@ -45,19 +45,37 @@ LAST_WORDS = 1.0  # seconds, twice of what the page leaves between its questions
 class CameraPage:
     """What the page reads and changes. Touched on the event loop only."""
 
-    def __init__(self, call: Call, identity: str, device: str, backgrounds: Backgrounds) -> None:
-        """identity: the one that the call began with. device: the camera's name."""
+    def __init__(
+        self,
+        call: Call,
+        identity: str,
+        device: str,
+        backgrounds: Backgrounds,
+        on_through: Callable[[bool], None] = lambda wanted: None,
+    ) -> None:
+        """identity: the one that the call began with. device: the camera's name. on_through: told
+        when the real camera takes the avatar's place, and when the avatar is back."""
+        self._on_through = on_through
         self._card, self._device = call.engine.avatar.card, device
         self.call = call
         self.controls = Controls(
             call.engine, call.session, call.motion, identity, call.mute, call.freeze,
-            call.background.name, backgrounds, call.put_behind,
+            call.background.name, backgrounds, call.put_behind, self._put_through,
         )  # fmt: skip
         self._backgrounds = backgrounds
         self.speaker = Speaker()
         self._ended = ""
         self._looked = -math.inf  # when the page asked last, the loop's time
         self._told = asyncio.Event()
+
+    def _put_through(self, wanted: bool) -> None:
+        if wanted != self.call.through.wanted:
+            self.call.put_through(wanted)
+            self._on_through(wanted)
+
+    def press(self) -> None:
+        """The panic key: the real camera and microphone, or the avatar again."""
+        self._put_through(not self.call.through.wanted)
 
     def state(self) -> CameraState:
         """Settings and figures; no voice, no face."""
@@ -73,6 +91,8 @@ class CameraPage:
             life=call.motion.settings.life,
             muted=controls.muted,
             frozen=controls.frozen,
+            through=call.through.wanted,
+            seen=call.through.seen,
             identities=list(self._card.identities),
             backgrounds=list(self._backgrounds.names),
             axes=self._card.axes,

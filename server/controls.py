@@ -21,7 +21,8 @@ class Controls:
     """What a person can change of one running session, a browser's or the camera's.
 
     identity, background: those the session began with. mute, freeze, put_behind: called on the
-    event loop with the new setting. backgrounds: those that may be asked for, if any.
+    event loop with the new setting. backgrounds: those that may be asked for, if any. put_through:
+    as mute, where there may be a real camera.
     """
 
     def __init__(
@@ -35,10 +36,11 @@ class Controls:
         background: str,
         backgrounds: Backgrounds | None,
         put_behind: Callable[[Background], None],
+        put_through: Callable[[bool], None] | None = None,
     ) -> None:
         self._engine, self._session, self._motion = engine, session, motion
         self._mute, self._freeze, self._put_behind = mute, freeze, put_behind
-        self._backgrounds = backgrounds
+        self._put_through, self._backgrounds = put_through, backgrounds
         self._changing = asyncio.Lock()  # in the order that they came in
         self.identity = identity
         self.background = background
@@ -52,6 +54,8 @@ class Controls:
                 check_expression(change.expression, self._engine.avatar.card.axes)
             if change.life is not None:
                 check_life(change.life)
+            if change.through is not None and self._put_through is None:
+                raise BadRequest("got through, expected it only of latentcam camera")
             background, anchor = None, None
             if change.background is not None:
                 background = find_background(self._backgrounds, change.background)
@@ -76,6 +80,8 @@ class Controls:
         if change.frozen is not None:
             self.frozen = change.frozen
             self._freeze(change.frozen)
+        if change.through is not None and self._put_through is not None:
+            self._put_through(change.through)
 
 
 async def find_face(engine: Engine, identity: str) -> Latent:

@@ -48,7 +48,8 @@ class Change(
     """What a person wants changed; anything not named stays as it is.
 
     background: by its name. expression: replaces the previous one entirely. life: 0 to 2. muted:
-    silence replaces the voice. frozen: the last picture stays.
+    silence replaces the voice. frozen: the last picture stays. through: of `latentcam camera`, the
+    real camera and microphone take the avatar's place.
     """
 
     identity: Name | None = None
@@ -57,6 +58,7 @@ class Change(
     life: float | None = None
     muted: bool | None = None
     frozen: bool | None = None
+    through: bool | None = None
 
 
 class PlayedSkew(
@@ -220,10 +222,11 @@ class Health(msgspec.Struct, frozen=True):
 class CameraState(Figures, frozen=True, kw_only=True):
     """The camera's settings, as the last `Change` left them, and its figures.
 
-    device: the camera's name. speech: as in PageConfig. playing: whether a sound that was sent is
-    spoken in place of the microphone. notice: what a person should know about the devices at
-    present, or nothing. ended: why the camera is ending, or nothing. repeated: pictures that were
-    shown again because there was no new one.
+    seen: what the meeting sees: `avatar`, `camera` or, where the real one is wanted and not there,
+    `still`. device: the camera's name. speech: as in PageConfig. playing: whether a sound that was
+    sent is spoken in place of the microphone. notice: what a person should know about the devices
+    at present, or nothing. ended: why the camera is ending, or nothing. repeated: pictures that
+    were shown again because there was no new one.
     """
 
     identity: str
@@ -232,6 +235,8 @@ class CameraState(Figures, frozen=True, kw_only=True):
     life: float
     muted: bool
     frozen: bool
+    through: bool
+    seen: str
     identities: list[str]
     backgrounds: list[str]
     axes: tuple[Axis, ...]

@@ -26,6 +26,7 @@ FORBIDDEN = {
 HOMES = {
     "aiortc": "server",
     "openvino": "realtime_models/decoders/openvino_silent.py",
+    "pynput": "stream/local/hot_key.py",
     "pyvirtualcam": "stream/local/virtual_camera.py",
     "sounddevice": "stream/local/sound_devices.py",
     "webrtcvad": "realtime_models/motion/voice_activity.py",

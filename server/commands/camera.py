@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from latentcam.realtime_models.opened import open_pack
@@ -28,12 +29,14 @@ from latentcam.server.config import ServerConfig
 from latentcam.server.desktop import open_page
 from latentcam.server.endings import handled
 from latentcam.server.errors import UsageError
+from latentcam.server.panic import panic_keys, tell
 from latentcam.stream.backgrounds import Backgrounds
 from latentcam.stream.composition import I420, Composer, check_size
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import DeviceError, MediaError
 from latentcam.stream.local import pulse
 from latentcam.stream.local.call import Call, Sound, open_call
+from latentcam.stream.local.real_camera import RealCamera
 from latentcam.stream.local.sound_devices import list_sound_devices
 from latentcam.stream.local.virtual_camera import open_virtual_camera
 from latentcam.stream.local.voice_source import check_voice_file
@@ -60,6 +63,14 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
     )
     parser.add_argument("--device", help="the virtual camera; none: only the page")
     parser.add_argument("--size", default="1280x720", help="the size of the camera's picture")
+    parser.add_argument(
+        "--real-camera",
+        metavar="NAME",
+        help="what the panic key shows; by default the first camera; none: a still picture",
+    )
+    parser.add_argument(
+        "--hot-key", metavar="KEYS", help="the panic key everywhere, like '<ctrl>+<alt>+p'"
+    )
     parser.add_argument(
         "--voice-out", metavar="NAME", help="play the voice, in sync, into this device"
     )
@@ -129,6 +140,12 @@ def _composer(args: argparse.Namespace, backgrounds: Backgrounds) -> Composer:
     return Composer(int(width), int(height), backgrounds.first)
 
 
+def _real_camera(args: argparse.Namespace, composer: Composer) -> Callable[[], RealCamera] | None:
+    if args.real_camera == "none":
+        return None
+    return partial(RealCamera, args.real_camera, composer.width, composer.height)
+
+
 async def _run(args: argparse.Namespace) -> None:
     from latentcam.server.camera_app import CameraPage, make_camera_app
     from latentcam.server.run import listen, serve_page
@@ -167,11 +184,12 @@ async def _run(args: argparse.Namespace) -> None:
                 camera.send(picture)
 
         call = await stack.enter_async_context(
-            open_call(engine, anchor, settings, sound, composer, show)
+            open_call(engine, anchor, settings, sound, composer, show, _real_camera(args, composer))
         )
         preview = stack.enter_context(ThreadPoolExecutor(1, "preview"))
         device = camera.device if camera else "no camera"
-        page, closing = CameraPage(call, identity, device, backgrounds), asyncio.Event()
+        page = CameraPage(call, identity, device, backgrounds, on_through=tell)
+        closing = asyncio.Event()
         app = make_camera_app(page, config, timeline.fps, preview, closing)
         address = f"http://{HOST}:{listener.getsockname()[1]}"
         hearing = pulse.SOURCE if args.create_virtual_mic else args.voice_out
@@ -179,6 +197,7 @@ async def _run(args: argparse.Namespace) -> None:
             tasks.create_task(serve_page(app, listener, closing), name="page")
             said = f", the voice in {hearing}" if hearing else ""
             print(f"latentcam: {device}{said}, controls at {address}", flush=True)
+            stack.enter_context(panic_keys(page.press, args.hot_key))
             if args.preview:
                 open_page(address)
             await _run_and_say_why_it_ends(call, page.end)

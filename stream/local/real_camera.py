@@ -14,8 +14,6 @@ from latentcam.stream.composition import I420, planes
 from latentcam.stream.errors import DeviceError
 from latentcam.stream.local import v4l2
 
-NONE = "none"
-FORMATS = {"darwin": "avfoundation", "win32": "dshow"}
 LIMITS = (5.0, 2.0)  # seconds to open it, and to wait for a picture
 
 
@@ -86,9 +84,19 @@ def fitted(scaler: VideoReformatter, frame: av.VideoFrame, width: int, height: i
     """The middle of the frame, which fills the whole of a picture of that size, even numbers."""
     scale = max(width / frame.width, height / frame.height)
     wide, high = (2 * ceil(scale * length / 2 - 1e-6) for length in (frame.width, frame.height))
-    scaled = scaler.reformat(
-        frame, wide, high, "yuv420p", dst_color_range="MPEG", interpolation="BILINEAR", threads=1
-    ).to_ndarray()
+    scaled = (
+        scaler.reformat(
+            frame,
+            wide,
+            high,
+            "yuv420p",
+            dst_color_range="MPEG",
+            interpolation="BILINEAR",
+            threads=1,
+        )
+        .to_ndarray()
+        .astype(np.uint8, copy=False)
+    )
     left, top = (wide - width) // 4 * 2, (high - height) // 4 * 2
     out = np.empty((height * 3 // 2, width), np.uint8)
     for n, (to, whole) in enumerate(zip(planes(out), planes(scaled), strict=True)):

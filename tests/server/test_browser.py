@@ -198,7 +198,7 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def camera(microphone: Path) -> Iterator[Server]:
     command = ("camera", "--mic", str(microphone), "--device", "none", "--fps", "5")
-    started = Server(*command, "--port", "0")
+    started = Server(*command, "--port", "0", "--real-camera", "none")
     yield started
     started.close()
 
@@ -626,6 +626,18 @@ def test_keys_mute_at_once_and_no_stale_answer_takes_it_back(control: Any) -> No
         told = answer.value.json()
         assert (told["muted"], told["frozen"]) == (False, key == "F")
         assert control.is_checked("#frozen") is (key == "F")
+
+
+def test_the_page_says_which_of_the_two_the_meeting_sees(control: Any) -> None:
+    shown_text(control, "#seen", "The meeting sees the avatar")
+    with control.expect_response("**/change") as answer:
+        control.keyboard.press("p")
+    assert answer.value.json()["through"] is True
+    shown_text(control, "#seen", "The meeting sees a still picture")
+    shown_text(control, "#status", "No real camera was asked for.*")
+    control.get_by_role("button", name="Back to the avatar").click()
+    shown_text(control, "#seen", "The meeting sees the avatar")
+    shown_text(control, "#status", "")
 
 
 def test_an_expression_set_otherwise_is_kept(control: Any) -> None:

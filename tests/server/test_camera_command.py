@@ -62,7 +62,7 @@ class Camera:
 def camera(tiny_folder: Path, clip: Path) -> Iterator[Camera]:
     command = ["camera", "--avatar", str(tiny_folder), "--mic", str(clip), "--device", "none"]
     options = ["--port", "0", "--size", "320x180", "--fps", "10", "--background", "#00b140"]
-    options += ["--expression", "mouthSmile:0.5"]
+    options += ["--expression", "mouthSmile:0.5", "--real-camera", "none"]
     process = subprocess.Popen(
         [sys.executable, "-m", "latentcam", *command, *options],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT,
@@ -142,6 +142,19 @@ def test_a_sound_that_is_sent_is_spoken_in_place_of_the_microphone(
         play(b"no sound")
     with caught.value as answer:
         assert answer.code == 400 and "cannot be read as audio" in json.load(answer)["error"]
+
+
+def test_the_panic_key_on_the_page(camera: Camera) -> None:
+    """No camera is here, or at least none is opened by a test: a still picture."""
+    assert camera.ask("/state")["seen"] == "avatar"
+    state = camera.ask("/change", {"through": True})
+    assert (state["seen"], state["through"]) == ("still", True)
+    state = camera.wait_for(lambda state: state["notice"])
+    assert "A still picture" in state["notice"] or "No real camera" in state["notice"]
+    camera.wait_for(lambda state: state["level"] == 0.0)  # a file is no real voice
+    state = camera.ask("/change", {"through": False})
+    assert (state["seen"], state["notice"]) == ("avatar", "")
+    camera.wait_for(lambda state: state["level"] > 0.001)
 
 
 def test_the_preview_is_the_camera_s_picture(camera: Camera) -> None:

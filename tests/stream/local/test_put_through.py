@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -34,14 +34,18 @@ def camera_of(monkeypatch: pytest.MonkeyPatch, source: str) -> Callable[[], Real
 class Scene:
     """A camera that shows faces all the time, and what came to it."""
 
-    def __init__(self, open_camera: Callable[[], RealCamera] | None, thread: object) -> None:
+    def __init__(self, open_camera: Callable[[], RealCamera] | None, thread: Executor) -> None:
         self.shown: list[int] = []
-        pools = [ThreadPoolExecutor(1) for _ in range(2)]
-        self.sink = CameraSink(lambda picture: FACE, self._show, 50, *pools, FACE)
-        self.through = PutThrough(self.sink, open_camera, thread)  # type: ignore[arg-type]
+        composing, showing = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self.sink = CameraSink(lambda picture: FACE, self._show, 50, composing, showing, FACE)
+        self.through = PutThrough(self.sink, open_camera, thread)
 
     def _show(self, picture: I420, frame: Frame | None) -> None:
         self.shown.append(int(picture[0, 0]))
+
+    @property
+    def seen(self) -> str:
+        return self.through.seen
 
     @property
     def now(self) -> int:
@@ -75,14 +79,14 @@ async def running(open_camera: Callable[[], RealCamera] | None) -> AsyncIterator
 def test_there_and_back_again(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scene() -> None:
         async with running(camera_of(monkeypatch, TEST_PICTURE)) as one:
-            assert one.through.seen == "avatar" and one.now == 50
+            assert one.seen == "avatar" and one.now == 50
             for _ in range(2):
                 one.through.put(True)
-                assert one.through.seen == "still", "until the camera is open"
+                assert one.seen == "still", "until the camera is open"
                 await until(lambda: one.now == 235)
-                assert one.through.seen == "camera" and one.through.reason == ""
+                assert one.seen == "camera" and one.through.reason == ""
                 one.through.put(False)
-                assert one.through.seen == "avatar"
+                assert one.seen == "avatar"
                 await until(lambda: one.now == 50)
             before = one.sink.meter.frames
             await until(lambda: one.sink.meter.frames > before)
@@ -117,7 +121,7 @@ def test_where_there_is_no_camera_a_still_picture_is_shown(
         async with running(open_camera) as one:
             one.through.put(True)
             await until(lambda: one.through.reason != "")
-            assert reason in one.through.reason and one.through.seen == "still"
+            assert reason in one.through.reason and one.seen == "still"
             frames = one.sink.meter.frames
             count = len(one.shown)
             await until(lambda: len(one.shown) > count + 5)
@@ -135,7 +139,7 @@ def test_a_camera_that_goes_away_leaves_its_last_picture(monkeypatch: pytest.Mon
         async with running(camera_of(monkeypatch, f"{TEST_PICTURE}:duration=0.2")) as one:
             one.through.put(True)
             await until(lambda: "went away" in one.through.reason)
-            assert one.through.seen == "still"
+            assert one.seen == "still"
             count = len(one.shown)
             await until(lambda: len(one.shown) > count + 5)
             assert set(one.shown[count + 1 :]) == {235}
