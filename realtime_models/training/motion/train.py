@@ -10,6 +10,7 @@ import json
 import logging
 import math
 import time
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -32,7 +33,7 @@ from latentcam.realtime_models.training.motion.targets.retarget import (
 )
 from latentcam.realtime_models.training.weights import save_weights
 
-SHARES = "grid=0.26,lj=0.12,ocean=0.15,said=0.12,natural=0.27,sung=0.03,rest=0.05"
+SHARES = "grid=0.18,lips=0.20,lj=0.10,ocean=0.12,said=0.10,natural=0.22,sung=0.03,rest=0.05"
 CROP = 350  # hops: 3.5 s
 WARM_UP = 20  # hops of a crop that are heard and not judged
 AXIS_WEIGHT = {"jawOpen": 3.0, "mouthClose": 1.5}
@@ -41,6 +42,7 @@ SPEED_WEIGHT = 4.0  # of the loss on movement over 40 ms, beside the loss on pos
 APERTURE_WEIGHT = 0.5  # of the squared error of the aperture, in units of APERTURE_SCALE
 APERTURE_SCALE = 0.1
 CLARITY_WEIGHT = 0.1
+LIKENESS_WEIGHT = 0.02
 CLOSURE_WEIGHT = 0.1  # trades missed closures for needless ones, see docs/lips.md
 NEAR = 4  # hops: as far from where phones say so, lips may come together
 LEAD = 1  # hops by which lips come before what phones say
@@ -63,16 +65,25 @@ class Drawn(NamedTuple):
 class Crops:
     """Random crops of random examples, the corpora in given shares."""
 
-    def __init__(self, prepared: Prepared, look_ahead_hops: int, shares: dict[str, float]) -> None:
+    def __init__(
+        self,
+        prepared: Prepared,
+        look_ahead_hops: int,
+        shares: dict[str, float],
+        without: Collection[str] = (),
+    ) -> None:
+        """without: speakers of whose real lips nothing is drawn, so that they can judge."""
         self._data, self._shift = prepared, look_ahead_hops
         lengths = np.diff(prepared.starts).astype(np.float64)
         corpus = np.array([name.split("/")[0] for name in prepared.names])
+        speaker = np.array([name.split("/")[1] for name in prepared.names])
+        lengths[(corpus == "lips") & np.isin(speaker, list(without))] = 0.0
         chance = lengths.copy()
         for name in set(corpus):
             mine = corpus == name
-            chance[mine] *= shares.get(name, 0.0) / chance[mine].sum()
+            chance[mine] *= shares.get(name, 0.0) / max(chance[mine].sum(), 1.0)
         self._chance = chance / chance.sum()
-        self._real = corpus == "grid"
+        self._real = (corpus == "grid") | (corpus == "lips")
         self._rests = np.flatnonzero((corpus == "rest") & (lengths > CROP))
 
     def draw(self, count: int, rng: np.random.Generator) -> Drawn:
@@ -201,6 +212,16 @@ def closure_loss(got: Tensor, closing: Tensor, counts: Tensor) -> Tensor:
     return (judged * short).sum() / (judged.sum() + 1.0)
 
 
+def likeness_loss(got: Tensor, wanted: Tensor, counts: Tensor) -> Tensor:
+    """1 - r of each crop's aperture [n, t], in the mean: a voice tells when lips open and which
+    opening is the wider, hardly how wide this speaker opens them."""
+    share = counts / (counts.sum(1, keepdim=True) + 1e-6)
+    got = got - (share * got).sum(1, keepdim=True)
+    wanted = wanted - (share * wanted).sum(1, keepdim=True)
+    spreads = (share * got**2).sum(1) * (share * wanted**2).sum(1)
+    return (1.0 - (share * got * wanted).sum(1) / (spreads + 1e-12).sqrt()).mean()
+
+
 def phone_loss(named: Tensor, phones: Tensor, counts: Tensor) -> Tensor:
     """Cross entropy of the phones that the network hears, over the hops that count.
 
@@ -276,7 +297,7 @@ def train(args: argparse.Namespace) -> None:
         start = {name: tensor.float() for name, tensor in load_file(args.start).items()}
         network.load_weights(grown(start, args.hidden))
     shares = {k: float(v) for k, v in (item.split("=") for item in args.shares.split(","))}
-    crops = Crops(prepared, round(args.look_ahead * 100), shares)
+    crops = Crops(prepared, round(args.look_ahead * 100), shares, args.without)
     axis_weight = torch.tensor([AXIS_WEIGHT.get(axis, 1.0) for axis in prepared.axes])
     aperture, close = ShownAperture(prepared.axes, rendered_lips()), AXES.index("mouthClose")
     rng = np.random.default_rng(args.seed + done)
@@ -302,6 +323,9 @@ def train(args: argparse.Namespace) -> None:
         clarity = clarity_loss(shown, wanted, closing, meant)
         loss = loss + APERTURE_WEIGHT * miss + CLARITY_WEIGHT * clarity
         loss = loss + CLOSURE_WEIGHT * closure_loss(shown, closing, meant)
+        if real.any():
+            alike = likeness_loss(shown[real], wanted[real], counts[real])
+            loss = loss + args.likeness * alike
         loss = loss + args.phones * phone_loss(named.float(), phones, counts)
         optimiser.zero_grad()
         loss.backward()
@@ -321,7 +345,7 @@ def train(args: argparse.Namespace) -> None:
     provenance = {
         "examples": corpora, "shares": shares, "steps": done, "batch": args.batch,
         "crop_s": CROP / 100,
-        "minutes": args.minutes, "seed": args.seed,
+        "minutes": args.minutes, "seed": args.seed, "without": list(args.without),
         "data": json.loads((args.prepared / "provenance.json").read_text()),
     }  # fmt: skip
     card = {"bidirectional": args.bidirectional, "provenance": provenance, "figures": {}}
@@ -356,6 +380,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--batch", type=int, default=48)
     parser.add_argument("--rate", type=float, default=2e-3)
     parser.add_argument("--shares", default=SHARES, help="corpus=share, with commas")
+    parser.add_argument(
+        "--without", type=lambda names: tuple(names.split(",")), default=(), metavar="SPEAKERS",
+        help="of the real lips of many, with commas: nothing of theirs is learned",
+    )  # fmt: skip
+    parser.add_argument(
+        "--likeness", type=float, default=LIKENESS_WEIGHT, help="weight of 1 - r with real lips"
+    )
     parser.add_argument("--phones", type=float, default=0.02, help="weight of naming phones")
     parser.add_argument("--bidirectional", action="store_true", help="only to compare with")
     parser.add_argument("--start", type=Path, help="motion.safetensors to start from")

@@ -23,7 +23,10 @@ from latentcam.realtime_models.training.motion import train  # noqa: E402
 from latentcam.realtime_models.training.motion.data import annotate  # noqa: E402
 from latentcam.realtime_models.training.motion.data.align import align, labels  # noqa: E402
 from latentcam.realtime_models.training.motion.data.annotate import (  # noqa: E402
+    GRID_WORDS,
     Utterance,
+    grid_words,
+    lips_of_many,
     lj_folders,
     lj_speech,
     natural,
@@ -31,6 +34,7 @@ from latentcam.realtime_models.training.motion.data.annotate import (  # noqa: E
     with_times,
 )
 from latentcam.realtime_models.training.motion.data.augment import lose_packets, mix  # noqa: E402
+from latentcam.realtime_models.training.motion.data.lips import at_hops, read_lips  # noqa: E402
 from latentcam.realtime_models.training.motion.data.phones import (  # noqa: E402
     PHONES,
     Phone,
@@ -43,6 +47,8 @@ from latentcam.realtime_models.training.motion.data.voices import pronounce  # n
 from latentcam.realtime_models.training.motion.judge import evaluate  # noqa: E402
 from latentcam.realtime_models.training.motion.judge.evaluate import (  # noqa: E402
     Judge,
+    as_they_were,
+    by_speaker,
     judge,
     open_pack,
     unseen_of,
@@ -56,13 +62,20 @@ from latentcam.realtime_models.training.motion.judge.figures import (  # noqa: E
 )
 from latentcam.realtime_models.training.motion.network import MotionNetwork  # noqa: E402
 from latentcam.realtime_models.training.motion.targets.coarticulation import Dominance, close_lips  # noqa: E402
-from latentcam.realtime_models.training.motion.targets.corpora import read_annotations, sung_scenes  # noqa: E402
+from latentcam.realtime_models.training.motion.targets.corpora import (  # noqa: E402
+    all_lips,
+    lips_scenes,
+    read_annotations,
+    sung_scenes,
+)
 from latentcam.realtime_models.training.motion.targets.prepared import Prepared  # noqa: E402
 from latentcam.realtime_models.training.motion.targets.retarget import (  # noqa: E402
     AXES,
     compose,
     rendered_lips,
     shown_aperture,
+    speaker_of,
+    wanted_lips,
 )
 from latentcam.realtime_models.training.motion.train import (  # noqa: E402
     LEAD,
@@ -71,6 +84,7 @@ from latentcam.realtime_models.training.motion.train import (  # noqa: E402
     clarity_loss,
     closure_loss,
     grown,
+    likeness_loss,
     phone_loss,
     save_pack,
 )
@@ -113,6 +127,37 @@ def test_real_lips_are_learned_when_they_were_and_meant_ones_a_little_earlier() 
     begin = targets[:, look_ahead, 0]  # what is heard `look_ahead` hops after the crop's begin
     assert {float(first) for first in begin[real]} >= {0.0}, "a crop that begins with its clip"
     assert min(begin[real]) == 0 and min(begin[~real]) == LEAD
+
+
+def test_nothing_is_drawn_of_speakers_who_judge() -> None:
+    hops = 400
+    names = ("lips/s3/a", "lips/s5/b", "natural/s3/c")
+    prepared = Prepared(
+        axes=("jawOpen",),
+        names=names,
+        starts=np.arange(4) * hops,
+        features=np.zeros((3 * hops, 40), np.float16),
+        targets=np.repeat(np.arange(3, dtype=np.float16), hops)[:, None],
+        phones=np.zeros(3 * hops, np.uint8),
+    )
+    for without, drawn in (((), {0, 1, 2}), (("s3",), {1, 2}), (("s3", "s5"), {2})):
+        crops = Crops(prepared, 0, {"lips": 0.5, "natural": 0.5}, without)
+        some = crops.draw(60, np.random.default_rng(0))
+        assert set(some.targets[:, 0, 0].int().tolist()) == drawn, without
+        assert some.real.sum() == (some.targets[:, 0, 0] < 2).sum()
+
+
+def test_likeness_asks_when_lips_open_and_not_how_wide() -> None:
+    wanted = torch.rand(3, 200, generator=torch.Generator().manual_seed(0))
+    counts = torch.ones(3, 200)
+    counts[:, 150:] = 0.0
+    got = 0.3 * wanted + 0.01
+    got[:, 150:] = 7.0
+    assert float(likeness_loss(got, wanted, counts)) == pytest.approx(0.0, abs=1e-5)
+    assert float(likeness_loss(-wanted, wanted, counts)) == pytest.approx(2.0, abs=1e-5)
+    still = torch.zeros(1, 200, requires_grad=True)
+    likeness_loss(still, wanted[:1], counts[:1]).backward()
+    assert still.grad is not None and torch.isfinite(still.grad).all(), "at rest, too"
 
 
 def test_clarity_wants_closed_lips_shut_rest_at_rest_and_open_vowels_open() -> None:
@@ -383,6 +428,100 @@ def test_a_folder_without_learners_is_refused_with_a_sentence(
         evaluate.main([*paths, "--learners", str(tmp_path)])
     message = capsys.readouterr().err
     assert f"got {tmp_path}, expected a copy of speechocean762" in message
+
+
+def write_clip(folder: Path, name: str, opening: float, frames: int = 50) -> None:
+    """Two seconds of tracked lips that part twice by `opening`, with sound."""
+    folder.mkdir(parents=True, exist_ok=True)
+    t = np.arange(frames) / 25
+    geometry = np.full((frames, 4), 0.3)
+    geometry[:, 0] = 0.002 + opening * np.maximum(0.0, np.sin(2 * np.pi * t)) ** 2
+    np.savez(
+        folder / f"{name}.npz",
+        blendshapes=np.zeros((frames, 1), np.float16), names=np.array(["jawOpen"]),
+        geometry=geometry.astype(np.float32), fps=25.0,
+    )  # fmt: skip
+    with wave.open(str(folder / f"{name}.flac"), "wb") as file:  # read by its content
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes((speech(2.0) * 32767).astype("<i2").tobytes())
+
+
+def write_many(data: Path) -> None:
+    """One clip of s1, and of three others, whose sound is in step, a little late, and far off."""
+    write_clip(data / "lips", "bbaf3s", 0.07)
+    rows = ["file,sync_lag_ms"]
+    for name, opening, late in (
+        ("grid_s3_lbwo3s", 0.02, 0), ("grid_s5_pgas7n", 0.12, 40),
+        ("grid_s9_bbaf3s", 0.05, 290), ("grid_s9_flow21", 0.05, 0),
+    ):  # fmt: skip
+        write_clip(data / "lips_many" / "learn", name, opening)
+        rows.append(f'"lips/{name}.{{npz,flac,align}}",{late}')
+    (data / "lips_many" / "MANIFEST.csv").write_text("\n".join(rows) + "\n")
+
+
+def test_lips_of_many_are_read_with_whose_they_are_and_how_late_they_sound(tmp_path: Path) -> None:
+    write_many(tmp_path)
+    clips = {(c.speaker, c.name): c for c in all_lips(tmp_path)}
+    late = {key: clip.late_s for key, clip in clips.items()}
+    assert late == {
+        ("s1", "bbaf3s"): 0.0, ("s3", "lbwo3s"): 0.0, ("s5", "pgas7n"): 0.04,
+        ("s9", "bbaf3s"): 0.29, ("s9", "flow21"): 0.0,
+    }  # fmt: skip
+    values = np.arange(50.0)[:, None]
+    in_step, later = (at_hops(values, 25.0, 200, late_s) for late_s in (0.0, 0.04))
+    np.testing.assert_allclose(later[10:190], in_step[6:186], atol=1e-5)
+
+
+def test_every_speakers_lips_open_as_far(tmp_path: Path) -> None:
+    write_many(tmp_path)
+    lips = rendered_lips()
+    phones = [Phone("AA", 0.0, 2.0)]
+    names = ("grid/s1/bbaf3s", "lips/s3/lbwo3s", "lips/s5/pgas7n", "lips/s9/bbaf3s")
+    scenes = {s.name: s for s in lips_scenes(tmp_path, dict.fromkeys(names, phones), lips)}
+    assert set(scenes) <= set(names[:3]), "no picture can be found for a sound that is far off"
+    shown = [shown_aperture(scenes[n].curves.astype(float), AXES, lips) for n in names[1:3]]
+    assert shown[0].max() == pytest.approx(shown[1].max(), rel=0.02)
+    assert best_lag(shown[1], shown[0]) == 4, "as late as its sound"
+    clip = next(read_lips(tmp_path / "lips"))
+    wanted = wanted_lips(clip.geometry, speaker_of(clip.geometry), lips)
+    assert wanted[:, 0].min() == 0.0 and wanted[:, 0].max() > 0.07
+
+
+def test_the_name_of_a_grid_clip_says_what_is_said(tmp_path: Path) -> None:
+    assert grid_words("bbaf3s") == ["bin", "blue", "at", "f", "three", "soon"]
+    assert grid_words("prwzzp") == ["place", "red", "with", "z", "zero", "please"]
+    write_many(tmp_path)
+    spoken = {u.name: u.words for u in lips_of_many(tmp_path)}
+    assert set(spoken) == {"lips/s3/lbwo3s", "lips/s5/pgas7n", "lips/s9/bbaf3s"}
+    assert spoken["lips/s5/pgas7n"][0] == [["P", "L", "EY1", "EY2", "S"]]
+    assert all(len(words) == 6 for words in spoken.values())
+    assert len(GRID_WORDS) == 4 * 3 + 4 + 10 + 25, "51 words, as many as its names can spell"
+
+
+def test_speakers_count_alike_however_many_their_clips(tmp_path: Path) -> None:
+    for speaker, count in (("s3", 3), ("s5", 1)):
+        for i in range(count):
+            write_clip(tmp_path / "learn", f"grid_{speaker}_{i}", 0.05)
+    (tmp_path / "MANIFEST.csv").write_text("file,sync_lag_ms\n")
+    clips = list(read_lips(tmp_path / "learn"))
+    right = at_hops(clips[0].geometry[:, :1], 25.0, 200)[:, 0].astype(float)
+    wanted = np.zeros((200, 3))
+    wanted[:, 0] = right
+    moves = iter([wanted, wanted, wanted, wanted[::-1]])
+    judged = Judge(lambda samples: compose(next(moves), np.zeros((200, 8)), rendered_lips()))
+    figures = by_speaker(judged, clips)
+    assert figures["s3"]["r_mean"] == pytest.approx(1.0, abs=1e-3)
+    assert figures["mean"]["r_lowest"] == figures["s5"]["r_mean"] < 0.5
+    assert figures["mean"]["r_mean"] == pytest.approx((1.0 + figures["s5"]["r_mean"]) / 2, abs=1e-3)
+
+
+def test_real_lips_are_asked_what_rendered_ones_are(tmp_path: Path) -> None:
+    write_clip(tmp_path / "lips", "bbaf3s", 0.07)
+    clips = list(read_lips(tmp_path / "lips"))
+    phones = [Phone("AA", 0.1, 0.4), Phone("T", 0.7, 0.75), Phone("AA", 1.1, 1.4)]
+    assert as_they_were(clips, {"grid/s1/bbaf3s": [*phones, Phone("M", 1.55, 1.95)]}) == {
+        "mbp_closed": 1.0, "others_closed": pytest.approx(1 / 3)
+    }  # fmt: skip
 
 
 def test_hops_are_named_by_what_is_said_then() -> None:

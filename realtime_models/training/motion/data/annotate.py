@@ -62,6 +62,15 @@ GRID_WORDS = {
 }  # fmt: skip
 """British pronunciations of GRID's 51 words."""
 
+GRID_NAME = re.compile("[blps][bgrw][abiw][a-vx-z][z1-9][anps]")
+GRID_LETTERS = (
+    {"b": "bin", "l": "lay", "p": "place", "s": "set"},
+    {"b": "blue", "g": "green", "r": "red", "w": "white"},
+    {"a": "at", "b": "by", "i": "in", "w": "with"},
+    {"a": "again", "n": "now", "p": "please", "s": "soon"},
+)
+GRID_DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
 log = logging.getLogger(__name__)
 
 
@@ -83,9 +92,31 @@ def _split(symbols: Sequence[str]) -> list[str]:
 
 def grid(data: Path) -> Iterator[Utterance]:
     for path in sorted((data / "lips").glob("*.align")):
-        words = [line.split()[2] for line in path.read_text().splitlines()]
-        spoken = [[_split(GRID_WORDS[w].split())] for w in words if w not in ("sil", "sp")]
-        yield Utterance(f"grid/s1/{path.stem}", read_sound(path.with_suffix(".flac")), spoken, [])
+        yield _grid_clip(f"grid/s1/{path.stem}", path.with_suffix(".flac"))
+
+
+def lips_of_many(data: Path) -> Iterator[Utterance]:
+    """The other speakers of GRID; clips that others renamed, so that nothing says what is said in
+    them, are left out."""
+    for path in sorted((data / "lips_many" / "learn").glob("grid_*.flac")):
+        speaker, name = path.stem.split("_", 2)[1:]
+        if GRID_NAME.fullmatch(name):
+            yield _grid_clip(f"lips/{speaker}/{name}", path)
+
+
+def _grid_clip(name: str, sound: Path) -> Utterance:
+    words = grid_words(name.rsplit("/", 1)[1])
+    spoken = [[_split(GRID_WORDS[word].split())] for word in words]
+    return Utterance(name, read_sound(sound), spoken, [])
+
+
+def grid_words(name: str) -> list[str]:
+    """What is said in a clip of GRID: its name has a letter for each word (Cooke et al. 2006)."""
+    command, colour, preposition, letter, digit, adverb = [*name]
+    return [
+        GRID_LETTERS[0][command], GRID_LETTERS[1][colour], GRID_LETTERS[2][preposition], letter,
+        GRID_DIGITS["z123456789".index(digit)], GRID_LETTERS[3][adverb],
+    ]  # fmt: skip
 
 
 def ocean(data: Path, learners: Path | None = None) -> Iterator[Utterance]:
@@ -297,7 +328,7 @@ def main() -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     kept, learned = args.out / "phones.json", args.out / "aligner.safetensors"
     table = json.loads(kept.read_text()) if kept.exists() else {}
-    unaligned = [*grid(args.data), *ocean(args.data, args.learners)]
+    unaligned = [*grid(args.data), *lips_of_many(args.data), *ocean(args.data, args.learners)]
     if args.natural:
         # An aligner that is yet to learn learns from all.
         unaligned += natural(args.natural, lambda n: n not in table or not learned.exists())

@@ -61,6 +61,7 @@ from latentcam.realtime_models.training.motion.judge.figures import (
 from latentcam.realtime_models.training.motion.network import MotionNetwork
 from latentcam.realtime_models.training.motion.targets.corpora import (
     NOISE_FOR_TRAINING_S,
+    lips_name,
     office_noise,
     read_annotations,
 )
@@ -163,6 +164,35 @@ def real_lips(
         "clips": len(r), "r_mean": np.mean(r), "r_spread": np.std(r), "r_lowest": np.min(r),
         "best_lag_ms": float(np.median(lags)), "gain": float(np.median(gains)),
     }  # fmt: skip
+
+
+def by_speaker(judge: Judge, clips: Sequence[LipClip]) -> dict[str, dict[str, float]]:
+    """`real_lips` of each speaker; and "mean": that of the speakers' r, their spread, the lowest,
+    and the median of their lags."""
+    speakers = sorted({clip.speaker for clip in clips})
+    out = {s: real_lips(judge, [clip for clip in clips if clip.speaker == s]) for s in speakers}
+    r = [figures["r_mean"] for figures in out.values()]
+    lags = [figures["best_lag_ms"] for figures in out.values()]
+    out["mean"] = {
+        "clips": len(clips), "r_mean": float(np.mean(r)), "r_spread": float(np.std(r)),
+        "r_lowest": min(r), "best_lag_ms": float(np.median(lags)),
+    }  # fmt: skip
+    return out
+
+
+def as_they_were(
+    clips: Sequence[LipClip], annotations: Mapping[str, list[Phone]]
+) -> dict[str, float]:
+    """How often real lips come together, asked of them as `spoken` asks it of rendered ones."""
+    shut, needless = [], []
+    for clip in clips:
+        if phones := annotations.get(lips_name(clip)):
+            tracked = clip.geometry[:, :1]
+            hops = len(clip.samples) // 160
+            real = at_hops(tracked, clip.fps, hops, clip.late_s)[:, 0].astype(np.float64)
+            shut += closures(real, phones)
+            needless += needless_closures(real, phones)
+    return {"mbp_closed": float(np.mean(shut)), "others_closed": float(np.mean(needless))}
 
 
 def spoken(judge: Judge, sounds: Sequence[Sound]) -> dict[str, float]:
@@ -300,6 +330,19 @@ def main(argv: list[str] | None = None) -> None:
     figures["grid phones"] = spoken(
         judged, [(c.samples, annotations[f"grid/s1/{c.name}"]) for c in clips]
     )
+    figures["grid phones, real lips"] = as_they_were(clips, annotations)
+    for name, folder in (("many", "learn"), ("judge", "judge")):
+        if (args.data / "lips_many" / folder).is_dir():
+            tracked = list(read_lips(args.data / "lips_many" / folder))
+            for speaker, values in by_speaker(judged, tracked).items():
+                figures[f"{name}, {speaker}"] = values
+            if name == "many":
+                figures["many phones"] = spoken(
+                    judged,
+                    [(c.samples, annotations[n]) for c in tracked
+                     if (n := lips_name(c)) in annotations],
+                )  # fmt: skip
+                figures["many phones, real lips"] = as_they_were(tracked, annotations)
     if not args.quick:
         some = clips[::3]
         changes: dict[str, Callable[[Samples], Samples]] = {

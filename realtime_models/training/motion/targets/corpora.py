@@ -21,13 +21,14 @@ from latentcam.realtime_models.training.motion.data.annotate import (
     said,
 )
 from latentcam.realtime_models.training.motion.data.lips import (
+    LATEST_S,
     LipClip,
     at_hops,
-    held_out,
     read_lips,
 )
 from latentcam.realtime_models.training.motion.data.phones import SILENCE, Phone, clip_edges
 from latentcam.realtime_models.training.motion.data.sound import RATE, read_sound
+from latentcam.realtime_models.training.motion.data.unseen import unseen
 from latentcam.realtime_models.training.motion.targets.coarticulation import (
     Dominance,
     close_lips,
@@ -78,26 +79,44 @@ def read_annotations(path: Path) -> dict[str, list[Phone]]:
     }
 
 
-def grid_speaker(clips: list[LipClip]) -> Speaker:
-    """GRID's s1, from the clips that training may see."""
-    return speaker_of(np.concatenate([c.geometry for c in clips if not held_out(c.name)]))
+def speakers(clips: list[LipClip]) -> dict[str, Speaker]:
+    """Everyone of whom training may see clips, from those clips."""
+    seen: dict[str, list[NDArray[np.float64]]] = {}
+    for clip in clips:
+        if not unseen(lips_name(clip)):
+            seen.setdefault(clip.speaker, []).append(clip.geometry)
+    return {name: speaker_of(np.concatenate(geometry)) for name, geometry in seen.items()}
 
 
-def grid_scenes(
+def lips_name(clip: LipClip) -> str:
+    """As `annotate` calls it: "grid" is the one speaker of many clips, "lips" the many of few."""
+    return f"{'grid' if clip.speaker == 's1' else 'lips'}/{clip.speaker}/{clip.name}"
+
+
+def all_lips(data: Path) -> list[LipClip]:
+    """Every clip of real lips that may be learned from, if not held out."""
+    many = data / "lips_many" / "learn"
+    return [*read_lips(data / "lips"), *(read_lips(many) if many.is_dir() else ())]
+
+
+def lips_scenes(
     data: Path, annotations: dict[str, list[Phone]], lips: RenderedLips
 ) -> Iterator[Scene]:
     """Real lips: aperture, rounding and spreading as tracked, the other axes from the phones."""
-    clips = list(read_lips(data / "lips"))
-    speaker, shapes = grid_speaker(clips), shape_table()
+    clips = all_lips(data)
+    known, shapes = speakers(clips), shape_table()
     for clip in clips:
+        phones = annotations.get(lips_name(clip))
+        if phones is None or abs(clip.late_s) > LATEST_S:
+            continue
         hops = len(clip.samples) // 160
-        phones = annotations[f"grid/s1/{clip.name}"]
-        wanted = at_hops(wanted_lips(clip.geometry, speaker, lips), clip.fps, hops)
+        asked = wanted_lips(clip.geometry, known[clip.speaker], lips)
+        wanted = at_hops(asked, clip.fps, hops, clip.late_s)
         shaped = smooth(curves(phones, hops, shapes))
         # Nobody can hear when a silent mouth will open for breath: far from words it rests.
         silent = far_from_speech(phones, hops)[:, None]
         x = compose(wanted * (1.0 - silent), shaped * (1.0 - silent), lips)
-        yield Scene(f"grid/s1/{clip.name}", clip.samples, x.astype(np.float32), phones)
+        yield Scene(lips_name(clip), clip.samples, x.astype(np.float32), phones)
 
 
 def far_from_speech(

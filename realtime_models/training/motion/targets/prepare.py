@@ -39,12 +39,13 @@ from latentcam.realtime_models.training.motion.targets.coarticulation import (
 )
 from latentcam.realtime_models.training.motion.targets.corpora import (
     Scene,
-    grid_scenes,
-    grid_speaker,
+    lips_name,
+    lips_scenes,
     noises,
     phone_scenes,
     read_annotations,
     rest_scenes,
+    speakers,
     sung_scenes,
 )
 from latentcam.realtime_models.training.motion.targets.prepared import Example, write_prepared
@@ -54,11 +55,12 @@ from latentcam.realtime_models.training.motion.targets.retarget import (
     wanted_lips,
 )
 
-COPIES = {"grid": 5, "lj": 4, "ocean": 2, "said": 2, "natural": 1, "sung": 2, "rest": 3}
+COPIES = {"grid": 5, "lips": 20, "lj": 4, "ocean": 2, "said": 2, "natural": 1, "sung": 2, "rest": 3}
 """How often each corpus is heard: first as recorded, then disturbed anew each time. What is heard
 only once is disturbed half of the time."""
 
-WARP = {"grid": (0.80, 1.35), "lj": (0.72, 1.15), "ocean": (0.80, 1.20), "said": (0.85, 1.35),
+WARP = {"grid": (0.80, 1.35), "lips": (0.80, 1.25), "lj": (0.72, 1.15), "ocean": (0.80, 1.20),
+        "said": (0.85, 1.35),
         "natural": (0.75, 1.2), "sung": (0.8, 1.3), "rest": (1.0, 1.0)}  # fmt: skip
 """Playing rates: the one man of GRID becomes a small woman and a giant."""
 
@@ -106,13 +108,13 @@ def main() -> None:
     table_path = args.out / "dominance.json"
     if not table_path.exists():
         clips = list(read_lips(args.data / "lips"))
-        speaker = grid_speaker(clips)
-        seen = [c for c in clips if not unseen(f"grid/s1/{c.name}") and len(c.samples) >= 47000]
+        speaker = speakers(clips)["s1"]
+        seen = [c for c in clips if not unseen(lips_name(c)) and len(c.samples) >= 47000]
         wanted = [
             at_hops(wanted_lips(c.geometry, speaker, lips), c.fps, len(c.samples) // 160)
             for c in seen
         ]
-        sentences = [annotations[f"grid/s1/{c.name}"] for c in seen]
+        sentences = [annotations[lips_name(c)] for c in seen]
         write_table(table_path, fit_dominance(sentences, [w.astype(np.float64) for w in wanted]))
         log.info("fitted %s", table_path)
     table = read_table(table_path)
@@ -125,7 +127,7 @@ def main() -> None:
 
     def scenes() -> Iterator[Scene]:
         for scene in itertools.chain(
-            grid_scenes(args.data, annotations, lips),
+            lips_scenes(args.data, annotations, lips),
             phone_scenes(
                 args.data, args.said, args.natural, args.learners, annotations, table, lips
             ),
@@ -147,6 +149,7 @@ def main() -> None:
         "minutes": {name: round(value / 60, 1) for name, value in seconds.items()},
         "sources": {
             "grid": "GRID s1 (Cooke et al. 2006), CC BY 4.0, lips tracked by MediaPipe",
+            "lips": "ten more speakers of GRID, likewise",
             "lj": "LJ Speech, public domain, MFA phone times",
             "ocean": "speechocean762 (Zhang et al. 2021), phones aligned by annotate.py",
             "said": "flite, festival, espeak-ng, phone times of the synthesiser",

@@ -25,6 +25,9 @@ AXES = (
 BESIDE_JAW = ("mouthPucker", "mouthStretch", "mouthFunnel", "mouthUpperUp", "mouthLowerDown")
 """Axes that part the lips without the jaw."""
 
+CLOSED, OPENING = 0.0015, 0.0675
+"""`Speaker.closed_aperture` and `opening` of GRID's s1, whose lips the faces were fitted to."""
+
 APERTURE_GAIN = 1.2
 WIDTH_GAIN = 1.5
 """Mouths are shown a little livelier than the actor's: a face in a call is small."""
@@ -62,29 +65,40 @@ def rendered_lips() -> RenderedLips:
 
 @dataclass(frozen=True)
 class Speaker:
-    """What is a speaker's and not of the moment, over face height."""
+    """What is a speaker's and not of the moment, over face height.
+
+    opening: how far beyond `closed_aperture` the lips part when they part much.
+    """
 
     closed_aperture: float
     closed_width: float
     open_width: float
+    opening: float
 
 
 def speaker_of(geometry: Float64) -> Speaker:
     """geometry: float64 [frames, 4] of many clips, columns as in `lips.py`."""
     aperture, width = geometry[:, 0], geometry[:, 1]
-    closed = aperture < np.quantile(aperture, 0.35)
-    opened = aperture > np.quantile(aperture, 0.6)
+    closed = aperture <= np.quantile(aperture, 0.35)
+    opened = aperture >= np.quantile(aperture, 0.6)
+    closed_aperture = float(np.quantile(aperture, 0.1))
     return Speaker(
-        closed_aperture=float(np.quantile(aperture[closed], 0.6)),
+        closed_aperture=closed_aperture,
         closed_width=float(np.median(width[closed])),
         open_width=float(np.median(width[opened])),
+        opening=float(np.quantile(aperture, 0.95)) - closed_aperture,
     )
 
 
 def wanted_lips(geometry: Float64, speaker: Speaker, lips: RenderedLips) -> Float64:
-    """What the actor's lips ask of ours: float64 [frames, 4] -> [frames, len(FITTED)]."""
-    aperture, width = geometry[:, 0], geometry[:, 1]
-    shown = APERTURE_GAIN * np.maximum(0.0, aperture - 1.3 * speaker.closed_aperture)
+    """What the actor's lips ask of ours: float64 [frames, 4] -> [frames, len(FITTED)].
+
+    Every speaker's lips close and open as far as those of s1: a mumbler's ask for as much.
+    """
+    width = geometry[:, 1]
+    wide_open = OPENING / speaker.opening
+    aperture = CLOSED + wide_open * (geometry[:, 0] - speaker.closed_aperture)
+    shown = APERTURE_GAIN * np.maximum(0.0, aperture - 0.0025)
     # An opening mouth narrows by itself; what is beyond that is rounding or spreading.
     opening = np.clip((aperture - 0.004) / 0.036, 0.0, 1.0)
     neutral = speaker.closed_width + (speaker.open_width - speaker.closed_width) * opening
