@@ -124,7 +124,7 @@ def network(name: str, pack: AvatarPack) -> AvatarPack:
         if key.endswith("affine.bias"):
             tensors[key] = np.ones(shape, np.float32)
     faces = rng.standard_normal((len(card.identities), config.num_ws, config.w_dim))
-    return AvatarPack(card, tensors, pack.motion, faces.astype(np.float32))
+    return AvatarPack(card, tensors, pack.motion, faces.astype(np.float32), str(config.resolution))
 
 
 def measure(

@@ -12,10 +12,13 @@ from latentcam.realtime_models.generator.latents import sample_z, truncated, w_t
 class Avatar:
     """Holds nothing that changes: one avatar serves every session."""
 
-    def __init__(self, pack: AvatarPack, decoder: Decoder) -> None:
+    def __init__(self, pack: AvatarPack, decoder: Decoder, *coarser: Decoder) -> None:
+        """decoder: what draws it. coarser: others of the same pack, which a machine may take to
+        when it is too slow, the finest first."""
         self.card = pack.card
         self.basis = Basis(pack.card.axes, pack.generator["basis"])
         self.decoder = decoder
+        self.decoders = (decoder, *coarser)
         self._pack = pack
 
     def anchor(self, identity: str) -> Latent:

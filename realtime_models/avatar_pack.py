@@ -4,6 +4,7 @@
     generator.safetensors    mapping and synthesis network, basis
     motion.safetensors       the motion model
     identities.safetensors   the faces' latents
+    light.safetensors        the light branch, if the pack has one
 
 The generator and the motion model may be borrowed: another pack then holds the file, and the card
 identifies it by its digest. Weights may be stored as float16; they are float32 in memory. Nothing
@@ -30,6 +31,7 @@ from latentcam.realtime_models.card import (
     Weights,
     generator_shapes,
     identities_shapes,
+    light_shapes,
     motion_shapes,
     numbers,
 )
@@ -40,6 +42,7 @@ DEFAULT_PACK = "studio"
 GENERATOR_FILE = "generator.safetensors"
 MOTION_FILE = "motion.safetensors"
 IDENTITIES_FILE = "identities.safetensors"
+LIGHT_FILE = "light.safetensors"
 
 LARGEST_CARD = 2**20  # bytes
 LARGEST_HEADER = 2**20  # bytes, of a safetensors file
@@ -58,12 +61,16 @@ class AvatarPack:
     generator: tensors by their names in `generator.network.Generator`, plus
         `basis` float32 [num_ws, w_dim, k], the matrix V with one column per axis.
     identities: float32 [n, num_ws, w_dim], one latent per curated face.
+    light: the tensors of the light branch, by their names in `generator.network.Generator`.
+    resolution: by which `--resolution` knows what the generator draws: see `resolutions`.
     """
 
     card: Card
     generator: Tensors
     motion: Tensors
     identities: NDArray[np.float32]
+    resolution: str
+    light: Tensors | None = None
 
 
 def load_pack(avatar: str) -> AvatarPack:
@@ -78,6 +85,9 @@ def load_pack(avatar: str) -> AvatarPack:
                       card.files.motion),
         _load_tensors(weights_path(folder, card, IDENTITIES_FILE), identities_shapes(card),
                       card.files.identities)["identities"],
+        str(card.generator.resolution),
+        None if card.files.light is None else
+        _load_tensors(weights_path(folder, card, LIGHT_FILE), light_shapes(card), card.files.light),
     )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ import msgspec
 
 from latentcam.realtime_models.axes import Axis
 from latentcam.realtime_models.bounds import within
-from latentcam.realtime_models.generator.layers import GeneratorConfig
+from latentcam.realtime_models.generator.layers import GeneratorConfig, SynthesisLayer
 from latentcam.realtime_models.motion.lstm import weight_shapes
 from latentcam.realtime_models.motion.model import MotionConfig
 
@@ -43,12 +43,14 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
             raise ValueError(f"borrow is {self.borrow[:80]!r}, expected the name of a pack")
 
 
-class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The weights of a pack. Identities are always its own; the rest may be in another pack."""
+class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The weights of a pack. Identities are always its own; the rest may be in another pack. light:
+    of its light branch, if it has one."""
 
     generator: Weights
     motion: Weights
     identities: Weights
+    light: Weights | None = None
 
     def __post_init__(self) -> None:
         if self.identities.borrow is not None:
@@ -88,6 +90,17 @@ class Calibration(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return cls(articulation, tuple(Drive(name, name) for name in axes))
 
 
+class Light(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A small synthesis network that draws the same faces from the same latents, of which it reads
+    the first rows, for machines that are too slow for the generator. int8, int8_crowded: as a
+    card's."""
+
+    resolution: int
+    layers: tuple[SynthesisLayer, ...]
+    int8: tuple[str, ...] = ()
+    int8_crowded: tuple[str, ...] = ()
+
+
 class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The card of a pack. Nearly every field is required: a pack must say where it comes from.
 
@@ -96,6 +109,8 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         INT8_RANGE except for rare peaks (`training.int8`).
     int8_crowded: further ones it may compute in int8 while sessions share it, when a slightly
         coarser picture is better than none.
+    smaller: sizes of pictures, out of the generator's and below its resolution, that it was trained
+        to draw as well: a decoder may end with them.
     truncation_psi: how far a sampled identity is pulled towards the mean face (1: not at all).
     truncation_cutoff: how many rows of its latent, from the coarsest; None: all.
     axes: of the control vector, in the order of the tensor `basis`.
@@ -112,6 +127,8 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
     generator: GeneratorConfig
     int8: tuple[str, ...]
     int8_crowded: tuple[str, ...] = ()
+    smaller: tuple[int, ...] = ()
+    light: Light | None = None
     truncation_psi: float
     truncation_cutoff: int | None = None
     axes: tuple[Axis, ...]
@@ -136,6 +153,13 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         for field, layer_names in (("int8", self.int8), ("int8_crowded", self.int8_crowded)):
             if unknown := set(layer_names) - layers:
                 raise ValueError(f"{field} names {sorted(unknown)}, which are not layers")
+        sizes = self.generator.picture_sizes[:-1]
+        if list(self.smaller) != sorted(set(self.smaller) & set(sizes), reverse=True):
+            raise ValueError(
+                f"smaller is {list(self.smaller)}, expected sizes out of {list(sizes)}, the "
+                "largest first"
+            )
+        self._check_light()
         names = [axis.name for axis in self.axes]
         within("number of axes", len(names), 1, 256)
         within("number of identities", len(self.identities), 1, 1000)
@@ -158,20 +182,55 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
         ):
             within(f"numbers in the {part}", numbers(shapes), 1, MOST_WEIGHTS)
 
+    def _check_light(self) -> None:
+        if (self.light is None) != (self.files.light is None):
+            raise ValueError(
+                "light and files.light belong together, got only one of them: a network and its "
+                "weights"
+            )
+        if self.light is None:
+            return
+        try:
+            config = light_generator(self)
+        except ValueError as error:
+            raise ValueError(f"light: {error}") from None
+        within("light: rows of the latent", config.num_ws, 1, self.generator.num_ws)
+        layers = {layer.name for layer in config.layers}
+        if unknown := {*self.light.int8, *self.light.int8_crowded} - layers:
+            raise ValueError(f"light: int8 names {sorted(unknown)}, which are not layers")
+        shapes = numbers(synthesis_shapes(config))
+        within("numbers in the light branch", shapes, 1, MOST_WEIGHTS)
+
+
+def light_generator(card: Card) -> GeneratorConfig:
+    """The light branch as the whole of a generator. Raises ValueError if it is none."""
+    assert card.light is not None
+    resolution, layers = card.light.resolution, card.light.layers
+    return msgspec.structs.replace(card.generator, resolution=resolution, layers=layers)
+
 
 def generator_shapes(card: Card) -> Shapes:
     """Name and shape of every tensor that generator.safetensors must hold."""
     config = card.generator
-    shapes: Shapes = {
-        "mapping.w_avg": (config.w_dim,),
-        "synthesis.const": (1, config.layers[0].in_channels, 4, 4),
-        "basis": (config.num_ws, config.w_dim, len(card.axes)),
-    }
+    shapes = synthesis_shapes(config)
+    shapes["mapping.w_avg"] = (config.w_dim,)
+    shapes["basis"] = (config.num_ws, config.w_dim, len(card.axes))
     width = config.z_dim
     for index in range(config.mapping.layers):
         shapes[f"mapping.layers.{index}.weight"] = (config.w_dim, width)
         shapes[f"mapping.layers.{index}.bias"] = (config.w_dim,)
         width = config.w_dim
+    return shapes
+
+
+def light_shapes(card: Card) -> Shapes:
+    """Name and shape of every tensor that light.safetensors must hold."""
+    return synthesis_shapes(light_generator(card))
+
+
+def synthesis_shapes(config: GeneratorConfig) -> Shapes:
+    """Name and shape of every tensor of a synthesis network."""
+    shapes: Shapes = {"synthesis.const": (1, config.layers[0].in_channels, 4, 4)}
     for layer in config.layers:
         name = f"synthesis.convs.{layer.name}"
         size = layer.kernel_size

@@ -104,6 +104,7 @@ class CameraPage:
             fps=round(meter.fps(now), 2),
             frames=meter.frames,
             age_ms=Ages.of(meter),
+            resolution=call.engine.renderer.decoder.resolution,
             repeated=call.sink.repeated,
             skipped=call.session.skipped,
             level=round(call.motion.level, 4),

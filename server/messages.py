@@ -120,14 +120,15 @@ class Ages(msgspec.Struct, frozen=True):
 class Figures(msgspec.Struct, frozen=True, kw_only=True):
     """How one session is doing, in a browser's call or in the camera.
 
-    skipped: motions and frames that were never shown because a newer one came first. level: of the
-    voice, 0 to 1. voice_delay_ms: how long the voice waits for its picture, null if nobody hears
-    it.
+    resolution: of the newest picture, by its name: it falls while the machine is too slow. skipped:
+    motions and frames that were never shown because a newer one came first. level: of the voice, 0
+    to 1. voice_delay_ms: how long the voice waits for its picture, null if nobody hears it.
     """
 
     fps: float
     frames: int
     age_ms: Ages
+    resolution: str
     skipped: int
     level: float
     speaking: bool
@@ -183,11 +184,14 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """How the server is doing. stages: by the names of `latentcam.stream.meter`."""
+    """How the server is doing. resolution: of the newest picture, by its name. reason: why pictures
+    began at theirs, if there was a choice. stages: by the names of `latentcam.stream.meter`."""
 
     ready: bool
     avatar: str
     decoder: str
+    resolution: str
+    reason: str
     pictures_in_a_call: int
     max_sessions: int
     sessions: list[SessionFigures]

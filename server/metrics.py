@@ -28,7 +28,9 @@ def figures(lobby: Lobby) -> Stats:
     return Stats(
         ready=engine.ready,
         avatar=engine.avatar.card.name,
-        decoder=engine.avatar.decoder.description,
+        decoder=engine.renderer.decoder.description,
+        resolution=engine.renderer.decoder.resolution,
+        reason=engine.renderer.reason,
         pictures_in_a_call=engine.renderer.most,
         max_sessions=engine.max_sessions,
         sessions=[

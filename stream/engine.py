@@ -37,7 +37,7 @@ class Engine:
         self.stages = Stages()
         self.ready = False
         self._motion_thread = ThreadPoolExecutor(1, "motion")
-        self.renderer = Renderer(avatar)
+        self.renderer = Renderer(avatar, 1 / timeline.fps)
 
     async def warm_up(self) -> None:
         """Compute one tick of silence on the threads that will do the work, then be ready."""

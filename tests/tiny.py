@@ -17,9 +17,11 @@ from latentcam.realtime_models.card import (
     Calibration,
     Card,
     Files,
+    Light,
     Weights,
     generator_shapes,
     identities_shapes,
+    light_shapes,
     motion_shapes,
 )
 from latentcam.realtime_models.generator.layers import GeneratorConfig, stylegan2
@@ -72,6 +74,17 @@ def clear_card(**changes: Any) -> Card:
     return tiny_card(**{"name": "clear", "generator": generator, **changes})
 
 
+LIGHT = stylegan2(**{**SIZES, "channel_base": 128, "channels": 4})
+
+
+def three_card(**changes: Any) -> Card:
+    """Of a pack whose pictures have 64 pixels or 32, and whose light branch draws 32."""
+    light = Light(LIGHT.resolution, LIGHT.layers)
+    return clear_card(
+        **{"name": "three", "smaller": (32,), "light": light, "files": unwritten(True), **changes}
+    )
+
+
 def random_tensors(
     shapes: dict[str, tuple[int, ...]], seed: int = 0
 ) -> dict[str, NDArray[np.float32]]:
@@ -106,6 +119,8 @@ def write_pack(
         "motion": motion or random_tensors(motion_shapes(card), 1),
         "identities": {"identities": identities},
     }
+    if card.light:
+        parts["light"] = dict(random_tensors(light_shapes(card), 3))
     written = {}
     for name, tensors in parts.items():
         path = folder / f"{name}.safetensors"

@@ -22,9 +22,7 @@ def open_decoder(name: str, pack: AvatarPack, lanes: int = 0) -> Decoder:
     lanes: how many to make, which only OpenVINO does. Raises BackendUnavailable with the line that
     installs it.
     """
-    if name == "auto":
-        name, reason = _choose()
-        logger.info("decoder %s: %s", name, reason)
+    name = chosen(name)
     if name in OPENVINO:
         install.require(name, "openvino", install.OPENVINO)
         from latentcam.realtime_models.decoders.openvino import OpenVinoDecoder
@@ -55,6 +53,14 @@ def open_decoder(name: str, pack: AvatarPack, lanes: int = 0) -> Decoder:
 
         return EagerDecoder(pack)
     raise BackendUnavailable(f"decoder {name!r} is not one of {', '.join(DECODERS)}")
+
+
+def chosen(name: str) -> str:
+    """The name itself, or what `auto` stands for here, which the log explains."""
+    if name == "auto":
+        name, reason = _choose()
+        logger.info("decoder %s: %s", name, reason)
+    return name
 
 
 def _choose() -> tuple[str, str]:

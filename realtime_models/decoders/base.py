@@ -26,6 +26,11 @@ class Decoder(Protocol):
         ...
 
     @property
+    def resolution(self) -> str:
+        """What it draws, by the names of `resolutions`."""
+        ...
+
+    @property
     def lanes(self) -> Sequence[Decode]:
         """Functions that may be called instead of `decode`: each from one thread at a time, but all
         of them and `decode` in parallel. Empty unless that is faster than taking turns. Their
@@ -33,8 +38,8 @@ class Decoder(Protocol):
         ...
 
     def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
-        """ws: float32 [n, num_ws, w_dim], n >= 1. Returns pictures uint8 [n, H, W, 3 or 4], each an
-        `arrays.Picture`.
+        """ws: float32 [n, num_ws, w_dim], n >= 1; rows beyond num_ws are not read. Returns pictures
+        uint8 [n, H, W, 3 or 4], each an `arrays.Picture`.
 
         Any n is allowed; a decoder that compiles ahead splits n into the sizes it compiled.
         """

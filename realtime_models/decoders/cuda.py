@@ -34,6 +34,7 @@ class CudaDecoder:
         self._sizes = check_batch_sizes(batch_sizes)
         require_gpu()
         self.lanes: tuple[Decode, ...] = ()
+        self.resolution = pack.resolution
         self.description = f"cuda ({precision}, {torch.cuda.get_device_name()})"
         network = PictureNetwork(pack, precision).cuda()
         for tensor in network.parameters():
@@ -88,7 +89,7 @@ class HostBuffers:
         )
 
     def fill(self, ws: NDArray[np.float32]) -> None:
-        self.ws.numpy()[: len(ws)] = ws
+        self.ws.numpy()[: len(ws)] = ws[:, : self.ws.shape[1]]
 
     def take(self, count: int) -> NDArray[np.uint8]:
         """A copy of the first pictures: the buffer is written again by the next batch."""

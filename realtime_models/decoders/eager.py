@@ -18,6 +18,7 @@ class EagerDecoder:
     lanes: tuple[Decode, ...] = ()
 
     def __init__(self, pack: AvatarPack) -> None:
+        self.resolution = pack.resolution
         self._network = PictureNetwork(pack)
 
     @torch.inference_mode()

@@ -66,16 +66,18 @@ class OpenVinoDecoder:
             "PERFORMANCE_HINT": "LATENCY",
         }
         alone = _compiled(core, pack, int8, options)
-        self._request = alone.create_infer_request()
+        self._decode = partial(_infer, alone.create_infer_request(), card.generator.num_ws)
+        self.resolution = pack.resolution
         self.lanes: tuple[Decode, ...] = ()
         if lanes > 1:
             crowded = (*int8, *card.int8_crowded) if int8 else ()
             shared = _compiled(core, pack, crowded, {**options, "NUM_STREAMS": lanes})
             requests = [shared.create_infer_request() for _ in range(lanes)]
-            self.lanes = tuple(partial(_infer, request) for request in requests)
+            rows = card.generator.num_ws
+            self.lanes = tuple(partial(_infer, request, rows) for request in requests)
 
     def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
-        return _infer(self._request, ws)
+        return self._decode(ws)
 
 
 def _compiled(
@@ -111,9 +113,10 @@ def _compiled(
     return compiled
 
 
-def _infer(request: ov.InferRequest, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+def _infer(request: ov.InferRequest, rows: int, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
     # Copied: the request writes its output buffer again.
-    return joined([request.infer({0: w[None]})[0].copy() for w in np.ascontiguousarray(ws)])
+    latents = np.ascontiguousarray(ws[:, :rows])
+    return joined([request.infer({0: w[None]})[0].copy() for w in latents])
 
 
 def x86() -> bool:

@@ -41,6 +41,7 @@ class TensorRtDecoder:
         self._sizes = tuple(range(max_batch, 0, -1))
         name = torch.cuda.get_device_name()
         self.lanes: tuple[Decode, ...] = ()
+        self.resolution = pack.resolution
         self.description = f"tensorrt {tensorrt.__version__} ({precision}, {name})"
         self._runtime = tensorrt.Runtime(tensorrt.Logger(tensorrt.Logger.WARNING))
         engine = self._load_or_build(pack, precision, max_batch)
@@ -65,7 +66,7 @@ class TensorRtDecoder:
         self._buffers.fill(ws)
         with torch.cuda.stream(self._stream):
             self._ws[:size].copy_(self._buffers.ws[:size], non_blocking=True)
-            self._context.set_input_shape(self._input, ws.shape)
+            self._context.set_input_shape(self._input, tuple(self._ws[:size].shape))
             if not self._context.execute_async_v3(self._stream.cuda_stream):
                 raise RuntimeError("TensorRT could not run its engine; its log says why")
             pixels = self._levels[:size].to(torch.uint8)

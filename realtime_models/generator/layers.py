@@ -186,6 +186,12 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"expected one to RGB and {self.resolution}"
             )
 
+    def up_to(self, size: int) -> GeneratorConfig:
+        """The part of it that draws a picture of this size, one of `picture_sizes`."""
+        sizes = [layer.resolution * layer.pixels if layer.draws else 0 for layer in self.layers]
+        layers = self.layers[: sizes.index(size) + 1]
+        return msgspec.structs.replace(self, resolution=size, layers=layers)
+
     @property
     def picture_sizes(self) -> tuple[int, ...]:
         """Width of the picture after each layer to RGB; the last is `resolution`."""

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from latentcam.realtime_models.avatar_pack import (
     GENERATOR_FILE,
     IDENTITIES_FILE,
+    LIGHT_FILE,
     MOTION_FILE,
     Tensors,
     sha256,
@@ -39,6 +40,11 @@ def write_identities(
     return _write(folder / IDENTITIES_FILE, {"identities": identities}, dtype)
 
 
+def write_light(folder: Path, tensors: Tensors) -> Weights:
+    """Write light.safetensors; what the card says of it."""
+    return _write(folder / LIGHT_FILE, tensors, np.float16)
+
+
 def write_card(folder: Path, card: Card) -> None:
     """Write the card, whole or not at all."""
     part = folder / f"{CARD}.part"
@@ -51,10 +57,10 @@ def borrowed(weights: Weights, lender: str) -> Weights:
     return weights if weights.borrow else Weights(weights.digest, lender)
 
 
-def unwritten() -> Files:
-    """What a card says of files that are not written yet."""
+def unwritten(light: bool = False) -> Files:
+    """What a card says of files that are not written yet. light: with those of a light branch."""
     nothing = Weights("0" * 64)
-    return Files(nothing, nothing, nothing)
+    return Files(nothing, nothing, nothing, nothing if light else None)
 
 
 def _write(path: Path, tensors: Tensors, dtype: Precision) -> Weights:

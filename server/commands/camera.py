@@ -22,6 +22,7 @@ from latentcam.server.commands.options import (
     face_options,
     life_options,
     local,
+    resolution_options,
     settings_of,
     timeline_of,
 )
@@ -54,6 +55,7 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
             life_options(),
             decoder_options(),
             background_options(),
+            resolution_options(),
         ],  # fmt: skip
         formatter_class=Help,
     )
@@ -158,7 +160,7 @@ async def _run(args: argparse.Namespace) -> None:
     file = Path(args.mic) if args.mic and Path(args.mic).is_file() else None
     if file is not None:
         check_voice_file(file)
-    opened = open_pack(args.avatar, args.decoder)
+    opened = open_pack(args.avatar, args.decoder, resolution=args.resolution)
     avatar = opened.avatar
     settings = settings_of(args, avatar.card.axes)
     identity = args.identity or avatar.card.identities[0]

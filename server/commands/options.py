@@ -15,6 +15,7 @@ from latentcam.realtime_models.avatar_pack import DEFAULT_PACK
 from latentcam.realtime_models.axes import Axis
 from latentcam.realtime_models.decoders.auto import DECODERS
 from latentcam.realtime_models.motion.performance import Settings
+from latentcam.realtime_models.resolutions import AUTO
 from latentcam.server.errors import UsageError
 from latentcam.stream.timeline import Timeline
 
@@ -81,6 +82,18 @@ def decoder_options() -> argparse.ArgumentParser:
     """A parent parser: which decoder."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("--decoder", default="auto", choices=DECODERS)
+    return parser
+
+
+def resolution_options() -> argparse.ArgumentParser:
+    """A parent parser: at which of a pack's resolutions."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--resolution",
+        default=AUTO,
+        help="auto: the pack's largest at which this machine keeps the frame rate; or a resolution "
+        "of the pack, as 512, 256 or 256-light",
+    )
     return parser
 
 

@@ -6,6 +6,7 @@ import argparse
 import itertools
 
 from latentcam.realtime_models.opened import open_pack
+from latentcam.realtime_models.resolutions import AUTO, LARGEST, side
 from latentcam.server.commands.options import (
     Help,
     NewParser,
@@ -14,6 +15,7 @@ from latentcam.server.commands.options import (
     face_options,
     life_options,
     output_options,
+    resolution_options,
     seed_of,
     settings_of,
     speech_options,
@@ -30,7 +32,12 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
     """The command's parser."""
     parents = [speech_options(), avatar_options(), face_options(), life_options()]
     parser = new_parser(
-        parents=[*parents, decoder_options(), output_options("the video, .mp4, .mov or .mkv")],
+        parents=[
+            *parents,
+            decoder_options(),
+            resolution_options(),
+            output_options("the video, .mp4, .mov or .mkv"),
+        ],
         formatter_class=Help,
     )
     parser.set_defaults(run=run)
@@ -41,14 +48,16 @@ def run(args: argparse.Namespace) -> None:
     """Render the file. Raises what `main` tells the user."""
     check_out(args.out, args.speech, args.force)
     timeline, seed = timeline_of(args), seed_of(args)
-    opened = open_pack(args.avatar, args.decoder)
+    # A file has no clock: nothing is late.
+    resolution = LARGEST if args.resolution == AUTO else args.resolution
+    opened = open_pack(args.avatar, args.decoder, resolution=resolution)
     pack, avatar = opened.pack, opened.avatar
     settings = settings_of(args, pack.card.axes)
     try:
         anchor = avatar.anchor(args.identity or pack.card.identities[0])
     except ValueError as error:
         raise UsageError(str(error)) from None
-    size = pack.card.generator.resolution
+    size = side(avatar.decoder.resolution)
     with orderly(), new_video(args.out, timeline, size) as video, VoiceFile(args.speech) as speech:
         heard, said = itertools.tee(speech.sounds())  # decoded once: a pipe has no second time
         voice = Blocks(resampled(said, OUTPUT_RATE))

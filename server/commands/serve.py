@@ -23,6 +23,7 @@ from latentcam.server.commands.options import (
     check_face,
     decoder_options,
     face_options,
+    resolution_options,
     timeline_of,
 )
 from latentcam.server.config import ServerConfig, is_everywhere, is_loopback, parse_ice_server
@@ -41,7 +42,13 @@ MOST_SESSIONS = 64  # more faces than any machine of today draws
 def add(new_parser: NewParser) -> argparse.ArgumentParser:
     """The command's parser."""
     parser = new_parser(
-        parents=[avatar_options(), face_options(), decoder_options(), background_options()],
+        parents=[
+            avatar_options(),
+            face_options(),
+            decoder_options(),
+            background_options(),
+            resolution_options(),
+        ],
         formatter_class=Help,
     )
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: other machines, too")
@@ -124,7 +131,8 @@ def run(args: argparse.Namespace, retouch: Retouch | None = None) -> None:
     if not 1 <= args.max_sessions <= MOST_SESSIONS:
         raise UsageError(f"--max-sessions is {args.max_sessions}, expected 1 to {MOST_SESSIONS}")
     config, timeline = config_of(args), timeline_of(args)
-    opened = open_pack(args.avatar, args.decoder, lanes=min(args.max_sessions, cores()))
+    lanes = min(args.max_sessions, cores())
+    opened = open_pack(args.avatar, args.decoder, lanes, args.resolution)
     check_face(opened.avatar, args.identity)
     engine = Engine(opened.avatar, opened.performer, timeline, args.max_sessions)
     run_server(engine, config, retouch, opens=args.open)

@@ -242,6 +242,7 @@ class Peer:
             fps=round(self._left.fps(self._loop.time()), 2),
             frames=self._left.frames,
             age_ms=Ages.of(self._left),
+            resolution=self._engine.renderer.decoder.resolution,
             skipped=session.skipped + self._face.skipped,
             lost_packets=self._hearing.lost,
             dropped_packets=self._dropped,

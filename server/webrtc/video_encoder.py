@@ -38,9 +38,16 @@ class Rate:
     def __init__(self, pixels: int, fps: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._fps, self._clock = fps, clock
         self.wanted = self.running = max(LEAST_START, round(pixels * START_BITS))
-        self._least = round(pixels * LEAST_BITS)
-        self._most = max(self.running, round(pixels * MOST_BITS))
         self._changed = clock()
+        self.fit(pixels)
+
+    def fit(self, pixels: int) -> None:
+        """The picture has so many from now on."""
+        start = max(LEAST_START, round(pixels * START_BITS))
+        self._least, self._most = round(pixels * LEAST_BITS), round(pixels * MOST_BITS)
+        self._most = max(start, self._most)
+        self.want(self.wanted)
+        self.running = self.wanted
 
     def want(self, bitrate: int) -> None:
         """The receiver's newest estimate (REMB), bit/s."""
@@ -76,6 +83,7 @@ class _FaceEncoder:
     ) -> None:  # fmt: skip
         self._rate, self._look, self._on_encoded = rate, look, on_encoded
         self._codec: VideoCodecContext | None = None
+        self._size = (0, 0)
 
     @property
     def target_bitrate(self) -> int:
@@ -92,8 +100,12 @@ class _FaceEncoder:
         assert frame.time_base is not None
         picture = self._look(frame)
         picture.pict_type = PictureType.I if force_keyframe else PictureType.NONE
-        if self._codec is None or self._rate.restart():
-            self._codec = self._open(picture)
+        size = (picture.width, picture.height)
+        if size != self._size:  # it begins anew: the resolution may change during a call
+            self._rate.fit(picture.width * picture.height)
+        if size != self._size or self._rate.restart():
+            self._codec, self._size = self._open(picture), size
+        assert self._codec is not None
         payloads = self._payloads(b"".join(map(bytes, self._codec.encode(picture))))
         self._on_encoded(time.perf_counter() - begun)
         return payloads, convert_timebase(frame.pts, frame.time_base, VIDEO_TIME_BASE)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import socket
 import sys
 from pathlib import Path
@@ -175,6 +176,14 @@ def test_too_slow_a_machine_is_told_a_rate_that_fits(
     monkeypatch.setattr(checks, "busy", lambda: True)
     finding = checks.speed(str(tiny_folder), fps=1_000_000)
     assert finding.verdict == "warn" and "keep this machine busy" in finding.found
+
+
+def test_the_resolution_that_auto_takes_is_told(three_folder: Path, tiny_folder: Path) -> None:
+    found = checks.speed(str(three_folder), fps=1).found
+    assert re.search("; resolution 64: 64 takes [0-9.]+ ms, and one is due every 1000 ms", found)
+    found = checks.speed(str(three_folder), fps=1_000_000).found
+    assert re.search("; resolution (32|32-light|64): 64 takes", found)
+    assert "resolution" not in checks.speed(str(tiny_folder), fps=1).found
 
 
 def test_an_avatar_that_is_not_there() -> None:

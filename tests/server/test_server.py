@@ -223,6 +223,7 @@ def test_a_failed_session_tells_its_page(
 ) -> None:
     class Broken:
         description = "broken"
+        resolution = "32"
         lanes: tuple[Decode, ...] = ()
 
         def decode(self, ws: np.ndarray) -> np.ndarray:

@@ -33,6 +33,7 @@ class FakeDecoder:
     """Writes the number of the call into the pixels; as slow or broken as asked for."""
 
     description = "fake"
+    resolution = "4"
     lanes: tuple[Decode, ...] = ()
 
     def __init__(self, seconds: float = 0.0, fail_at: int | None = None) -> None:
@@ -341,7 +342,7 @@ def test_a_batch_is_used_only_where_it_is_faster(tiny_pack: AvatarPack) -> None:
 
     async def found(each: float, call: float, sessions: int) -> int:
         decoder = Timed(each, call)
-        renderer = Renderer(Avatar(tiny_pack, decoder), clock=lambda: decoder.now)
+        renderer = Renderer(Avatar(tiny_pack, decoder), 0.04, clock=lambda: decoder.now)
         (anchor,), still = anchors(tiny_pack, 1), np.zeros(len(tiny_pack.card.axes), np.float32)
         await renderer.warm_up(anchor, still, sessions)
         await renderer.aclose()
@@ -350,6 +351,52 @@ def test_a_batch_is_used_only_where_it_is_faster(tiny_pack: AvatarPack) -> None:
     assert run(found(0.01, 0.0, 8)) == 1, "a CPU: twice the pictures take twice the time"
     assert run(found(0.0, 0.01, 8)) == 8, "a GPU: one call takes its time, whatever is in it"
     assert run(found(0.0, 0.01, 5)) == 4 and run(found(0.0, 0.01, 1)) == 1
+
+
+def test_pictures_get_coarser_under_load_and_finer_again(tiny_pack: AvatarPack) -> None:
+    class Paced(FakeDecoder):
+        """Of pictures of some size, that take some time by a clock of the test's."""
+
+        now, slow = 0.0, 1.0  # of all
+
+        def __init__(self, side: int, seconds: float) -> None:
+            super().__init__()
+            self.resolution, self._side, self._takes = str(side), side, seconds
+
+        def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+            Paced.now += self._takes * Paced.slow
+            return np.zeros((len(ws), self._side, self._side, 3), np.uint8)
+
+    async def scene() -> None:
+        avatar = Avatar(tiny_pack, Paced(8, 0.02), Paced(4, 0.012))
+        renderer = Renderer(avatar, 0.04, clock=lambda: Paced.now)
+        (anchor,), still = anchors(tiny_pack, 1), np.zeros(len(tiny_pack.card.axes), np.float32)
+
+        async def drawn(count: int) -> str:
+            """The size of the last of so many, one every 40 ms or as fast as they come."""
+            for _ in range(count):
+                due = Paced.now + 0.04
+                picture, _ = await renderer.render(anchor, still)
+                Paced.now = max(due, Paced.now)
+            assert renderer.decoder.resolution == str(len(picture))
+            return renderer.decoder.resolution
+
+        await renderer.warm_up(anchor, still, 1)
+        assert renderer.reason == "8: 8 takes 20.0 ms, and one is due every 40 ms"
+        assert await drawn(100) == "8"
+        Paced.slow = 2.5
+        assert await drawn(40) == "4"
+        Paced.slow = 1.0
+        assert await drawn(240) == "4"
+        assert await drawn(60) == "8", "after ten seconds of calm"
+        await renderer.aclose()
+        Paced.slow = 2.0
+        slower = Renderer(avatar, 0.04, clock=lambda: Paced.now)
+        await slower.warm_up(anchor, still, 1)
+        assert slower.decoder.resolution == "4" and slower.reason.startswith("4: 8 takes 40.0 ms")
+        await slower.aclose()
+
+    run(scene())
 
 
 def test_nobody_is_served_twice_before_another_once(tiny_pack: AvatarPack) -> None:

@@ -34,6 +34,7 @@ class Lips:
     """A decoder whose picture holds how far the jaw of a latent is open."""
 
     description = "lips"
+    resolution = "8"
     lanes: tuple[Decode, ...] = ()
 
     def __init__(self, jaw: np.ndarray, least: float, blind: bool = False) -> None:

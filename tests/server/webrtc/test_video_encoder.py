@@ -44,3 +44,29 @@ def test_a_key_frame_comes_when_asked_for() -> None:
         assert timestamp == picture.pts
         keys.append(not vp8_depayload(payloads[0])[0] & 1)  # RFC 6386, section 9.1
     assert keys == [True, False, False, True, False, False] and len(seen) == 6
+
+
+def test_pictures_may_change_their_size() -> None:
+    """A machine that is too slow draws smaller ones: each size begins with a key frame."""
+    rate = Rate(64 * 64, 25)
+    encoder = FaceVp8(rate, Look(Backgrounds().first, stacked=False), lambda seconds: None)
+    decoder = av.CodecContext.create("vp8", "r")
+    sizes = []
+    for number, side in enumerate((64, 64, 32, 32, 64)):
+        picture = av.VideoFrame.from_ndarray(np.full((side, side, 3), 90, np.uint8), format="rgb24")
+        picture.pts, picture.time_base = 3600 * number, Fraction(1, 90_000)
+        payloads, _ = encoder.encode(picture)
+        data = b"".join(vp8_depayload(payload) for payload in payloads)
+        assert (not data[0] & 1) == (number in (0, 2, 4))
+        sizes += [frame.width for frame in decoder.decode(av.Packet(data))]
+    assert sizes == [64, 64, 32, 32, 64]
+
+
+def test_a_smaller_picture_needs_fewer_bits() -> None:
+    rate = Rate(512 * 512, 25)
+    before = rate.running
+    rate.fit(256 * 256)
+    assert rate.running == 2_621_440 < before
+    rate.want(50_000_000)
+    rate.fit(512 * 512)
+    assert rate.running == 2_621_440 and rate.wanted == 2_621_440
