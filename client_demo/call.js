@@ -62,23 +62,27 @@ export class Call {
     if ('jitterBufferTarget' in face.receiver) face.receiver.jitterBufferTarget = 0;
   }
 
-  /** Resolves when media flows. Rejects with a Trouble. */
-  async open(identity) {
-    await Promise.race([this.#open(identity), this.over]);
+  /** wishes: of the offer, as docs/protocol.md has them. Resolves when media flows, with whether
+   * the picture comes with alpha. Rejects with a Trouble. */
+  async open(wishes) {
+    return Promise.race([this.#open(wishes), this.over]);
   }
 
-  async #open(identity) {
+  async #open(wishes) {
     const socketOpen = this.#openSocket();
     const complete = gathered(this.#peer);
     await this.#peer.setLocalDescription();
     await Promise.all([socketOpen, complete]);
-    this.send({ type: 'offer', sdp: this.#peer.localDescription.sdp, identity });
-    const sdp = await Promise.race([this.#answer.promise, timeout(ANSWER_LIMIT, 'gone')]);
+    this.send({ type: 'offer', sdp: this.#peer.localDescription.sdp, ...wishes });
+    const { sdp, alpha } = await Promise.race([
+      this.#answer.promise, timeout(ANSWER_LIMIT, 'gone'),
+    ]);
     await this.#peer.setRemoteDescription({ type: 'answer', sdp: this.#inSync ? sdp : apart(sdp) });
     await Promise.race([this.#connected.promise, timeout(CONNECT_LIMIT, 'ice')]);
     this.#isUp = true;
     this.#heard = performance.now();
     this.#watch = setInterval(() => this.#checkPulse(), 1000);
+    return alpha === true;
   }
 
   #openSocket() {
@@ -97,7 +101,7 @@ export class Call {
 
   #onMessage(message) {
     this.#heard = performance.now();
-    if (message.type === 'answer') this.#answer.resolve(message.sdp);
+    if (message.type === 'answer') this.#answer.resolve(message);
     else if (message.type === 'telemetry') this.#on.telemetry(message);
     else if (message.type === 'error' && this.#isUp && message.code === 'bad_request') {
       this.#on.complaint(message.message); // one control message failed, the session goes on

@@ -1,7 +1,7 @@
 // The control page of `latentcam camera`: settings go up as they change, figures come down.
 
 import { buildControls } from './controls.js';
-import { $, isWritten, say } from './elements.js';
+import { $, card, element, isWritten, say } from './elements.js';
 import { buildTry } from './try.js';
 
 const EVERY = 500; // ms between looks at the state
@@ -86,7 +86,8 @@ const ms = (value) => `${Math.round(value)} ms`;
 
 const first = await ask('state');
 const showControls = buildControls($('panel'), first, set);
-buildTry($('panel'), first.speech, async (data) => show(await ask('play', data)), (trouble) => {
+$('below').append($('background-card'));
+buildTry($('below'), first.speech, async (data) => show(await ask('play', data)), (trouble) => {
   refusal = `${trouble.title}. ${trouble.hint}`;
   say(refusal, false);
 });
@@ -95,6 +96,30 @@ document.body.dataset.ready = '';
 
 const putThrough = () => void set({ through: !state.through });
 $('through').addEventListener('click', putThrough);
+/** The list of microphones; an empty one, where a file speaks, is not shown. */
+function showMics({ names, chosen }) {
+  $('mics-card').hidden = names.length === 0;
+  $('mics').replaceChildren(...['', ...names].map((name) => element('option', {
+    value: name, textContent: name || 'The system’s own', selected: name === chosen,
+  })));
+}
+
+const mics = element('select', { id: 'mics' });
+const micsCard = card('Sound', element('label', { className: 'field' },
+  element('span', { textContent: 'Microphone' }), mics));
+micsCard.id = 'mics-card';
+micsCard.hidden = true;
+$('below').prepend(micsCard);
+const listMics = () => ask('microphones').then(showMics, () => {}); // gone: the state says so
+mics.addEventListener('change', () => {
+  ask('microphone', JSON.stringify({ microphone: mics.value })).then(showMics, (error) => {
+    refusal = error.message;
+    say(refusal, false);
+    void listMics();
+  });
+});
+void listMics();
+
 for (const switched of ['muted', 'frozen']) {
   $(switched).addEventListener('change', (event) => set({ [switched]: event.target.checked }));
 }

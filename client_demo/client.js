@@ -3,11 +3,12 @@
 // words.js: what it says · elements.js, page.js: what it shows · server.js: whom it asks ·
 // remembered.js · controls.js, settings.js: what a person sets · stage.js: the face at rest, the
 // picture · microphone.js · call.js: one connection · figures.js, health.js: how it goes ·
-// keys.js · talking.js: a conversation, from the click to its end. camera.js is another page.
+// keys.js · phone.js · try.js, clips.js: without a microphone · talking.js: a conversation, from the click to its end. camera.js is another page.
 
 import { buildFigures } from './figures.js';
 import { listenToKeys } from './keys.js';
 import { page, showTrouble } from './page.js';
+import { offerPhone } from './phone.js';
 import { recall } from './remembered.js';
 import { fullScreen, offerWhatWorks, pictureInPicture, record } from './stage.js';
 import {
@@ -56,6 +57,7 @@ navigator.mediaDevices?.addEventListener('devicechange', relistMics);
 addEventListener('pagehide', () => stop());
 buildFigures();
 offerWhatWorks();
+offerPhone();
 
 const wishes = new URLSearchParams(location.search);
 if (wishes.get('obs') === '1') { // a browser source: only the face, on nothing or on a colour

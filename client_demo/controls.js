@@ -17,10 +17,11 @@ const EXPRESSIONS = [
   { label: 'Squint', axes: ['eyeSquint'] },
 ];
 
-const BACKGROUNDS = [
-  ['own', 'Room'], ['#20242e', 'Night'], ['#e8e4dc', 'Linen'], ['#b9cbd9', 'Sky'],
-  ['#3f5b4b', 'Forest'], ['#00b140', 'Green screen'],
+const COLOURS = [
+  ['#20242e', 'Night'], ['#e8e4dc', 'Linen'], ['#b9cbd9', 'Sky'], ['#3f5b4b', 'Forest'],
+  ['#00b140', 'Green screen'],
 ];
+const BLUR = 'blur:';
 
 /** The sliders that make sense for an avatar: each with its label and how far its axes go. */
 function expressionsOf(axes) {
@@ -128,25 +129,38 @@ function randomFace() {
   return String(1 + Math.floor(Math.random() * 999_999)); // short enough to note down
 }
 
-function makeBackgrounds(apply) {
+/** names: of the pictures that there are, besides colours. */
+function makeBackgrounds(names, apply) {
   const swatches = element('div', { className: 'chips', id: 'backgrounds', role: 'radiogroup' });
   swatches.setAttribute('aria-label', 'Background');
   const colour = element('input', { type: 'color', value: '#6f7fb8', id: 'own-colour' });
   const radios = new Map();
-  const add = (value, name, ...inside) => {
+  const blur = element('input', { type: 'checkbox', role: 'switch', id: 'blur' });
+  const isPicture = (name) => name !== 'own' && names.includes(name);
+  const chosen = () => [...radios.values()].find((one) => one.checked)?.value;
+  const tell = () => {
+    const name = chosen();
+    apply({ background: blur.checked && isPicture(name) ? BLUR + name : name });
+  };
+  const add = (value, name) => {
     const radio = element('input', { type: 'radio', name: 'background', value });
-    radio.addEventListener('change', () => apply({ background: radio.value }));
+    radio.addEventListener('change', () => { dim(); tell(); });
     radios.set(value, radio);
     const dot = element('span', { className: 'dot' });
-    if (value !== 'own') dot.style.background = value;
+    if (value.startsWith('#')) dot.style.background = value;
     swatches.append(element('label', { className: 'chip swatch' }, radio,
-      element('span', {}, dot, name), ...inside));
+      element('span', {}, dot, name)));
     return { radio, dot };
   };
-  for (const [value, name] of BACKGROUNDS) add(value, name);
+  for (const name of names) add(name, name[0].toUpperCase() + name.slice(1));
+  for (const [value, name] of COLOURS) add(value, name);
   const other = add(colour.value, 'Other');
   const pick = element('label', { className: 'field colour' },
     element('span', { textContent: 'Other colour' }), colour);
+  const soft = element('label', { className: 'switch' }, blur,
+    element('span', { className: 'track', ariaHidden: 'true' }),
+    element('span', { textContent: 'Blurred' }));
+  const dim = () => { soft.hidden = !isPicture(chosen()); };
   const putOther = (value) => {
     radios.delete(other.radio.value);
     other.radio.value = colour.value = other.dot.style.background = value;
@@ -155,18 +169,23 @@ function makeBackgrounds(apply) {
   colour.addEventListener('input', () => {
     putOther(colour.value);
     other.radio.checked = true;
-    apply({ background: colour.value });
+    dim();
+    tell();
   });
+  blur.addEventListener('change', tell);
   const show = (background) => {
-    if (!radios.has(background) && /^#[0-9a-f]{6}$/i.test(background)) putOther(background);
-    for (const [value, radio] of radios) radio.checked = value === background;
+    const name = background.replace(BLUR, '');
+    blur.checked = name !== background;
+    if (!radios.has(name) && /^#[0-9a-f]{6}$/i.test(name)) putOther(name);
+    for (const [value, radio] of radios) radio.checked = value === name;
+    dim();
   };
-  return { parts: [swatches, pick], show };
+  return { parts: [swatches, soft, pick], show };
 }
 
 /** Builds the cards of what can be set into `place`.
  *
- * about: { identities, axes, backgrounds }, of which the last says whether there is a choice.
+ * about: { identities, axes, backgrounds }; without a background there is no choice of one.
  * apply: gets what a person changed, as the fields of a Change in docs/protocol.md.
  * Returns show(state), which moves the controls to { identity, expression, life, background }. */
 export function buildControls(place, about, apply) {
@@ -201,11 +220,11 @@ export function buildControls(place, about, apply) {
   const moodCard = card('Expression', neutral, ...moods.parts, fine);
   place.prepend(facesCard, moodCard);
 
-  const backgrounds = about.backgrounds ? makeBackgrounds(change) : { show() {} };
-  if (about.backgrounds) {
+  const choice = about.backgrounds.length > 0;
+  const backgrounds = choice ? makeBackgrounds(about.backgrounds, change) : { show() {} };
+  if (choice) {
     const whole = card('Background', ...backgrounds.parts);
     whole.id = 'background-card';
-    whole.tabIndex = -1;
     moodCard.after(whole);
   }
 

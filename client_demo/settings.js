@@ -8,7 +8,7 @@ let tell = () => {}; // takes a message to the server, if there is a call
 let onFace = () => {}; // told when another face is chosen
 let keep = remember;
 
-export const settings = { identity: '', expression: {}, life: 1, background: 'own' };
+export const settings = { identity: '', expression: {}, life: 1, background: '' };
 
 let waiting = null; // what was changed and is not told yet
 
@@ -34,16 +34,17 @@ export function sendSettings() {
 function stillKnown(config, found) {
   const known = {};
   const { identity, expression, life, background } = found;
-  const named = config.identities.includes(identity) || /^\d{1,18}$/.test(identity);
+  const isFace = config.identities.includes(identity) || /^\d{1,18}$/.test(identity);
   // A server that was started with another face of its choice is meant to show that.
-  if (named && found.chosenBy === config.identity) known.identity = identity;
+  if (isFace && found.chosenBy === config.identity) known.identity = identity;
   const axes = new Map(config.axes.map((axis) => [axis.name, axis.high - axis.low]));
   const entries = Object.entries(expression ?? {});
   if (entries.every(([name, offset]) => Math.abs(offset) <= axes.get(name))) {
     known.expression = Object.fromEntries(entries);
   }
   if (life >= 0 && life <= 2) known.life = life;
-  if (/^(own|#[0-9a-f]{6})$/i.test(background)) known.background = background;
+  const named = (name) => config.backgrounds.includes(name) || /^#[0-9a-f]{6}$/i.test(name);
+  if (config.alpha && named(background?.replace('blur:', ''))) known.background = background;
   return known;
 }
 
@@ -53,6 +54,7 @@ export function buildSettings(config, send, chosen, wishes) {
   tell = send;
   onFace = chosen;
   settings.identity = config.identity;
+  settings.background = config.background;
   if (wishes) {
     keep = () => {};
     Object.assign(settings, stillKnown(config, { background: wishes.get('background') }), {

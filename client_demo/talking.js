@@ -89,6 +89,12 @@ function judge(look) {
   else if (words === '') say('Live. It goes well again.');
 }
 
+/** A background is asked for only where there is a choice of one. */
+function offered() {
+  const { identity, background } = settings;
+  return config.alpha ? { identity, background } : { identity };
+}
+
 /** One call from dialling to its end, which is always thrown. */
 async function callOnce(signal) {
   const current = call = new Call(config, mic, isHeard(), handlers);
@@ -96,7 +102,7 @@ async function callOnce(signal) {
   signal.addEventListener('abort', onStop);
   let unwatch = () => {};
   try {
-    await current.open(settings.identity);
+    await current.open(offered());
     showPhase('live');
     hideTrouble();
     sendSettings();

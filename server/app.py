@@ -31,6 +31,7 @@ from latentcam.server.messages import (
     PageConfig,
 )
 from latentcam.server.metrics import CONTENT_TYPE, exposition, figures
+from latentcam.server.phone import phone_routes
 from latentcam.server.portraits import Portraits
 from latentcam.server.say import Speaker
 from latentcam.server.signalling import signalling
@@ -117,8 +118,9 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         Route("/metrics", guarded(metrics, config)),
         Route("/config", guarded(page_config, config)),
         Route("/healthz", healthz),
-        *Portraits(engine, drawing).routes(config),
+        *Portraits(engine, config.backgrounds.first, drawing).routes(config),
         *speaker.routes(config),
+        *phone_routes(config),
         WebSocketRoute("/ws", socket),
         Mount("/", StaticFiles(directory=PAGE, html=True)),
     ]

@@ -26,12 +26,12 @@ from latentcam.server.config import ServerConfig
 from latentcam.server.controls import Controls
 from latentcam.server.errors import BadRequest
 from latentcam.server.guard import guarded
-from latentcam.server.messages import Ages, CameraState, Change
+from latentcam.server.messages import Ages, CameraState, Change, Listen, Microphones
 from latentcam.server.portraits import Portraits
 from latentcam.server.say import Speaker
 from latentcam.stream.backgrounds import Backgrounds
 from latentcam.stream.composition import I420
-from latentcam.stream.errors import MediaError
+from latentcam.stream.errors import DeviceError, MediaError
 from latentcam.stream.local.call import Call
 from latentcam.stream.local.camera_sink import CameraSink
 from latentcam.stream.local.jpeg import jpeg
@@ -161,6 +161,19 @@ def make_camera_app(
             return problem(400, str(error))
         return told(control.state())
 
+    async def microphones(request: Request) -> Response:
+        call = control.call
+        try:
+            if request.method == "POST":
+                asked = msgspec.json.decode(await limited_body(request), type=Listen)
+                if call.microphone is None:
+                    return problem(400, "got a microphone, expected none: a file speaks here")
+                await call.microphone.choose(asked.microphone)
+            names = await call.microphones()
+        except (DeviceError, msgspec.DecodeError, UnicodeDecodeError) as error:
+            return problem(400, str(error))
+        return told(Microphones(names, call.microphone.name if call.microphone else ""))
+
     async def play(request: Request) -> Response:
         body = await limited_body(request, LARGEST_SOUND)
         try:
@@ -197,10 +210,14 @@ def make_camera_app(
             Route("/", guarded(page, config)),
             Route("/state", guarded(state, config)),
             Route("/change", guarded(change, config), methods=["POST"]),
+            Route("/microphones", guarded(microphones, config)),
+            Route("/microphone", guarded(microphones, config), methods=["POST"]),
             Route("/play", guarded(play, config), methods=["POST"]),
             *control.speaker.routes(config),
             Route("/preview.mjpg", guarded(preview, config)),
-            *Portraits(control.call.engine, thread).routes(config, films=False),
+            *Portraits(control.call.engine, control.call.background, thread).routes(
+                config, films=False
+            ),
             Mount("/", StaticFiles(directory=PAGE)),
         ],
         middleware=[answers(config)],

@@ -18,6 +18,7 @@ from latentcam.stream.meter import Meter
 
 LONGEST_NAME = 64  # characters of an identity or an axis
 MOST_AXES = 256  # in one expression
+LONGEST_DEVICE = 256  # characters of its name
 LONGEST_TEXT = 500  # characters to be spoken, half a minute
 
 Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
@@ -67,6 +68,12 @@ class PlayedSkew(
     """How long before its picture the page plays the voice, by the sender reports of both."""
 
     early_ms: float
+
+
+class Listen(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Which microphone `latentcam camera` is to hear; nothing for the system's default."""
+
+    microphone: Annotated[str, msgspec.Meta(max_length=LONGEST_DEVICE)]
 
 
 class Say(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -219,8 +226,24 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     speech: str
 
 
+class Phone(msgspec.Struct, frozen=True):
+    """The page on a phone. address: the one it can open, or nothing. advice: what a person should
+    know about that, or nothing."""
+
+    address: str
+    advice: str
+
+
 class Health(msgspec.Struct, frozen=True):
     ready: bool
+
+
+class Microphones(msgspec.Struct, frozen=True):
+    """names: of those that there are; none where a file speaks. chosen: nothing for the system's
+    default."""
+
+    names: list[str]
+    chosen: str
 
 
 class CameraState(Figures, frozen=True, kw_only=True):

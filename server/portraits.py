@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from concurrent.futures import Executor
 from typing import Literal
 
@@ -17,6 +18,7 @@ from latentcam.server.controls import find_face
 from latentcam.server.errors import BadRequest, Refused
 from latentcam.server.guard import Handler, guarded
 from latentcam.stream.at_rest import film, portrait, resting
+from latentcam.stream.backgrounds import Background
 from latentcam.stream.engine import Engine
 
 MADE_AS = 1  # counts up when portraits or films are made in another way
@@ -29,12 +31,13 @@ class Portraits:
     """Portraits and films of the faces of an engine's avatar. Those of named faces are kept in the
     user's cache folder, under the digests of the pack that they were made with.
 
-    thread: where they are encoded, and read. One is made at a time, picture by picture, so that
-    sessions that run lose no picture; a film is made only while none runs.
+    background: behind faces with alpha. thread: where they are encoded, and read. One is made at a
+    time, picture by picture, so that sessions that run lose no picture; a film is made only while
+    none runs.
     """
 
-    def __init__(self, engine: Engine, thread: Executor) -> None:
-        self._engine, self._thread = engine, thread
+    def __init__(self, engine: Engine, background: Background, thread: Executor) -> None:
+        self._engine, self._background, self._thread = engine, background, thread
         self._making = asyncio.Lock()
 
     def key(self, identity: str, kind: Kind) -> str:
@@ -46,6 +49,7 @@ class Portraits:
                 "made": MADE_AS,
                 "kind": kind,
                 "identity": identity.casefold(),
+                "background": hashlib.sha256(self._background.picture.tobytes()).hexdigest(),
                 "files": [*files, card.files.identities.digest],
             }
         )
@@ -53,7 +57,7 @@ class Portraits:
     async def get(self, identity: str, kind: Kind) -> bytes:
         """A JPEG or a WebM. Raises BadRequest for a face that there is not, and Refused for a film
         that would have to be made while somebody talks."""
-        engine, loop = self._engine, asyncio.get_running_loop()
+        engine, behind, loop = self._engine, self._background, asyncio.get_running_loop()
         known = [name.casefold() for name in engine.avatar.card.identities]
         kept = identity.casefold() in known  # others are without number
         key = self.key(identity, kind)
@@ -65,14 +69,14 @@ class Portraits:
             if kind == "portrait":
                 rest = engine.avatar.basis.control({})
                 picture, _ = await engine.renderer.render(anchor, rest)
-                made = await loop.run_in_executor(self._thread, portrait, picture)
+                made = await loop.run_in_executor(self._thread, portrait, picture, behind)
             else:
                 pictures = []
                 for x in await loop.run_in_executor(self._thread, resting, engine.performer):
                     if engine.sessions:
                         raise Refused(503, "somebody talks; a film of a face at rest can wait")
                     pictures.append((await engine.renderer.render(anchor, x))[0])
-                made = await loop.run_in_executor(self._thread, film, pictures)
+                made = await loop.run_in_executor(self._thread, film, pictures, behind)
             if kept:
                 await loop.run_in_executor(self._thread, store, folder, key, made)
             return made

@@ -10,9 +10,10 @@ import av
 import numpy as np
 from av.video.stream import VideoStream
 
-from latentcam.realtime_models.alpha import composite
 from latentcam.realtime_models.arrays import SAMPLE_RATE, Control, Picture
 from latentcam.realtime_models.motion.performance import Performer, Settings
+from latentcam.stream.backgrounds import Background
+from latentcam.stream.composition import Composer
 from latentcam.stream.local.jpeg import as_jpeg
 from latentcam.stream.video_file import SYNTHETIC
 
@@ -23,9 +24,24 @@ SETTLE = 1.0  # seconds of silence after which life has come up
 SEED = 15  # whose first moment is near the portrait, and whose seam no blink crosses
 
 
-def portrait(picture: Picture) -> bytes:
-    """A JPEG of one picture."""
-    return as_jpeg(av.VideoFrame.from_ndarray(composite(picture), format="rgb24"))
+def portrait(picture: Picture, background: Background) -> bytes:
+    """A JPEG of one picture, before a background if it has alpha."""
+    return as_jpeg(_Shown(background)(picture))
+
+
+class _Shown:
+    """Pictures as frames, before a background if they have alpha."""
+
+    def __init__(self, background: Background) -> None:
+        self._background = background
+        self._composer: Composer | None = None
+
+    def __call__(self, picture: Picture) -> av.VideoFrame:
+        if picture.shape[2] == 3:
+            return av.VideoFrame.from_ndarray(picture, format="rgb24")
+        if self._composer is None:
+            self._composer = Composer(len(picture), len(picture), self._background)
+        return av.VideoFrame.from_ndarray(self._composer(picture), format="yuv420p")
 
 
 def resting(performer: Performer) -> list[Control]:
@@ -50,20 +66,20 @@ def resting(performer: Performer) -> list[Control]:
     return loop
 
 
-def film(pictures: Iterable[Picture]) -> bytes:
-    """A WebM of pictures of one size, FPS a second, which says that it is synthetic."""
-    out = io.BytesIO()
+def film(pictures: Iterable[Picture], background: Background) -> bytes:
+    """A WebM of pictures of one size, FPS a second, which says that it is synthetic. background: of
+    those with alpha."""
+    out, shown = io.BytesIO(), _Shown(background)
     with av.open(out, "w", format="webm") as container:
         container.metadata["comment"] = SYNTHETIC
         stream: VideoStream = container.add_stream("libvpx", rate=FPS)
         for tick, picture in enumerate(pictures):
-            rgb = composite(picture)
             if tick == 0:
-                stream.height, stream.width = rgb.shape[:2]
+                stream.height, stream.width = picture.shape[:2]
                 stream.pix_fmt, stream.time_base = "yuv420p", Fraction(1, FPS)
                 stream.bit_rate = 12 * stream.width * stream.height  # at most; crf decides
                 stream.options = {"crf": "12", "deadline": "good", "cpu-used": "4"}
-            frame = av.VideoFrame.from_ndarray(rgb, format="rgb24")
+            frame = shown(picture)
             frame.pts = tick
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

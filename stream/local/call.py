@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from latentcam.stream.engine import Engine
 from latentcam.stream.local.camera_sink import CameraSink
 from latentcam.stream.local.put_through import PutThrough
 from latentcam.stream.local.real_camera import RealCamera
+from latentcam.stream.local.sound_devices import list_sound_devices
 from latentcam.stream.local.virtual_microphone import VirtualMicrophone
 from latentcam.stream.local.voice_out import VoiceLine, VoiceOut
 from latentcam.stream.local.voice_source import Microphone, Voice, file_sounds
@@ -64,12 +65,15 @@ class Call:
         voice_out: VoiceOut | None,
         virtual: VirtualMicrophone | None,
         through: PutThrough,
+        sound_thread: Executor,
     ) -> None:
         self.engine, self._voice, self._line = engine, voice, line
         self._composer = composer
-        self._microphone, self._voice_out, self._virtual = microphone, voice_out, virtual
+        self.microphone = microphone
+        """None where a file speaks."""
+        self._voice_out, self._virtual = voice_out, virtual
         self.session, self.motion, self.sink = session, motion, sink
-        self.through = through
+        self.through, self._sound_thread = through, sound_thread
         self._muted = False
 
     async def run(self) -> None:
@@ -99,7 +103,7 @@ class Call:
 
     def _hush(self) -> None:
         # Where a file speaks there is no real voice to be heard.
-        unreal = self.through.wanted and self._microphone is None
+        unreal = self.through.wanted and self.microphone is None
         self._voice.muted = self._muted or unreal
 
     def put_through(self, wanted: bool) -> None:
@@ -108,6 +112,15 @@ class Call:
         self.through.put(wanted)
         self._voice.play(NOTHING)
         self._hush()
+
+    async def microphones(self) -> list[str]:
+        """The names of those that there are, as far as the system has told; none where a file
+        speaks. Raises DeviceError."""
+        if self.microphone is None:
+            return []
+        loop = asyncio.get_running_loop()
+        found = await loop.run_in_executor(self._sound_thread, list_sound_devices)
+        return sorted({device.name for device in found if device.input})
 
     def play(self, sound: Samples) -> None:
         """Speak this in place of the microphone: float32 [n] at VOICE_RATE; nothing ends it."""
@@ -142,7 +155,7 @@ class Call:
         virtual = self._virtual
         if virtual is not None and virtual.lost:  # first: the microphone is gone by that, too
             return virtual.notice()
-        if self._microphone is not None and self._microphone.lost:
+        if self.microphone is not None and self.microphone.lost:
             return "The microphone went away. Plug it in, or start again with another."
         if virtual is not None and (news := virtual.notice()):
             return news
@@ -202,5 +215,5 @@ async def open_call(
         through = PutThrough(sink, open_camera, looking)
         yield Call(
             engine, session, motion, voice, composer, sink, line, microphone, voice_out, virtual,
-            through,
+            through, playing,
         )  # fmt: skip

@@ -7,7 +7,7 @@ import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
 from pathlib import Path
 
 import numpy as np
@@ -80,6 +80,7 @@ class Microphone:
         self._blocks: deque[tuple[Samples, float]] = deque(maxlen=HELD_BLOCKS)
         self._arrived = asyncio.Event()
         self._stream: Stream | None = None
+        self._opening = asyncio.Lock()
         self.lost = False
         """Whether it has gone away and silence takes its place."""
 
@@ -103,6 +104,25 @@ class Microphone:
         if self._stream is not None:
             stream, self._stream = self._stream, None
             await asyncio.get_running_loop().run_in_executor(self._thread, stream.close)
+
+    @property
+    def name(self) -> str:
+        """As it was asked for; nothing for the system's default."""
+        return self._name or ""
+
+    async def choose(self, name: str) -> None:
+        """Listen to another from now on, or to the system's default. Raises DeviceError; then the
+        one before is heard again."""
+        async with self._opening:
+            before, self._name = self._name, name or None
+            await self.close()
+            try:
+                await self.open()
+            except DeviceError:
+                self._name = before
+                with suppress(DeviceError):  # gone, too: it is looked for
+                    await self.open()
+                raise
 
     async def sounds(self) -> Sounds:
         """What it hears, from `open` on; never ends on its own."""
@@ -140,17 +160,16 @@ class Microphone:
                 await asyncio.wait({opening})
 
     async def _reopen(self) -> None:
-        await self.close()
-        try:
-            await self.open()
-        except DeviceError:
-            # It may have been plugged in since PortAudio read the list.
-            async with self._aside():
-                await asyncio.get_running_loop().run_in_executor(self._thread, refresh)
+        async with self._opening:
+            await self.close()
             try:
                 await self.open()
             except DeviceError:
-                return  # the next try comes
+                # It may have been plugged in since PortAudio read the list.
+                async with self._aside():
+                    await asyncio.get_running_loop().run_in_executor(self._thread, refresh)
+                with suppress(DeviceError):  # the next try comes
+                    await self.open()
 
 
 class Voice:

@@ -91,7 +91,7 @@ def test_every_answer_of_camera_has_its_headers() -> None:
         closing = asyncio.Event()
         closing.set()
         # No route below gets far enough to look at the camera.
-        call = SimpleNamespace(sink=None, engine=None)
+        call = SimpleNamespace(sink=None, engine=None, background=None)
         control = cast(Any, SimpleNamespace(call=call, speaker=Speaker()))
         made = make_camera_app(control, ServerConfig(), 25, cast(Any, None), closing)
         await ask_all(

@@ -59,9 +59,9 @@ def test_what_was_made_is_not_made_again(
 ) -> None:
     made: list[Any] = []
 
-    def counted(rgb: Any) -> bytes:
-        made.append(rgb)
-        return portrait(rgb)
+    def counted(picture: Any, background: Any) -> bytes:
+        made.append(picture)
+        return portrait(picture, background)
 
     monkeypatch.setattr(portraits, "portrait", counted)
 

@@ -10,6 +10,9 @@ import numpy as np
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.motion.performance import Performer
 from latentcam.stream.at_rest import FPS, SECONDS, film, portrait, resting
+from latentcam.stream.backgrounds import Backgrounds
+
+BEHIND = Backgrounds("#2040c0").first
 
 
 def test_it_goes_round_without_a_jump(tiny_pack: AvatarPack) -> None:
@@ -28,7 +31,7 @@ def test_it_goes_round_without_a_jump(tiny_pack: AvatarPack) -> None:
 
 def test_the_film_holds_its_pictures_and_says_that_it_is_synthetic() -> None:
     pictures = [np.full((32, 48, 3), level, np.uint8) for level in (40, 120, 200)]
-    with av.open(io.BytesIO(film(pictures)), "r") as container:
+    with av.open(io.BytesIO(film(pictures, BEHIND)), "r") as container:
         assert container.format.name == "matroska,webm"
         assert "Synthetic face" in container.metadata["COMMENT"]
         frames = list(container.decode(video=0))
@@ -43,6 +46,16 @@ def test_a_portrait_keeps_its_colours() -> None:
     rgb = np.zeros((32, 32, 3), np.uint8)
     rgb[:, 16:] = 255, 220, 10
     decoder = av.CodecContext.create("mjpeg", "r")
-    (frame,) = [*decoder.decode(av.Packet(portrait(rgb))), *decoder.decode(None)]
+    (frame,) = [*decoder.decode(av.Packet(portrait(rgb, BEHIND))), *decoder.decode(None)]
     shown = frame.to_ndarray(format="rgb24").astype(int)
     assert np.abs(shown - rgb)[:, [4, 28]].max() < 12
+
+
+def test_a_face_with_alpha_is_before_the_background() -> None:
+    face = np.zeros((64, 64, 4), np.uint8)
+    face[16:48, 16:48] = 200, 180, 160, 255
+    decoder = av.CodecContext.create("mjpeg", "r")
+    (frame,) = [*decoder.decode(av.Packet(portrait(face, BEHIND))), *decoder.decode(None)]
+    shown = frame.to_ndarray(format="rgb24").astype(int)
+    assert np.abs(shown[4, 4] - (0x20, 0x40, 0xC0)).max() < 14
+    assert np.abs(shown[32, 32] - (200, 180, 160)).max() < 14

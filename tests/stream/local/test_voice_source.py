@@ -70,13 +70,15 @@ class FakePort:
 
     def __init__(self) -> None:
         self.there, self.working, self.opened, self.refreshed = True, True, 0, 0
+        self.names: list[str | None] = []  # that were opened
         self.playing = 0
         self.refreshed_while_playing = 0
 
     def open(self, name: str | None, on_sound: OnSound) -> Stream:
-        if not self.there:
+        if not self.there or name == "none such":
             raise DeviceError("no microphone")
         self.opened += 1
+        self.names.append(name)
         task = asyncio.get_running_loop().create_task(self._deliver(on_sound), name="port")
 
         class Opened:
@@ -152,6 +154,47 @@ def test_while_the_microphone_is_gone_the_face_goes_on_in_silence(port: FakePort
     assert not level[(times > 2.5) & (times < 19.9)].any()
     assert (level[times > 24.5] > 0.4).all(), "heard again within seconds"
     assert port.refreshed >= 2 and 4.9 < lost_at[0] < 5.6 and lost_at[-1] < 24.0
+
+
+def test_another_microphone_is_heard_from_now_on_or_the_one_before(port: FakePort) -> None:
+    async def scene() -> None:
+        microphone = Microphone(None, Inline())
+        await microphone.open()
+        async with contextlib.aclosing(microphone.sounds()) as sounds:
+            await microphone.choose("Yeti")
+            assert microphone.name == "Yeti" and (await anext(sounds))[0].max() == 0.5
+            with pytest.raises(DeviceError):
+                await microphone.choose("none such")
+            assert microphone.name == "Yeti" and (await anext(sounds))[0].max() == 0.5
+            await microphone.choose("")
+        await microphone.close()
+        assert microphone.name == "" and port.names == [None, "Yeti", "Yeti", None]
+
+    run_virtual(scene())
+
+
+def test_what_is_played_is_heard_instead_and_then_the_microphone_again(port: FakePort) -> None:
+    others: list[Samples] = []
+
+    async def scene() -> None:
+        microphone = Microphone(None, Inline())
+        await microphone.open()
+        voice = Voice(microphone.sounds(), Timeline(25), lambda s, born: others.append(s))
+        async with contextlib.aclosing(voice.chunks()) as ticks:
+            await anext(ticks)
+            before = sum(map(len, others))
+            voice.play(np.full(5 * BLOCK + 100, 0.25, np.float32))
+            assert voice.playing
+            for _ in range(3):
+                await anext(ticks)
+        await microphone.close()
+        heard = np.concatenate(others)[before:]
+        assert not voice.playing
+        np.testing.assert_array_equal(heard[: 5 * BLOCK + 100], np.float32(0.25))
+        np.testing.assert_array_equal(heard[5 * BLOCK + 100 : 6 * BLOCK], np.float32(0))
+        np.testing.assert_array_equal(heard[6 * BLOCK :], np.float32(0.5))
+
+    run_virtual(scene())
 
 
 def test_the_voice_out_is_closed_while_the_list_of_devices_is_read(port: FakePort) -> None:
