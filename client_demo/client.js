@@ -2,8 +2,9 @@
 //
 // words.js: what it says · elements.js, page.js: what it shows · server.js: whom it asks ·
 // remembered.js · controls.js, settings.js: what a person sets · stage.js: the face at rest, the
-// picture · microphone.js · call.js: one connection · figures.js, health.js: how it goes ·
-// keys.js · phone.js · try.js, clips.js: without a microphone · talking.js: a conversation, from the click to its end. camera.js is another page.
+// picture · cut.js: the face without what is behind it · microphone.js · try.js, clips.js: without
+// one · call.js: one connection · figures.js, health.js: how it goes · keys.js · phone.js ·
+// talking.js: a conversation, from the click to its end. camera.js is another page.
 
 import { buildFigures } from './figures.js';
 import { listenToKeys } from './keys.js';

@@ -4,7 +4,7 @@ import { $, say } from './elements.js';
 
 export const page = {
   stage: $('stage'), portrait: $('portrait'), rest: $('rest'), last: $('last'), face: $('face'),
-  voice: $('voice'), talk: $('talk'), talkWords: $('talk-words'), muted: $('muted'),
+  cut: $('cut'), voice: $('voice'), talk: $('talk'), talkWords: $('talk-words'), muted: $('muted'),
   push: $('push'), hold: $('hold'), hear: $('hear'), settings: $('settings'), panel: $('panel'),
   record: $('record'), small: $('small'), full: $('full'), trouble: $('trouble'),
   troubleTitle: $('trouble-title'), troubleHint: $('trouble-hint'), meter: $('meter'),

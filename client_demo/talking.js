@@ -2,6 +2,7 @@
 
 import { Call } from './call.js';
 import { Clips } from './clips.js';
+import { cutOut } from './cut.js';
 import { say } from './elements.js';
 import { clearFigures, digest, lookAt, showFigures, tellSkew } from './figures.js';
 import { Health } from './health.js';
@@ -92,7 +93,8 @@ function judge(look) {
 /** A background is asked for only where there is a choice of one. */
 function offered() {
   const { identity, background } = settings;
-  return config.alpha ? { identity, background } : { identity };
+  if (!config.alpha) return { identity };
+  return cuts ? { identity, alpha: true } : { identity, background };
 }
 
 /** One call from dialling to its end, which is always thrown. */
@@ -102,7 +104,9 @@ async function callOnce(signal) {
   signal.addEventListener('abort', onStop);
   let unwatch = () => {};
   try {
-    await current.open(offered());
+    const hasAlpha = await current.open(offered());
+    page.cut.hidden = !hasAlpha;
+    if (hasAlpha) cutOut(page.face, page.cut);
     showPhase('live');
     hideTrouble();
     sendSettings();
@@ -304,12 +308,14 @@ export async function showMics() {
 }
 
 let begun = null;
+let cuts = false; // whether faces are cut out, where they have alpha
 
 /** Reads the configuration and builds the controls from it, once; after a failure, anew.
  * wishes: what the address asks for, instead of what is remembered. */
 export function begin(wishes = null) {
   begun ??= loadConfig().then((loaded) => {
     config = loaded;
+    cuts = wishes !== null && !wishes.has('background');
     const chosen = (identity) => { if (!call) void showAtRest(identity); };
     buildSettings(config, (message) => call?.send(message), chosen, wishes);
     buildTry(page.panel, config.speech, speak, showTrouble);

@@ -562,6 +562,43 @@ def test_a_call_that_goes_badly_says_why_and_that_it_is_over(page: Any) -> None:
     assert told["unknown"] == [None] * 4
 
 
+def test_obs_gets_nothing_but_the_face_cut_out(browser: Any, clear_folder: Path) -> None:
+    """There were a grey square, and bars beside it."""
+    whole = """() => {
+      const { width, height } = cut;
+      const shown = (one) => one.checkVisibility({ opacityProperty: true });
+      const { data } = cut.getContext('2d').getImageData(0, 0, width, height);
+      const alpha = data.filter((_, i) => i % 4 === 3);
+      return {
+        size: [width, height], least: Math.min(...alpha), most: Math.max(...alpha),
+        seen: [...document.querySelectorAll('body *')].filter(shown).map((one) => one.id)
+          .filter(Boolean),
+        background: getComputedStyle(document.documentElement).backgroundColor,
+      };
+    }"""
+    shown = Server("serve", "--port", "0", "--avatar", str(clear_folder))
+    try:
+        with opened(browser, f"{shown.address}/?obs=1&identity=bo&mood=happy") as page:
+            wait_live(page)
+            page.wait_for_selector("#cut:not([hidden])")
+            wait_true(page, "cut.width === 64")
+            found = page.evaluate(whole)
+            assert found["size"] == [64, 64] and found["least"] < found["most"]
+            assert set(found["seen"]) <= {"stage", "cut", "face", "last"}
+            assert found["background"] == "rgba(0, 0, 0, 0)"
+        with opened(browser, f"{shown.address}/?obs=1&background=%2300ff00") as page:
+            wait_live(page)
+            found = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+            assert found == "rgb(0, 255, 0)" and not page.is_visible("#cut")
+            wait_true(page, "face.videoWidth === 64 && face.videoHeight === 64")
+        with opened(browser, f"{shown.address}/?obs=1&identity=Zoe") as page:
+            page.wait_for_selector("#trouble:not([hidden])", timeout=LIVE_LIMIT)
+            assert "'Zoe' is neither one of" in page.inner_text("#trouble")
+            assert page.evaluate("localStorage.length") == 0  # what a source shows is not chosen
+    finally:
+        shown.close()
+
+
 # ---- the control page of `latentcam camera` ----------------------------------------------------
 
 
