@@ -27,7 +27,7 @@ def density(model: F64, moustache: bool, cheeks: float = 0.0) -> F64:
     x, y, z = np.abs(model[..., 0]), model[..., 1], model[..., 2]
     line = np.interp(x, [0.0, 0.026, 0.034, 0.055, 0.066, 0.074],
                      [-0.084, -0.082, -0.062, -0.044 + cheeks, -0.020 + cheeks, 0.0])  # fmt: skip
-    jaw = np.clip((line - z) / 0.008, 0, 1) * np.clip((z + 0.128) / 0.016, 0, 1)
+    jaw = np.clip((line - z) / 0.015, 0, 1) * np.clip((z + 0.128) / 0.016, 0, 1)
     jaw = jaw * np.clip((0.078 - y) / 0.012, 0, 1)
     lip = np.clip((x / 0.031) ** 2 + ((z + 0.0695) / 0.0125) ** 2 - 1, 0, 1)
     upper = np.clip((0.033 - x) / 0.006, 0, 1) * np.clip((-0.0475 - z) / 0.003, 0, 1)
@@ -42,22 +42,12 @@ def density(model: F64, moustache: bool, cheeks: float = 0.0) -> F64:
 def grow(skull: Skull, length: float, moustache: bool, seed: int) -> Beard:
     """Strands of about this length in metres: 0.002 is stubble, 0.02 a full beard."""
     rng = np.random.default_rng(seed + 77)
-    faces = skull.faces
-    weight = skull.area * density(skull.model, moustache)[faces].mean(1)
-    count = 7000 if length > 0.004 else 9000
-    face = rng.choice(len(faces), count, p=weight / weight.sum())
-    share = rng.dirichlet(np.ones(3), count)
-    corner = faces[face]
-
-    def at(values: F64) -> F64:
-        return np.asarray((share[..., None] * values[corner]).sum(1))
-
-    root, normal, place = at(skull.points), at(skull.normals), at(skull.model)
-    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    count = 12000 if length > 0.004 else 9000
+    corner, share, root, normal, place = _roots(skull, density(skull.model, moustache), count, rng)
     above = place[:, 2] > -0.066
     sideways = np.sign(place[:, 0]) * np.where(above, 0.7, 0.15)
     comb = np.stack([sideways, np.full(count, -0.15), np.full(count, -1.0)], 1)
-    comb += rng.standard_normal((count, 3)) * 0.30
+    comb += rng.standard_normal((count, 3)) * 0.18
     grown = length * rng.uniform(0.6, 1.1, count) * np.where(above, 0.6, 1.0)
     grown *= np.clip(0.35 + 0.65 * (-0.05 - place[:, 2]) / 0.04, 0.35, 1.0)
     steps = 5
@@ -72,3 +62,51 @@ def grow(skull: Skull, length: float, moustache: bool, seed: int) -> Beard:
     points = np.stack(path, 1)
     radius = np.tile(0.00010 * np.linspace(1, 0.4, steps), (count, 1))
     return Beard(points, radius, corner, share)
+
+
+def brows(skull: Skull, seed: int) -> Beard:
+    """Brows of a drawn face: one full stroke each, thick inside, pointed outside."""
+    rng = np.random.default_rng(seed + 78)
+    x, z = np.abs(skull.model[:, 0]), skull.model[:, 2]
+    middle = np.interp(x, [0.010, 0.022, 0.038, 0.054], [0.0208, 0.0234, 0.0232, 0.0178])
+    half = np.interp(x, [0.008, 0.012, 0.036, 0.056], [0.0020, 0.0034, 0.0030, 0.0008])
+    inside = (np.abs(z - middle) < half + 0.002) & (x > 0.009) & (x < 0.056)
+    where = inside * (skull.model[:, 1] < 0.03)
+    corner, share, root, normal, place = _roots(skull, where.astype(np.float64), 6000, rng)
+    x = np.abs(place[:, 0])
+    off = np.abs(
+        place[:, 2] - np.interp(x, [0.010, 0.022, 0.038, 0.054], [0.0208, 0.0234, 0.0232, 0.0178])
+    )
+    kept = off < np.interp(x, [0.008, 0.012, 0.036, 0.056], [0.0020, 0.0034, 0.0030, 0.0008])
+    kept &= (x > 0.010) & (x < 0.055)
+    corner, share, root, normal, x = corner[kept], share[kept], root[kept], normal[kept], x[kept]
+    rise = np.interp(x, [0.010, 0.022, 0.038, 0.054], [0.9, 0.45, -0.1, -0.5])
+    comb = np.stack([np.sign(root[:, 0]), np.full(len(x), 0.25), rise], 1)
+    comb += rng.standard_normal(comb.shape) * 0.10
+    tangent = comb - (comb * normal).sum(1, keepdims=True) * normal
+    tangent /= np.linalg.norm(tangent, axis=1, keepdims=True)
+    along = np.linspace(0, 1, 4)[None, :, None]
+    path = (
+        root[:, None]
+        + 0.0006 * normal[:, None]
+        + 0.0060 * along * (tangent[:, None] + 0.16 * (1 - along) * normal[:, None])
+    )
+    radius = np.tile(0.00022 * np.linspace(1, 0.5, 4), (len(x), 1))
+    return Beard(path, radius, corner, share)
+
+
+def _roots(
+    skull: Skull, weight: F64, count: int, rng: np.random.Generator
+) -> tuple[npt.NDArray[np.int32], F64, F64, F64, F64]:
+    """(corners, shares, points, normals, places on the model head) of `count` roots."""
+    faces = skull.faces
+    likely = skull.area * weight[faces].mean(1)
+    corner = faces[rng.choice(len(faces), count, p=likely / likely.sum())]
+    share = rng.dirichlet(np.ones(3), count)
+
+    def at(values: F64) -> F64:
+        return np.asarray((share[..., None] * values[corner]).sum(1))
+
+    normal = at(skull.normals)
+    normal /= np.linalg.norm(normal, axis=1, keepdims=True)
+    return corner, share, at(skull.points), normal, at(skull.model)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from latentcam.realtime_models.training.looks.people import Person
+from latentcam.realtime_models.training.looks.sculpt import Drawn
+
+_SMOOTH = {"frizz": 0.0002, "width": 0.0004, "count": 11000, "clump": 0.85, "messy": 0.04}
 
 CAST: dict[str, Person] = {
     "Nora": Person(
-        {"White_F_1": 1.0}, "White_F_1", hair="wavy", melanin=0.56, redness=0.28, iris="blue",
+        {"White_F_1": 1.0}, "White_F_1", hair="wavy", melanin=0.46, redness=0.32, iris="blue",
         clothes="White_F_3", cloth=(0.16, 0.22, 0.30), smile=0.1, seed=11,
     ),
     "Kofi": Person(
@@ -21,14 +24,16 @@ CAST: dict[str, Person] = {
     ),
     "Tom": Person(
         {"White_M_2": 0.75, "White_M_1": 0.25}, "White_M_2", hair="tousled", melanin=0.74,
-        redness=0.2, iris="green", beard=0.0030, clothes="White_M_1", lashes=0.6, seed=14,
+        redness=0.2, iris="green", brows=0.35, smile=0.15, beard=0.0030, clothes="White_M_1",
+        lashes=0.6, seed=14,
     ),
     "Amara": Person(
         {"Black_F_1": 1.5, "Black_F_2": -0.3, "X_NHPI_F_1": -0.2},
         "Black_F_1", tone=(1.55, 1.50, 1.45), hair="afro",
         melanin=1.0,
-        hair_changes={"top": 0.058, "sides": 0.052, "back": 0.055}, iris="black",
-        clothes="Black_F_2", cloth=(0.55, 0.33, 0.08), shine=0.30, seed=15,
+        hair_changes={"top": 0.047, "sides": 0.043, "back": 0.05}, iris="black",
+        clothes="Black_F_2", cloth=(0.55, 0.33, 0.08), shine=0.30, smile=0.3, lids=0.05,
+        distinct=0.0, seed=15,
     ),
     "Walter": Person(
         {"White_M_3": 1.35, "White_M_1": -0.35}, "White_M_3", hair="parted", melanin=0.5, grey=0.9,
@@ -37,21 +42,23 @@ CAST: dict[str, Person] = {
     ),
     "Layla": Person(
         {"MENA_F_2": 1.0}, "MENA_F_2", hair="", scarf=(0.16, 0.30, 0.33), iris="amber",
-        clothes="MENA_F_2", cloth=(0.10, 0.12, 0.15), lips=(0.92, 0.85, 0.85), smile=0.3, seed=17,
+        clothes="MENA_F_2", cloth=(0.13, 0.25, 0.28), lips=(1.0, 0.92, 0.92), smile=0.15,
+        brows=0.45, distinct=0.15, seed=17,
     ),
     "Kenji": Person(
         {"Asian_M_1": 1.1, "Hispanic_M_1": -0.1}, "Asian_M_1", hair="parted", melanin=1.0,
         iris="brown", glasses="square", clothes="Asian_M_3", lashes=0.5, seed=18,
     ),
     "Zola": Person(
-        {"Black_F_2": 1.2, "Black_F_1": -0.6, "AIAN_F_2": 0.4}, "Black_F_2",
-        tone=(1.12, 1.1, 1.08), hair="braids", melanin=1.0,
+        {"Black_F_2": 1.2, "Black_F_1": -0.6, "AIAN_F_2": 0.4}, "Black_F_2", distinct=0.5,
+        tone=(0.95, 0.93, 0.91), hair="braids", melanin=1.0,
         iris="black", clothes="Black_F_2", cloth=(0.42, 0.40, 0.38), shine=0.30, seed=19,
-        glasses="round", glasses_colour=(0.30, 0.20, 0.07), smile=0.15,
+        glasses="round", glasses_colour=(0.30, 0.20, 0.07), smile=0.35, brows=0.2,
     ),
     "Ravi": Person(
         {"X_AIAN_M_1": 1.1, "White_M_1": -0.1}, "AIAN_M_2", tone=(0.86, 0.80, 0.76),
-        hair="quiff", melanin=1.0, iris="brown", beard=0.010, smile=0.2, clothes="MENA_M_2",
+        hair="quiff", melanin=1.0, iris="brown", beard=0.005, smile=0.25, brows=0.5,
+        clothes="MENA_M_2",
         seed=20,
     ),
     "Ingrid": Person(
@@ -60,25 +67,27 @@ CAST: dict[str, Person] = {
         clothes="White_F_3", cloth=(0.10, 0.13, 0.11), seed=21,
     ),
     "Mateo": Person(
-        {"Hispanic_M_2": 1.0}, "Hispanic_M_2", hair="curly", melanin=0.93, iris="amber",
+        {"Hispanic_M_2": 1.0}, "Hispanic_M_2", brows=0.3, smile=0.2, distinct=0.5, hair="curly",
+        melanin=0.93, iris="amber",
         beard=0.0025, clothes="Hispanic_M_2", cloth=(0.07, 0.11, 0.20), lashes=0.8, seed=22,
     ),
     "Leilani": Person(
-        {"X_NHPI_F_3": 1.0}, "X_NHPI_F_3", hair="long", melanin=0.97,
+        {"X_NHPI_F_3": 1.0}, "X_NHPI_F_3", brows=0.3, hair="long", melanin=0.97,
         iris="brown",
         clothes="X_NHPI_F_3", cloth=(0.45, 0.16, 0.12), smile=0.25, seed=23,
     ),
     "Amir": Person(
-        {"MENA_M_3": 1.15, "Asian_M_1": -0.15}, "MENA_M_3", hair="buzz", melanin=0.98,
-        iris="hazel", beard=0.016, smile=0.2, clothes="White_M_1", cloth=(0.10, 0.13, 0.11),
+        {"MENA_M_3": 1.15, "Asian_M_1": -0.15}, "MENA_M_3", brows=0.35, hair="buzz", melanin=0.98,
+        iris="hazel", beard=0.010, smile=0.2, clothes="White_M_1", cloth=(0.10, 0.13, 0.11),
         seed=24,
         hair_changes={"top": 0.010, "sides": 0.006},
     ),
     "Priya": Person(
-        {"Hispanic_F_2": 1.2, "Hispanic_F_3": -0.2}, "X_NHPI_F_1", tone=(0.82, 0.72,
-        0.64), hair="bun",
-        melanin=1.0, iris="brown", smile=0.2, clothes="Asian_F_2", cloth=(0.30, 0.07, 0.16),
-        hair_changes={"knot": (0.0, 0.165, 0.120)}, seed=25,
+        {"Hispanic_F_2": 0.8, "MENA_F_1": 0.5, "Hispanic_F_3": -0.3}, "X_NHPI_F_1",
+        tone=(0.82, 0.72, 0.64), hair="low_bun", melanin=1.0, iris="brown", smile=0.2,
+        distinct=0.45, clothes="Asian_F_2", cloth=(0.30,
+        0.07, 0.16),
+        hair_changes={"knot": (0.0, 0.160, 0.116), "knot_size": 0.036}, seed=25,
     ),
     "Marcus": Person(
         {"Black_M_1": 1.05, "Black_M_2": -0.35, "NHPI_M_1": 0.3}, "Black_M_2",
@@ -87,22 +96,27 @@ CAST: dict[str, Person] = {
         age=0.35, shine=0.34, lashes=0.5, seed=26,
     ),
     "Pip": Person(
-        {"Asian_F_2": 0.5, "White_F_3": 0.3, "White_F_2": 0.2}, "White_F_3", hair="pixie",
-        melanin=0.45,
-        redness=0.6, iris="green", iris_size=0.0102, clothes="White_F_3",
-        cloth=(0.10, 0.34, 0.30), stylised=1.3, lips=(1.0, 0.9, 0.9), smile=0.15, seed=27,
+        {"White_F_3": 0.6, "White_F_2": 0.4}, "White_F_3",
+        hair="pixie", hair_changes=_SMOOTH, melanin=0.47, redness=0.75, iris="green",
+        iris_size=0.0118, clothes="White_F_3", cloth=(0.10, 0.34, 0.30), lips=(1.0, 0.86, 0.86),
+        smile=0.3, brows=0.25, distinct=0.5, seed=27,
+        drawn=Drawn(eyes=0.60, nose=0.35, tip=0.005, chin=0.48, cheeks=0.010, mouth=-0.22),
     ),
     "Juno": Person(
-        {"Black_F_1": 0.6, "White_F_2": 0.4}, "White_F_3", tone=(0.74, 0.62, 0.53),
-        hair="ringlets",
-        melanin=0.92, redness=0.5, iris="amber", iris_size=0.0104, clothes="Black_F_2",
-        cloth=(0.55, 0.30, 0.42), stylised=1.3, smile=0.15, seed=28,
+        {"Black_F_1": 0.6, "Hispanic_F_2": 0.4}, "X_NHPI_F_1",
+        tone=(0.70, 0.56, 0.47), hair="ringlets",
+        melanin=0.95, redness=0.4, iris="amber", iris_size=0.0112, clothes="Black_F_2",
+        cloth=(0.55, 0.30, 0.42), smile=0.3, brows=0.2, seed=28,
+        drawn=Drawn(eyes=0.46, nose=0.2, tip=0.004, chin=0.12, jaw=0.06, cheeks=0.008,
+                    mouth=0.22, forehead=0.006),
     ),
     "Max": Person(
-        {"NHPI_M_2": 0.7, "White_M_2": 0.3}, "X_NHPI_M_1", tone=(1.12, 1.12, 1.12), hair="quiff",
-        melanin=0.8,
-        redness=0.3, iris="brown", iris_size=0.0108, clothes="Hispanic_M_2",
-        cloth=(0.60, 0.42, 0.06), stylised=1.25, smile=0.25, seed=29,
+        {"White_M_2": 0.5, "White_M_1": 0.3, "Hispanic_M_1": 0.2}, "Asian_M_1",
+        tone=(1.0, 0.96, 0.93), hair="quiff", hair_changes=_SMOOTH, melanin=0.62, redness=0.4,
+        iris="blue", iris_size=0.0106, clothes="Hispanic_M_2", cloth=(0.60, 0.42, 0.06),
+        smile=0.35, brows=0.2, distinct=0.5, seed=29,
+        drawn=Drawn(eyes=0.44, nose=-0.05, tip=0.003, chin=-0.06, jaw=0.10, cheeks=0.002,
+                    mouth=0.08, neck=0.0),
     ),
 }  # fmt: skip
 """In the order that pictures index them; the last three are stylised."""

@@ -20,13 +20,15 @@ Weights = Mapping[str, float]
 """Shape -> weight; a leading @ stands for R and L."""
 
 REST: Weights = {
-    "@smileClose": 0.28,
-    "@lowLid": 0.12,
-    "@eyeClose": 0.10,
-    "@browUp": 0.16,
-    "@sad": 0.10,
+    "@smileClose": 0.42,
+    "@smileOpen": 0.06,
+    "@lowLid": 0.18,
+    "@eyeClose": 0.09,
+    "@browUp": 0.26,
+    "@sad": 0.16,
 }
-"""Friendly at rest: a hint of a smile, lids a little lower."""
+"""Friendly at rest: a hint of a smile that reaches cheeks and lids, brows up at the inner end."""
+REST_CHEEKS = 0.35
 
 LINEAR: dict[str, tuple[Weights, Weights]] = {
     # axis: (shapes of the head, shapes of teeth and tongue) at 1
@@ -38,7 +40,7 @@ LINEAR: dict[str, tuple[Weights, Weights]] = {
     "mouthSmile": (
         {
             "@smileClose": 0.42,
-            "@smileOpen": 0.80,
+            "@smileOpen": 0.92,
             "@lipCorner": -0.10,
             "@lowLid": 0.30,
             "@squint": 0.08,
@@ -46,7 +48,7 @@ LINEAR: dict[str, tuple[Weights, Weights]] = {
         },
         {},
     ),
-    "mouthFrown": ({"@mouthSad": 1.1, "Chin": 0.5}, {}),
+    "mouthFrown": ({"@mouthSad": 1.4, "Chin": 0.65}, {}),
     "mouthUpperUp": ({"@lipUp": 0.62}, {}),
     "mouthLowerDown": ({"@lipDown": 0.95}, {}),
     "mouthRollLower": ({"FV": 1.5}, {"t_FV": 1.0}),
@@ -104,11 +106,12 @@ def expression_from_x(x: F32) -> Expression:
         turn=(value["headYaw"], value["headPitch"], value["headRoll"]),
         gaze=(value["gazeYaw"], value["gazePitch"]),
         blink=value["eyeBlink"],
-        smile=value["mouthSmile"],
     )
     awake = 1 - value["eyeBlink"]
     busy = max(value["mouthFrown"], value["mouthPucker"], value["mouthFunnel"])
-    result.add({"@smileClose": REST["@smileClose"]}, 1 - busy)
+    content = (1 - busy) * (1 - 0.35 * value["mouthSmile"])
+    result.add({k: REST[k] for k in ("@smileClose", "@smileOpen")}, content)
+    result.smile = value["mouthSmile"] + REST_CHEEKS * content
     result.add({"@lowLid": REST["@lowLid"], "@eyeClose": REST["@eyeClose"]}, awake)
     result.add({"@browUp": REST["@browUp"], "@sad": REST["@sad"]}, 1 - value["browDown"])
     closing, jaw = value["mouthClose"], value["jawOpen"]

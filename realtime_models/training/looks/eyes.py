@@ -58,7 +58,14 @@ def ball(radius: float, iris: float = IRIS, rings: int = 40, spokes: int = 48) -
     return Ball(points, np.array(faces, np.int32), uv)
 
 
-def paint(name: str, radius: float, iris: float = IRIS, size: int = 768, seed: int = 1) -> F32:
+def paint(
+    name: str,
+    radius: float,
+    iris: float = IRIS,
+    size: int = 768,
+    seed: int = 1,
+    pupil: float = 0.36,
+) -> F32:
     """The eye's colour, linear RGB float32 [size, size, 3], for the uv of `ball`."""
     rng = np.random.default_rng(seed)
     v, u = (np.mgrid[0:size, 0:size] + 0.5) / size
@@ -84,8 +91,8 @@ def paint(name: str, radius: float, iris: float = IRIS, size: int = 768, seed: i
     light *= 1 - 0.80 * np.exp(-(((share - 1.0) / 0.13) ** 2))  # limbal ring
     light *= 0.80 + 0.40 * np.clip((v - 0.5) / edge * np.pi * 0.5 + 0.5, 0, 1)
     colour = colour * np.clip(light, 0.05, 2)[..., None]
-    pupil = 1 / (1 + np.exp(-(share - 0.36) * 60))
-    colour = colour * pupil[..., None] + 0.002
+    open_at = 1 / (1 + np.exp(-(share - pupil) * 60))
+    colour = colour * open_at[..., None] + 0.002
     white = np.array([0.50, 0.455, 0.43]) * np.ones((size, size, 1))
     red = np.clip((arc - 0.62) / 0.75, 0, 1)[..., None]
     white = white * (1 - red * np.array([0.10, 0.30, 0.30]))

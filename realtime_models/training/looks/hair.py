@@ -22,11 +22,12 @@ F64 = npt.NDArray[np.float64]
 @dataclass(frozen=True, slots=True, eq=False)
 class Strands:
     """points float64 [n, k, 3] in the rest pose, radius float64 [n, k], loose float64 [n, k]:
-    0 turns with the head, 1 lies on the shoulders."""
+    0 turns with the head, 1 lies on the shoulders; shade float64 [n]: a factor of the colour."""
 
     points: F64
     radius: F64
     loose: F64
+    shade: F64
 
 
 def _unit(vectors: F64) -> F64:
@@ -61,6 +62,11 @@ def _grow(
     length = _lengths(style, place, over, rng)
     step = (length / (steps - 1))[:, None]
     layer = rng.uniform(0.12, 1.0, count) * style.volume + 0.0012
+    if style.part is not None:  # hair lies flat at its parting
+        layer *= 0.25 + 0.75 * _smooth(0.0, 0.035, np.abs(place[:, 0] - style.part))
+    # Short hair stands on top and lies at the sides.
+    stand = np.ones(count) if style.gravity else 0.35 + 0.65 * _smooth(0.03, 0.08, place[:, 2])
+    stand = stand[:, None]
     wild = rng.standard_normal((count, 3)) * style.messy
     side = np.ones(count)
     if style.part is not None:
@@ -96,7 +102,9 @@ def _grow(
         comb = comb + wild
         tangent = comb - (comb * out).sum(1, keepdims=True) * out
         fall = style.gravity * min(1.0, 0.25 + 1.6 * share) * (1 - forelock[:, None])
-        lift = style.lift * np.exp(-3.0 * share) * out if style.lift < 2 else style.lift * out
+        lift = (
+            style.lift * stand * np.exp(-3.0 * share) * out if style.lift < 2 else style.lift * out
+        )
         direction = _unit(tangent) + fall * down + lift
         if style.inwards and share > 0.7:
             direction = direction - style.inwards * (share - 0.7) / 0.3 * _flat(point)
@@ -132,6 +140,7 @@ def grow(skull: Skull, style: Style, seed: int) -> Strands:
     if style.turns:
         steps = int(np.clip(long * style.turns * 6, steps, 40))
     parts: list[tuple[F64, float]] = []
+    strands, locks = np.zeros((0, 2, 3)), np.zeros(0)
     if style.braids:
         guides = _gathered(_guides(skull, style, style.braids, 40, rng), rng)
         parts.append((_plaited(guides, 0.0052, rng), 0.00022))
@@ -140,7 +149,8 @@ def grow(skull: Skull, style: Style, seed: int) -> Strands:
         parts.append((_plaited(_row_guides(skull, style), 0.0062, rng), 0.00022))
         parts.append((_stubble(skull, style, rng), 0.00016))
     if style.count:
-        parts.append((_strands(skull, style, steps, rng), style.width))
+        strands, locks = _strands(skull, style, steps, rng)
+        parts.append((strands, style.width))
     if style.knot is not None:
         parts.append((_knot(style, rng), style.width * 1.2))
     most = max(p.shape[1] for p, _ in parts)
@@ -149,7 +159,8 @@ def grow(skull: Skull, style: Style, seed: int) -> Strands:
     radius = np.concatenate([np.full((len(p), 1), w / 2) for p, w in parts])
     radius = radius * (1 - 0.6 * along**3)
     loose = _smooth(-0.10, -0.19, points[..., 2])
-    return Strands(points, radius, loose)
+    shade = np.concatenate([locks if p is strands else np.ones(len(p)) for p, _ in parts])
+    return Strands(points, radius, loose, shade)
 
 
 def _guides(skull: Skull, style: Style, count: int, steps: int, rng: np.random.Generator) -> F64:
@@ -171,8 +182,8 @@ def _spread(points: F64, count: int, rng: np.random.Generator) -> npt.NDArray[np
     return np.array(picked)
 
 
-def _strands(skull: Skull, style: Style, steps: int, rng: np.random.Generator) -> F64:
-    """Strands [count, steps, 3] between guides, clumped, curled, frizzed."""
+def _strands(skull: Skull, style: Style, steps: int, rng: np.random.Generator) -> tuple[F64, F64]:
+    """Strands [count, steps, 3] between guides, clumped, curled, frizzed; their shade [count]."""
     guide_root, normal, over, guide_place = skull.roots(style.clumps, style, rng)
     guides = _grow(skull, style, guide_root, normal, over, guide_place, steps, rng)
     root, normal, over, place = skull.roots(style.count, style, rng)
@@ -194,10 +205,10 @@ def _strands(skull: Skull, style: Style, steps: int, rng: np.random.Generator) -
     own = rng.uniform(0.78, 1.08, len(root))
     points = root[:, None] + follow * own[:, None, None]
     toward = guides[near[:, 0]] - points
-    points = points + style.clump * (along**1.2)[None, :, None] * toward
+    points = points + style.clump * (along ** (0.7 if style.curl else 1.2))[None, :, None] * toward
     if style.curl:
         phase = rng.uniform(0, 2 * np.pi, style.clumps)[near[:, 0], None]
-        phase = phase + rng.normal(0, 0.5, (len(points), 1))
+        phase = phase + rng.normal(0, 0.25, (len(points), 1))
         turn = style.turns * rng.uniform(0.8, 1.25, style.clumps)[near[:, 0], None]
         run = np.linalg.norm(np.diff(points, axis=1), axis=2).cumsum(1)
         run = np.concatenate([np.zeros((len(points), 1)), run], 1)
@@ -218,7 +229,7 @@ def _strands(skull: Skull, style: Style, steps: int, rng: np.random.Generator) -
         bend = np.sin(phase + 2 * np.pi * run / style.wavelength) * np.clip(along * 2.5, 0, 1)
         points = points + style.wave * bend[..., None] * outward
     knots = rng.standard_normal((len(points), 5, 3)) * style.frizz
-    fly = rng.random(len(points)) < 0.03
+    fly = rng.random(len(points)) < 0.015
     knots[fly] *= 3.0
     points = points + _resampled(knots, steps) * np.clip(along * 4, 0, 1)[None, :, None]
     if style.gravity:
@@ -227,7 +238,13 @@ def _strands(skull: Skull, style: Style, steps: int, rng: np.random.Generator) -
     push = np.where(height > -0.012, np.maximum(0.0006 - height, 0), 0)
     points[:, 1:] += push[..., None] * out
     points[:, 0] -= 0.0005 * normal
-    return np.asarray(points)
+    if style.gravity:  # nothing hangs in the face
+        x, y, z = np.abs(points[..., 0]), points[..., 1], points[..., 2]
+        clear = ~((x < 0.058) & (y < -0.008) & (z < 0.020) & (z > -0.105)).any(1)
+        points, near = points[clear], near[clear]
+    # Locks differ a little, or hair seen from afar is one felt.
+    shade = rng.uniform(0.62, 1.38, style.clumps)[near[:, 0]]
+    return np.asarray(points), np.asarray(shade)
 
 
 def _gathered(points: F64, rng: np.random.Generator) -> F64:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import zlib
 from pathlib import Path
 from typing import Any
 
 import bpy
 import numpy as np
+from PIL import Image
 
 from latentcam.realtime_models.training.looks.eyes import paint
 from latentcam.realtime_models.training.looks.people import Person
@@ -75,7 +78,7 @@ def skin(cache: Path, person: Person) -> Any:
     """Skin under cloth: both in one material, parted by the cloth's mask."""
     n = Nodes("skin")
     # The stylised have soft, painted skin.
-    folder = "soft" if person.stylised else "bare"
+    folder = "soft" if person.drawn else "bare"
     bare = n.image(cache / folder / f"{person.skin}.jpg").outputs[0]
     regions = n.image(cache / "regions" / f"{person.skin}.png", data=True).outputs[0]
     parts = n.add("ShaderNodeSeparateColor", Color=regions)
@@ -85,7 +88,7 @@ def skin(cache: Path, person: Person) -> Any:
     colour = n.blend("MULTIPLY", lips, colour, (*person.lips, 1.0))
     cover = n.add("ShaderNodeAttribute", {"attribute_name": "cover"}).outputs["Fac"]
     colour = n.blend("MIX", n.math("MULTIPLY", cover, 0.93), colour, (*hair_colour(person), 1.0))
-    flush = n.math("MULTIPLY", red, 0.40)
+    flush = n.math("MULTIPLY", red, 0.75 if person.drawn else 0.40)
     colour = n.blend("MULTIPLY", flush, colour, (1.0, 0.80, 0.78, 1.0))
     # Pores and blotches, in the atlas so that they stay on the skin.
     place = n.add("ShaderNodeUVMap", {"uv_map": "uv"}).outputs[0]
@@ -94,12 +97,16 @@ def skin(cache: Path, person: Person) -> Any:
     mottled = n.math("MULTIPLY_ADD", blotch, 0.22, 0.89)
     mottled = n.math("MULTIPLY", mottled, n.math("MULTIPLY_ADD", pores, 0.16, 0.92))
     tint = n.add("ShaderNodeCombineColor", Red=1.0, Green=mottled, Blue=mottled).outputs[0]
-    colour = n.blend("MULTIPLY", 0.8, colour, tint)
+    colour = n.blend("MULTIPLY", 0.15 if person.drawn else 0.8, colour, tint)
     relief = n.image(cache / "bump" / f"{person.skin}.jpg", data=True).outputs[0]
-    strength = 0.25 if person.stylised else 1.25
+    strength = 0.0 if person.drawn else 1.25
     normal = n.add("ShaderNodeNormalMap", Strength=strength, Color=relief).outputs[0]
     normal = n.add(
-        "ShaderNodeBump", Strength=0.30, Distance=0.0009, Height=pores, Normal=normal
+        "ShaderNodeBump",
+        Strength=0.02 if person.drawn else 0.30,
+        Distance=0.0009,
+        Height=pores,
+        Normal=normal,
     ).outputs[0]
     if person.age:
         lines = n.image(cache / "wrinkles.png", data=True).outputs[0]
@@ -197,18 +204,25 @@ def gland() -> Any:
     return n.done(shader.outputs[0])
 
 
-def eye(person: Person, radius: float) -> Any:
-    """Eyeball with a wet coat."""
+def eye(cache: Path, person: Person, radius: float) -> Any:
+    """Eyeball with a wet coat.
+
+    The painted iris goes through a file of its own name: of pictures that live in memory alone,
+    Cycles with persistent data shows the last person's where the new one took its address.
+    """
     n = Nodes("eye")
-    pixels = paint(person.iris, radius, person.iris_size, seed=person.seed + 1)
-    size = len(pixels)
-    picture = bpy.data.images.new("iris", size, size, float_buffer=True)
-    full = np.ones((size, size, 4), np.float32)
-    # The mesh's uv is turned over, as the heads' are; so is the picture, bottom row first.
-    full[..., :3] = pixels[::-1]
-    picture.pixels.foreach_set(full.ravel())
-    picture.pack()
-    colour = n.add("ShaderNodeTexImage", {"image": picture}).outputs[0]
+    pupil = 0.46 if person.drawn else 0.36
+    about = f"{person.iris} {radius:.6f} {person.iris_size} {person.seed} {pupil}"
+    path = cache / "irises" / f"{zlib.crc32(about.encode()):08x}.png"
+    if not path.exists():
+        pixels = paint(person.iris, radius, person.iris_size, seed=person.seed + 1, pupil=pupil)
+        path.parent.mkdir(exist_ok=True)
+        part = path.with_name(f".{path.stem}.{os.getpid()}.png")
+        # sRGB's curve, IEC 61966-2-1. The mesh's uv is turned over, as the heads' are.
+        curve = np.where(pixels < 0.0031308, 12.92 * pixels, 1.055 * pixels ** (1 / 2.4) - 0.055)
+        Image.fromarray((255 * np.clip(curve, 0, 1) + 0.5).astype(np.uint8)).save(part)
+        part.rename(path)
+    colour = n.image(path).outputs[0]
     shader = n.add(
         "ShaderNodeBsdfPrincipled",
         Base_Color=colour, Roughness=0.35, Specular_IOR_Level=0.3,
@@ -223,7 +237,9 @@ def strand(person: Person, key: str) -> Any:
     n = Nodes(key)
     melanin, redness = person.melanin, person.redness
     if key == "beard":
-        melanin, redness = melanin * 0.92, min(1.0, redness + 0.12)
+        melanin, redness = melanin * 0.97, min(1.0, redness + 0.08)
+    if key == "brows":
+        melanin = min(0.9, melanin + 0.08)
     if key == "lashes":
         melanin, redness = max(0.8, melanin), 0.2
     shader = n.add("ShaderNodeBsdfHairPrincipled", {"parametrization": "COLOR", "model": "CHIANG"})
@@ -231,6 +247,8 @@ def strand(person: Person, key: str) -> Any:
     pigment = pigment_colour(melanin, redness)
     spread = 0.25 if melanin > 0.85 else 0.45
     light = n.math("MULTIPLY_ADD", random, spread, 1 - spread / 2)
+    lock = n.add("ShaderNodeAttribute", {"attribute_name": "shade"}).outputs["Fac"]
+    light = n.math("MULTIPLY", light, lock)
     tint = n.add("ShaderNodeCombineColor", Red=light, Green=light, Blue=light).outputs[0]
     colour = n.blend("MULTIPLY", 1.0, (*pigment, 1.0), tint)
     if person.grey and key != "lashes":
@@ -240,8 +258,8 @@ def strand(person: Person, key: str) -> Any:
         colour = n.blend("MIX", share, colour, (0.52, 0.505, 0.49, 1.0))
     n.set(shader, "Color", colour)
     n.set(shader, "IOR", 1.45)
-    n.set(shader, "Roughness", 0.55 if key == "beard" else 0.38)
-    n.set(shader, "Radial Roughness", 0.45)
+    n.set(shader, "Roughness", 0.55 if key == "beard" else 0.30)
+    n.set(shader, "Radial Roughness", 0.40)
     n.set(shader, "Random Roughness", 0.2)
     return n.done(shader.outputs[0])
 

@@ -13,7 +13,7 @@ from latentcam.realtime_models.training.looks.expression import Expression
 from latentcam.realtime_models.training.looks.hair import Strands, grow
 from latentcam.realtime_models.training.looks.lids import Lashes
 from latentcam.realtime_models.training.looks.rig import Bank, Rig, Turn
-from latentcam.realtime_models.training.looks.sculpt import ageing, corrective, stylise
+from latentcam.realtime_models.training.looks.sculpt import Drawn, ageing, corrective, stylise
 from latentcam.realtime_models.training.looks.skull import Skull
 from latentcam.realtime_models.training.looks.styles import STYLES
 from latentcam.realtime_models.training.looks.wear import Piece, glasses, head_scarf
@@ -29,7 +29,7 @@ class Person:
     mixture: dict[str, float]  # head -> share
     skin: str  # whose texture
     tone: Colour = (1.0, 1.0, 1.0)  # a factor of the skin's colour
-    saturation: float = 0.86
+    saturation: float = 0.90
     shine: float = 0.36  # of the skin
     lips: Colour = (1.0, 1.0, 1.0)
     clothes: str = "White_F_1"  # whose torso and cloth
@@ -48,9 +48,11 @@ class Person:
     glasses: str = ""
     glasses_colour: Colour = (0.02, 0.02, 0.022)
     scarf: Colour | None = None
-    scale: float = 1.0
-    stylised: float = 0.0
+    distinct: float = 0.28  # from the mean head, beyond the mixture
+    drawn: Drawn | None = None  # of a stylised person
     smile: float = 0.0  # of the face at rest, added
+    lids: float = 0.0  # lower at rest, added
+    brows: float = 0.0  # their inner ends up at rest, added
     seed: int = 0
 
 
@@ -70,25 +72,35 @@ class Figure:
     def __init__(self, bank: Bank, person: Person) -> None:
         self.bank, self.person = bank, person
         mixture = _mixture(bank, person.mixture)
-        self.rig = Rig(bank, mixture)
+        self.rig = Rig(bank, mixture, distinct=person.distinct)
         self._torso(_mixture(bank, {person.clothes: 1.0}))
         self.rig.rest["head"] = self.rig.rest["head"] + ageing(self.rig, person.age)
-        if person.stylised:
-            stylise(self.rig, person.stylised)
+        if person.drawn is not None:
+            stylise(self.rig, person.drawn)
         self.head_weights = self.rig.weights[:, 1:3]
         self.strands: dict[str, Strands] = {}
         self.pieces: dict[str, Piece] = {}
+        self.cover: F64 = np.zeros(len(self.rig.rest["head"]))
         self._hair()
         rng = np.random.default_rng(person.seed)
         self.lashes = Lashes(bank, self.rig, person.lashes, rng)
         self.wet = self.lashes.wet(len(self.rig.rest["head"]))
         edge = self.lashes.points(self.rig.rest["head"])
-        self.strands["lashes"] = Strands(edge, self.lashes.radius(), np.zeros(edge.shape[:2]))
-        self.beard: beard.Beard | None = None
+        self.strands["lashes"] = Strands(
+            edge, self.lashes.radius(), np.zeros(edge.shape[:2]), np.ones(len(edge))
+        )
+        self.rooted: dict[str, beard.Beard] = {}
+        if person.drawn is not None:
+            self.rooted["brows"] = beard.brows(self.skull, person.seed)
         if person.beard:
-            self.beard = beard.grow(self.skull, person.beard, person.moustache, person.seed)
-            still = np.zeros(self.beard.points.shape[:2])
-            self.strands["beard"] = Strands(self.beard.points, self.beard.radius, still)
+            self.rooted["beard"] = beard.grow(
+                self.skull, person.beard, person.moustache, person.seed
+            )
+            hidden = beard.density(self.skull.model, person.moustache)
+            self.cover = np.maximum(self.cover, min(0.55, 0.18 + 30 * person.beard) * hidden)
+        for name, hairs in self.rooted.items():
+            still = np.zeros(hairs.points.shape[:2])
+            self.strands[name] = Strands(hairs.points, hairs.radius, still, np.ones(len(still)))
         if person.glasses:
             self.pieces.update(glasses(self.rig, person.glasses))
         if person.scarf is not None:
@@ -107,7 +119,6 @@ class Figure:
         person, bank = self.person, self.bank
         model = bank["head_rest"].mean(0).astype(np.float64)
         self.skull = Skull(self.rig.rest["head"], bank["head_faces"], model, bank["scalp"])
-        self.cover = np.zeros(len(model))
         if person.hair and person.scarf is None:
             style = replace(STYLES[person.hair], **person.hair_changes)
             self.cover = self.skull.cover(style)
@@ -117,8 +128,12 @@ class Figure:
         """Where everything is for an expression."""
         rig = self.rig
         neck, head = rig.head_turn(*expression.turn)
-        if self.person.smile:
-            expression.add({"@smileClose": self.person.smile}, 1.0)
+        awake = 1 - expression.blink
+        expression.add({"@smileClose": self.person.smile, "@sad": self.person.brows}, 1.0)
+        expression.add({"@browUp": 0.5 * self.person.brows}, 1.0)
+        expression.add({"@eyeClose": self.person.lids}, awake)
+        if self.person.drawn is not None:
+            expression.add({"@eyeOpen": 0.50, "@lowLid": -0.20}, awake)
         points = rig.expressed(expression.head, corrective(rig, expression))
         meshes = {
             "head": rig.skinned(points, self.head_weights, neck, head),
@@ -137,9 +152,9 @@ class Figure:
         for name, part in self.strands.items():
             if name == "lashes":
                 strands[name] = self.lashes.points(meshes["head"])
-            elif self.beard is not None and name == "beard":
-                rest, corner = rig.rest["head"], self.beard.corner
-                share, steps = self.beard.share[..., None], part.points.shape[1]
+            elif name in self.rooted:
+                rest, corner = rig.rest["head"], self.rooted[name].corner
+                share, steps = self.rooted[name].share[..., None], part.points.shape[1]
                 shift = (share * (points - rest)[corner]).sum(1)
                 weights = (share * self.head_weights[corner]).sum(1)
                 moved = (part.points + shift[:, None]).reshape(-1, 3)
@@ -172,7 +187,7 @@ def light_of(person: Person) -> dict[str, float]:
     return {
         "warmth": float(rng.uniform(0.0, 0.7)),
         "side": float(rng.choice([-1.0, 1.0])),
-        "height": float(rng.uniform(0.42, 0.62)),
+        "height": float(rng.uniform(0.40, 0.50)),
         "key": float(rng.uniform(0.92, 1.08)),
         "fill": float(rng.uniform(0.8, 1.3)),
         "rim": float(rng.uniform(0.7, 1.1)),

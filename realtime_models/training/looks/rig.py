@@ -80,16 +80,18 @@ STILL = Turn(np.eye(3), np.zeros(3), np.zeros(3))
 class Rig:
     """One identity's head: rest shape at its own arms-down pose, shapes, joints, eyes."""
 
-    def __init__(self, bank: Bank, mixture: F64, scale: float = 1.0) -> None:
+    def __init__(self, bank: Bank, mixture: F64, scale: float = 1.0, distinct: float = 0.0) -> None:
+        """distinct: how much farther than the mixture from the mean head, as in a caricature."""
         self.bank = bank
+        far = (1 + distinct) * mixture - distinct / len(mixture)
         self.rest = {
-            key: bank.mixed(f"{key}_rest", mixture) * scale
+            key: bank.mixed(f"{key}_rest", far) * scale
             for key in ("head", "up", "down", "gland_l", "gland_r")
         }
         self.shapes = bank.mixed("head_shapes", mixture) * scale  # [65, s, 3]
         self.down_shapes = bank.mixed("down_shapes", mixture) * scale  # [31, n, 3]
-        self.joints = bank.mixed("joints", mixture) * scale
-        self.eyes = bank.mixed("eyes", mixture) * scale  # [2, 4]
+        self.joints = bank.mixed("joints", far) * scale
+        self.eyes = bank.mixed("eyes", far) * scale  # [2, 4]
         self.moved: Ints = bank["head_moved"]
         self.weights = bank["weights"].astype(np.float64)
         self.rest["head"] = self._lower_arms(self.rest["head"])

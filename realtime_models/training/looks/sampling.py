@@ -29,10 +29,17 @@ VISEMES: dict[str, dict[str, float]] = {
 """Mouth shapes of speech -> values of axes."""
 
 MOODS: dict[str, dict[str, float]] = {
-    "happy": {"mouthSmile": 0.9, "eyeSquint": 0.35}, "glad": {"mouthSmile": 0.45},
-    "sad": {"mouthFrown": 0.7, "browInnerUp": 0.8}, "angry": {"browDown": 0.9, "mouthFrown": 0.3},
-    "surprised": {"browInnerUp": 0.7, "browOuterUp": 0.8, "eyeWide": 0.8},
-    "disgusted": {"noseSneer": 0.9, "mouthUpperUp": 0.3, "browDown": 0.4},
+    "happy": {"mouthSmile": 1.0, "mouthUpperUp": 0.25, "jawOpen": 0.12, "eyeSquint": 0.35},
+    "glad": {"mouthSmile": 0.5},
+    "sad": {"mouthFrown": 1.0, "browInnerUp": 1.0, "eyeBlink": 0.15},
+    "angry": {"browDown": 1.0, "eyeSquint": 0.4, "noseSneer": 0.4, "mouthFrown": 0.5,
+              "mouthStretch": 0.6, "mouthLowerDown": 0.9, "mouthUpperUp": 0.3},
+    "surprised": {"browInnerUp": 0.8, "browOuterUp": 0.9, "eyeWide": 0.9, "jawOpen": 0.45,
+                  "mouthFunnel": 0.15},
+    "disgusted": {"noseSneer": 1.0, "mouthUpperUp": 1.0, "mouthFrown": 0.5, "browDown": 0.45,
+                  "eyeSquint": 0.4, "mouthLowerDown": 0.2},
+    "afraid": {"browInnerUp": 1.0, "browOuterUp": 0.3, "eyeWide": 0.8, "mouthStretch": 0.6,
+               "mouthLowerDown": 0.3},
     "thoughtful": {"browOuterUp": 0.4, "eyeSquint": 0.3},
 }  # fmt: skip
 """Moods -> values of axes, as far as a generator must know them."""
@@ -67,9 +74,9 @@ def sample_x(rng: np.random.Generator) -> F32:
     """Draw a control vector, float32 [24]: rest, sweeps of one axis, speech, moods, turns."""
     x = np.zeros(len(FACE_AXES))
     kind = rng.random()
-    if kind < 0.04:
+    if kind < 0.03:
         pass
-    elif kind < 0.26:
+    elif kind < 0.20:
         i = int(rng.integers(len(FACE_AXES)))
         axis = FACE_AXES[i]
         x[i] = rng.uniform(axis.low, axis.high) if rng.random() < 0.65 else axis.high
@@ -82,9 +89,10 @@ def sample_x(rng: np.random.Generator) -> F32:
         _feel(x, rng)
         _look(x, rng)
         _turn(x, rng, 1.0)
-        if rng.random() < 0.2:
-            yaw = FACE_AXES[AXES["headYaw"]]
-            x[AXES["headYaw"]] = rng.uniform(yaw.low, yaw.high)
+        for name, chance in (("headYaw", 0.2), ("headPitch", 0.08), ("headRoll", 0.08)):
+            if rng.random() < chance:
+                axis = FACE_AXES[AXES[name]]
+                x[AXES[name]] = rng.uniform(axis.low, axis.high)
     lows, highs = [a.low for a in FACE_AXES], [a.high for a in FACE_AXES]
     return np.clip(x, lows, highs).astype(np.float32)
 
@@ -96,14 +104,14 @@ def _add(x: npt.NDArray[np.float64], values: dict[str, float], scale: float) -> 
 
 def _talk(x: npt.NDArray[np.float64], rng: np.random.Generator) -> None:
     kind = rng.random()
-    if kind < 0.15:
+    if kind < 0.10:
         return
-    if kind < 0.25:
+    if kind < 0.20:
         for i in range(12):
             if rng.random() < 0.25:
                 x[i] = rng.random() ** 1.5
         return
-    if kind < 0.34:  # closed lips, against an open jaw too
+    if kind < 0.29:  # closed lips, against an open jaw too
         _add(x, {"mouthClose": rng.uniform(0.4, 1.0), "jawOpen": rng.uniform(0, 0.25)}, 1.0)
         return
     count = int(rng.integers(1, 3))

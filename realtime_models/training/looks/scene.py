@@ -21,9 +21,9 @@ from latentcam.realtime_models.training.looks.rig import Turn, rotation
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 
-WIDTH = 0.40  # metres across the picture, at the eyes
+WIDTH = 0.37  # metres across the picture, at the eyes
 FIELD = 14.0  # degrees: a long lens
-AIM = np.array([0.0, 0.0, -0.034])  # the picture's middle, from the eyes
+AIM = np.array([0.0, 0.0, -0.022])  # the picture's middle, from the eyes
 
 
 class Stage:
@@ -62,9 +62,9 @@ class Stage:
         cycles.use_denoising = samples > 1
         cycles.denoiser = "OPENIMAGEDENOISE"
         cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
-        cycles.denoising_prefilter = "ACCURATE"
+        cycles.denoising_prefilter = "ACCURATE"  # fast ones smear strands
         cycles.max_bounces = 4
-        cycles.diffuse_bounces = 2
+        cycles.diffuse_bounces = 1
         cycles.glossy_bounces = 2
         cycles.transmission_bounces = 3
         cycles.transparent_max_bounces = 6
@@ -97,19 +97,26 @@ class Stage:
         warm, side = setting["warmth"], setting["side"]
         key = np.array([1.0, 0.965 - 0.05 * warm, 0.92 - 0.12 * warm])
         cool = np.array([0.84, 0.92, 1.0])
-        self._lamp((-0.75 * side, -1.05, setting["height"]), 0.55, 24 * setting["key"], key)
-        self._lamp((1.1 * side, -0.9, 0.05), 1.1, 4.5 * setting["fill"], cool)
-        self._lamp((0.75 * side, 0.75, 0.55), 0.4, 8 * setting["rim"], (1.0, 0.97, 0.93))
-        self._lamp((-0.8 * side, 0.7, 0.4), 0.4, 6 * setting["rim"], cool)
+        # A wide window beside the camera, a wide bright wall on the other side, a light desk.
+        # Only the window shines back from eyes and hair: the rest would veil pupils and grey
+        # black hair.
+        self._lamp((-0.60 * side, -1.15, setting["height"]), 0.62, 17 * setting["key"], key)
+        self._lamp((0.95 * side, -1.05, 0.05), 1.2, 8.5 * setting["fill"], cool, shines=False)
+        warm_desk = (1.0, 0.95, 0.90)
+        self._lamp((0.0, -0.85, -0.60), 0.8, 2.8 * setting["fill"], warm_desk, shines=False)
+        self._lamp((0.75 * side, 0.75, 0.55), 0.5, 4 * setting["rim"], (1.0, 0.97, 0.93))
+        self._lamp((-0.8 * side, 0.7, 0.4), 0.5, 3 * setting["rim"], cool)
         world = bpy.data.worlds.get("room") or bpy.data.worlds.new("room")
         self.scene.world = world
         world.use_nodes = True
         background = world.node_tree.nodes["Background"]
         background.inputs[0].default_value = (0.62, 0.60, 0.58, 1)
-        background.inputs[1].default_value = 0.22 * setting["ambient"]
-        self.scene.view_settings.exposure = setting["exposure"] + 0.25
+        background.inputs[1].default_value = 0.32 * setting["ambient"]
+        self.scene.view_settings.exposure = setting["exposure"] + 0.22
 
-    def _lamp(self, place: Any, size: float, power: float, colour: Any) -> None:
+    def _lamp(
+        self, place: Any, size: float, power: float, colour: Any, shines: bool = True
+    ) -> None:
         data = bpy.data.lights.new("lamp", "AREA")
         data.shape = "RECTANGLE"
         data.size, data.size_y = size, size * 1.25
@@ -119,6 +126,7 @@ class Stage:
         lamp.location = place
         toward = mathutils.Vector((0, 0, -0.05)) - lamp.location
         lamp.rotation_euler = toward.to_track_quat("-Z", "Y").to_euler()
+        lamp.visible_glossy = shines
         self.scene.collection.objects.link(lamp)
         self.lights.append(lamp)
 
@@ -148,7 +156,7 @@ class Stage:
         gland = materials.gland()
         for key in ("gland_l", "gland_r"):
             self._mesh(key, rig.rest[key], bank[f"{key}_faces"], bank[f"{key}_uv"], gland)
-        iris = materials.eye(person, float(rig.eyes[:, 3].mean()))
+        iris = materials.eye(self.cache, person, float(rig.eyes[:, 3].mean()))
         for i, key in enumerate(("eye_l", "eye_r")):
             one = ball(float(rig.eyes[i, 3]), person.iris_size)
             self._mesh(key, one.points, one.faces, one.uv[one.faces], iris)
@@ -195,6 +203,8 @@ class Stage:
         curves.add_curves([steps] * count)
         curves.points.foreach_set("position", strands.points.astype(np.float32).ravel())
         curves.points.foreach_set("radius", strands.radius.astype(np.float32).ravel())
+        shade = curves.attributes.new("shade", "FLOAT", "CURVE")
+        shade.data.foreach_set("value", strands.shade.astype(np.float32))
         curves.materials.append(material)
         item = bpy.data.objects.new(name, curves)
         self.scene.collection.objects.link(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -51,11 +52,24 @@ def corrective(rig: Rig, expression: Expression) -> F64 | None:
     return smile * offset
 
 
-def stylise(rig: Rig, amount: float) -> None:
-    """Bigger eyes, a smaller nose and chin: the face of a drawing, in place."""
+@dataclass(frozen=True, slots=True)
+class Drawn:
+    """How a drawn face departs from a born one. Shares of size unless a unit is named."""
+
+    eyes: float = 0.5  # bigger by this much
+    nose: float = 0.35  # smaller
+    tip: float = 0.004  # metres up
+    chin: float = 0.2  # narrower
+    jaw: float = 0.0  # wider
+    cheeks: float = 0.004  # metres, fuller
+    mouth: float = 0.0  # wider
+    neck: float = 0.2  # thinner
+    forehead: float = 0.0  # metres, higher
+
+
+def stylise(rig: Rig, drawn: Drawn) -> None:
+    """The face of a drawing, in place: every part rounder, eyes bigger, nose smaller."""
     eyes = rig.eyes[:, :3].copy()
-    # Bigger eyes need room: the whole head grows a little around them.
-    grow = 1 + 0.34 * amount
 
     def moved(points: F64) -> F64:
         result = points.copy()
@@ -63,22 +77,39 @@ def stylise(rig: Rig, amount: float) -> None:
             away = points - eye
             far = np.linalg.norm(away * np.array([1.0, 0.8, 1.0]), axis=1)
             share = np.exp(-((far / 0.026) ** 4))[:, None]
-            result += (grow - 1) * share * away
+            result += drawn.eyes * share * away
         nose = _spot(points, (0.0, -0.05, -0.032), 0.016)[:, None]
         centre = np.array([0.0, -0.022, -0.024])
-        result -= 0.24 * amount * nose * (points - centre)
+        result -= drawn.nose * nose * (points - centre)
+        result[:, 2] += drawn.tip * nose[:, 0]
+        outwards = np.sign(points[:, 0])
+        jaw = np.clip(_spot(points, (0.048, 0.02, -0.085), 0.030), 0, 1)
+        result[:, 0] *= 1 + drawn.jaw * jaw
         chin = _spot(points, (0.0, -0.02, -0.108), 0.034)
-        result[:, 0] *= 1 - 0.16 * amount * chin
-        result[:, 2] += 0.007 * amount * chin
-        brow = _spot(points, (0.030, -0.03, 0.030), 0.018)
-        result[:, 2] += 0.004 * amount * brow
+        result[:, 0] *= 1 - drawn.chin * chin
+        result[:, 2] += 0.030 * drawn.chin * chin
+        cheek = _spot(points, (0.045, -0.015, -0.045), 0.022)
+        result[:, 0] += drawn.cheeks * cheek * outwards
+        result[:, 1] -= 0.8 * drawn.cheeks * cheek
+        mouth = _spot(points, (0.012, -0.035, -0.068), 0.020)
+        result[:, 0] *= 1 + drawn.mouth * mouth
+        brow = _spot(points, (0.030, -0.03, 0.034), 0.020)
+        result[:, 2] += 0.010 * drawn.eyes * brow
+        result[:, 2] += drawn.forehead * np.clip((points[:, 2] - 0.03) / 0.07, 0, 1)
+        high, low = (
+            np.clip((-0.105 - points[:, 2]) / 0.03, 0, 1),
+            np.clip((points[:, 2] + 0.19) / 0.04, 0, 1),
+        )
+        throat = drawn.neck * high * low * (np.abs(points[:, 0]) < 0.10)
+        result[:, 0] *= 1 - throat
+        result[:, 1] = 0.05 + (result[:, 1] - 0.05) * (1 - 0.6 * throat)
         return result
 
     before = rig.rest["head"]
     for eye in eyes:
         far = np.linalg.norm(before[rig.moved] - eye, axis=1)
         share = np.exp(-((far / 0.026) ** 4))
-        rig.shapes *= (1 + (grow - 1) * share)[None, :, None]
+        rig.shapes *= (1 + drawn.eyes * share)[None, :, None]
     for key in ("head", "gland_l", "gland_r"):
         rig.rest[key] = moved(rig.rest[key])
-    rig.eyes[:, 3] *= grow
+    rig.eyes[:, 3] *= 1 + drawn.eyes

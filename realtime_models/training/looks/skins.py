@@ -90,6 +90,21 @@ def load(path: Path, size: int) -> F32:
     return np.asarray(np.asarray(picture, np.float32) / 255, np.float32)
 
 
+def load_array(picture: F32, size: int) -> F32:
+    """A picture float32 [n, n, 3] at another size."""
+    return np.stack(
+        [
+            np.asarray(
+                Image.fromarray(picture[..., c], mode="F").resize(
+                    (size, size), Image.Resampling.BOX
+                )
+            )
+            for c in range(3)
+        ],
+        -1,
+    )
+
+
 def large(mask: F32, size: int) -> F32:
     """A mask at another size, smoothly."""
     picture = Image.fromarray(mask.astype(np.float32), mode="F")
@@ -153,28 +168,85 @@ def clean(name: str, folder: Path, where: dict[str, F32], detail: F32, size: int
     v, u = np.mgrid[0:MAP, 0:MAP] / MAP
     island = (u < 0.05) & (v > 0.45) & (v < 0.62) | ears & (u < 0.045)
     soft = np.maximum(soft, blurred(island.astype(np.float32), 1))
-    full = load(folder / "skins" / f"{name}.png", size)
+    full = _soft_brows(_relit(load(folder / "skins" / f"{name}.png", size), where, tone), where)
     smooth = np.stack([large(smooth[..., c], size) for c in range(3)], -1)
     keep = np.where(used | (blurred(where["used"], 3) > 0.02), soft, 1.0).astype(np.float32)
     keep = np.clip(large(keep, size), 0, 1)[..., None]
     texture = 1 + (detail - 1) * large(np.clip(where["scalp"], 0, 1), size)[..., None]
     bare = keep * full + (1 - keep) * np.clip(smooth * texture, 0, 1)
     _save(bare, folder / "bare" / f"{name}.jpg")
-    Image.open(folder / "bare" / f"{name}.jpg").resize((288, 288), Image.Resampling.BOX).filter(
-        ImageFilter.GaussianBlur(0.6)
-    ).save(folder / "soft" / f"{name}.jpg", quality=97)
+    _save(_painted(bare, where), folder / "soft" / f"{name}.jpg")
     relief = load(folder / "normals" / f"{name}.png", size)
     flat = np.array([0.5, 0.5, 1.0], np.float32)
     _save(keep * relief + (1 - keep) * flat, folder / "bump" / f"{name}.jpg")
     torso = used & (where["head"] < 0.02)
     if cloth[torso].mean() > 0.5:  # prints may have the colour of skin
         cloth = np.maximum(cloth, torso & (z < -0.20) & (np.abs(where["x"]) < 0.6))
+    # Upper arms are clothed: of bare ones a picture would show skin-coloured corners.
+    cloth = np.maximum(cloth, torso & (np.abs(where["x"]) > 0.145) & (z < -0.10))
     cloth = _whole(cloth, used)
     Image.fromarray((_regions(small, where, tone) * 255).astype(np.uint8)).save(
         folder / "regions" / f"{name}.png"
     )
     mask = Image.fromarray((cloth * 255).astype(np.uint8))
     mask.filter(ImageFilter.GaussianBlur(0.7)).save(folder / "cloth" / f"{name}.png")
+
+
+def _relit(skin: F32, where: dict[str, F32], tone: F32) -> F32:
+    """The skin [n, n, 3] without the shadows that are painted around eyes, brows and nose."""
+    small = load_array(skin, MAP)
+    # What is dark and narrow (brows, lashes, nostrils) is no shadow: close it first.
+    base = np.stack([ndimage.grey_closing(small[..., c], 19) for c in range(3)], -1)
+    base = blurred(base.astype(np.float32), 7)
+    near = np.exp(
+        -(((np.abs(where["x"]) - 0.031) / 0.034) ** 4) - ((where["z"] - 0.004) / 0.034) ** 4
+    )
+    near = near * (where["face"] > 0)
+    wanted = np.clip(0.93 * tone / np.maximum(base, 0.01), 1.0, 3.2) ** (0.95 * near[..., None])
+    soft = blurred(wanted.astype(np.float32), 3)
+    gain = np.stack([large(soft[..., c], len(skin)) for c in range(3)], -1)
+    # Lids may be painted, but not black.
+    least = 0.34 * tone * large(blurred(near.astype(np.float32), 3), len(skin))[..., None]
+    lit = np.clip(skin * gain, 0, 1)
+    return np.asarray(np.where(lit < least, 0.5 * (lit + least), lit), np.float32)
+
+
+def _painted(skin: F32, where: dict[str, F32]) -> F32:
+    """A drawn skin, [MAP, MAP, 3]: soft gradients, no brows, lashes or freckles."""
+    small = load_array(skin, MAP)
+    x, z = np.abs(where["x"]), where["z"]
+    zone = (where["face"] > 0) & (z > -0.022) & (z < 0.060) & (x < 0.075)
+    nostrils = (where["face"] > 0) & (z > -0.052) & (z < -0.026) & (x < 0.022)
+    share = blurred((zone | nostrils).astype(np.float32), 4)[..., None]
+    closed = np.stack([ndimage.grey_closing(small[..., c], 45) for c in range(3)], -1)
+    plain = blurred(closed.astype(np.float32), 14)
+    return np.asarray(share * plain + (1 - share) * blurred(small, 3), np.float32)
+
+
+BROW = 0.52
+"""How much darker than the skin brows may be."""
+
+
+def _soft_brows(skin: F32, where: dict[str, F32]) -> F32:
+    """The skin [n, n, 3] with brows that are soft at their edge and not black."""
+    colours = load_array(skin, MAP)
+    small = colours.mean(2)
+    closed = np.stack([ndimage.grey_closing(colours[..., c], 27) for c in range(3)], -1)
+    bare = blurred(closed.astype(np.float32), 5)
+    base = bare.mean(2)
+    x, z = np.abs(where["x"]), where["z"]
+    inside = (where["face"] > 0) & (x > 0.006) & (x < 0.064) & (z > 0.0115) & (z < 0.046)
+    dark = np.clip(1 - small / np.maximum(base, 0.01), 0, 1)
+    deepest = float(np.percentile(dark[inside], 97))
+    zone = large(blurred(inside.astype(np.float32), 3), len(skin))
+    base, dark = large(base, len(skin)), np.clip(large(dark, len(skin)), 0, 1)
+    luminance = skin.mean(2)
+    sharp = np.clip(1 - luminance / np.maximum(base, 0.01), 0, 1)
+    wanted = (0.45 * sharp + 0.55 * blurred(dark, 4)) * min(1.0, BROW / max(deepest, 0.01))
+    bare = np.stack([large(bare[..., c], len(skin)) for c in range(3)], -1)
+    brow = bare * (1 - wanted[..., None] * np.array([0.95, 1.0, 1.03], np.float32))
+    share = (zone * np.clip(3 * np.maximum(sharp, wanted) - 0.15, 0, 1))[..., None]
+    return np.asarray(np.clip(skin + share * (brow - skin), 0, 1), np.float32)
 
 
 def _whole(cloth: F32, used: npt.NDArray[np.bool_], smallest: int = 1500) -> F32:

@@ -115,7 +115,9 @@ def head_scarf(skull: Skull) -> Piece:
     edge = np.stack([0.0665 * np.sin(turn), 0.012 + 0 * turn, -0.016 + 0.088 * np.cos(turn)], 1)
     edge[:, 1] += 0.030 * np.sin(turn) ** 2 - 0.035 * np.clip(np.cos(turn), 0, 1)
     edge = _at_height(skull, edge, 0.0004)
-    back = np.array([0.0, 0.20, 0.02])
+    # Below the jaw it hangs instead of running back, or one would look into a dark fold.
+    hang = np.clip((-0.03 - edge[:, 2:]) / 0.05, 0, 1)
+    back = np.array([0.0, 0.20, 0.02]) - hang * np.array([0.0, 0.05, 0.13])
     middle = np.array([0.0, 0.06, 0.0])
     rows = [edge + 0.0]
     count = 34
@@ -140,12 +142,16 @@ def head_scarf(skull: Skull) -> Piece:
             [
                 1.15 * radius * np.sin(turn),
                 0.052 - radius * 0.80 * np.cos(turn),
-                -0.088 - 0.150 * share - 0.02 * share * np.cos(turn),
+                -0.088
+                - 0.150 * share
+                - 0.02 * share * np.cos(turn)
+                # Higher behind the jaw, where the hood ends.
+                + 0.052 * (1 - share) ** 2 * np.sqrt(np.clip(1 - np.cos(turn), 0, 1)),
             ],
             1,
         )
         height, out = skull.height(point)
-        rows.append(point + np.maximum(0.009 - height, 0)[:, None] * out)
+        rows.append(point + np.maximum(0.014 - height, 0)[:, None] * out)
     cape = _smoothed(np.stack(rows), 6)
     wave = np.sin(turn[None] * 2 + down[:, None] * 26 + 0.8 * np.sin(3 * turn[None]))
     cape += (
