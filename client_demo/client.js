@@ -6,6 +6,7 @@
 // one · call.js: one connection · figures.js, health.js: how it goes · keys.js · phone.js ·
 // talking.js: a conversation, from the click to its end. camera.js is another page.
 
+import { $ } from './elements.js';
 import { buildFigures } from './figures.js';
 import { listenToKeys } from './keys.js';
 import { page, showTrouble } from './page.js';
@@ -44,6 +45,13 @@ function showSettings() {
   document.body.toggleAttribute('data-alone', page.panel.hidden);
 }
 
+function showBackgrounds() {
+  if (page.panel.hidden) showSettings();
+  $('background-card').scrollIntoView({ behavior: 'smooth', block: 'nearest' });
+  $('background-card').querySelector('input:checked')?.focus({ preventScroll: true });
+}
+
+page.background.addEventListener('click', showBackgrounds);
 page.talk.addEventListener('click', talkOrStop);
 page.mics.addEventListener('change', changeMic);
 page.listMics.addEventListener('click', showMics);

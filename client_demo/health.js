@@ -61,3 +61,14 @@ export class Health {
     return this.#reason !== null;
   }
 }
+
+const rank = (resolution) => parseInt(resolution, 10) - (resolution.endsWith('-light') ? 0.5 : 0);
+
+/** What to say when the server steps down to smaller pictures while its machine is too slow, or up
+ * again; nothing when it does neither. before, after: as telemetry names resolutions. */
+export function stepWords(before, after) {
+  if (!before || !after || before === after) return '';
+  return rank(after) < rank(before)
+    ? 'The server’s machine is busy: pictures are simpler for now, so that the face keeps up.'
+    : 'Live. The pictures are finer again.';
+}

@@ -6,7 +6,7 @@ export const page = {
   stage: $('stage'), portrait: $('portrait'), rest: $('rest'), last: $('last'), face: $('face'),
   cut: $('cut'), voice: $('voice'), talk: $('talk'), talkWords: $('talk-words'), muted: $('muted'),
   push: $('push'), hold: $('hold'), hear: $('hear'), settings: $('settings'), panel: $('panel'),
-  record: $('record'), small: $('small'), full: $('full'), trouble: $('trouble'),
+  background: $('background'), record: $('record'), small: $('small'), full: $('full'), trouble: $('trouble'),
   troubleTitle: $('trouble-title'), troubleHint: $('trouble-hint'), meter: $('meter'),
   meterFill: $('meter-fill'), mics: $('mics'), listMics: $('list-mics'),
   figuresButton: $('figures-button'), figuresCard: $('figures-card'), figures: $('figures'),

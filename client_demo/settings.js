@@ -67,6 +67,7 @@ export function buildSettings(config, send, chosen, wishes) {
   }
   const show = buildControls(page.panel, config, change);
   show(settings);
+  page.background.hidden = config.backgrounds.length === 0;
   onFace(settings.identity);
   document.body.dataset.ready = '';
 }

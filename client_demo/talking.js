@@ -5,7 +5,7 @@ import { Clips } from './clips.js';
 import { cutOut } from './cut.js';
 import { say } from './elements.js';
 import { clearFigures, digest, lookAt, showFigures, tellSkew } from './figures.js';
-import { Health } from './health.js';
+import { Health, stepWords } from './health.js';
 import { Meter, askMic, closeMic, learnMics, listMics } from './microphone.js';
 import { hideTrouble, page, phaseIs, showPhase, showTrouble } from './page.js';
 import { recall, remember } from './remembered.js';
@@ -20,6 +20,8 @@ import { Trouble } from './words.js';
 const RECONNECT_PAUSES = [1, 2, 4, 8, 15, 15, 15]; // seconds; about a minute, then the mic is freed
 const STEADY_AFTER = 10_000; // ms of life after which a lost connection counts as a fresh one
 
+const HELD = 6_000; // ms to read a sentence
+
 const STOPPED = new Trouble('lost'); // what a conversation ends with when its person says so
 const REDIAL = new Trouble('lost'); // what a call ends with that is to begin anew at once
 
@@ -32,6 +34,7 @@ let meter = null;
 let call = null;
 let telemetry = null;
 let health = new Health();
+let held = 0; // when what is said now may give way to what is said all the time
 
 function onTrack({ track }) {
   const player = track.kind === 'video' ? page.face : page.voice;
@@ -44,6 +47,8 @@ function onTrack({ track }) {
 }
 
 function onTelemetry(message) {
+  const step = stepWords(telemetry?.resolution, message.resolution);
+  if (step) holdWords(step);
   telemetry = { ...message, at: performance.now() };
   document.body.toggleAttribute('data-speaking', message.speaking && phaseIs('live'));
   if (phaseIs('live') && !health.bad) sayHow();
@@ -52,7 +57,13 @@ function onTelemetry(message) {
 /** Without a microphone nothing can echo. */
 const isHeard = () => page.hear.checked || silentMic;
 
+function holdWords(words) {
+  held = performance.now() + HELD;
+  say(words);
+}
+
 function sayHow() {
+  if (performance.now() < held) return;
   if (clips?.playing) say('Live. The face says it.');
   else if (silentMic) say('Live, without a microphone.');
   else if (page.muted.checked) say(page.push.checked ? 'Hold Space to talk.' : 'You are muted.');
@@ -87,7 +98,7 @@ async function watchCall(current) {
 function judge(look) {
   const words = health.look(look);
   if (words) say(words, false);
-  else if (words === '') say('Live. It goes well again.');
+  else if (words === '') holdWords('Live. It goes well again.');
 }
 
 /** A background is asked for only where there is a choice of one. */

@@ -536,7 +536,7 @@ def test_typed_words_are_spoken_or_the_page_says_why_not(live: Any) -> None:
 def test_a_call_that_goes_badly_says_why_and_that_it_is_over(page: Any) -> None:
     """At one picture a second the page said "Live"."""
     told = page.evaluate("""async () => {
-      const { Health } = await import('/health.js');
+      const { Health, stepWords } = await import('/health.js');
       const well = { fps: 25, made: 25, shown: 25, age: 30, trip: 2, lost: 0 };
       const go = (...looks) => {
         const health = new Health();
@@ -549,6 +549,10 @@ def test_a_call_that_goes_badly_says_why_and_that_it_is_over(page: Any) -> None:
         late: go({ age: 900 }, { age: 900 }, { age: 900 }),
         weak: go(weak, weak, weak), far: go({ trip: 600 }, { trip: 600 }, { trip: 600 }),
         here: go({ shown: 9 }, { shown: 9 }, { shown: 9 }),
+        steps: [
+          ['512', '256'], ['256', '256-light'], ['256-light', '256'], ['256', '256'],
+          [undefined, '256'],
+        ].map((step) => stepWords(...step)),
         unknown: go(...Array(4).fill({ made: NaN, age: undefined, trip: NaN, lost: NaN })),
       };
     }""")
@@ -560,6 +564,9 @@ def test_a_call_that_goes_badly_says_why_and_that_it_is_over(page: Any) -> None:
     assert "The network is slow" in told["far"][2]
     assert "This device is busy: it shows 9 of 25" in told["here"][2]
     assert told["unknown"] == [None] * 4
+    assert ["busy" in words for words in told["steps"]] == [True, True, False, False, False]
+    assert ["finer" in words for words in told["steps"]] == [False, False, True, False, False]
+    assert told["steps"][3:] == ["", ""]
 
 
 def test_obs_gets_nothing_but_the_face_cut_out(browser: Any, clear_folder: Path) -> None:
