@@ -571,10 +571,17 @@ def test_a_call_that_goes_badly_says_why_and_that_it_is_over(page: Any) -> None:
 
 def test_obs_gets_nothing_but_the_face_cut_out(browser: Any, clear_folder: Path) -> None:
     """There were a grey square, and bars beside it."""
-    whole = """() => {
+    whole = """async () => {
       const { width, height } = cut;
       const shown = (one) => one.checkVisibility({ opacityProperty: true });
-      const { data } = cut.getContext('2d').getImageData(0, 0, width, height);
+      const ink = Object.assign(document.createElement('canvas'), { width, height })
+        .getContext('2d');
+      // Right after it was drawn: the card keeps a picture no longer.
+      await new Promise((done) => face.requestVideoFrameCallback(() => {
+        ink.drawImage(cut, 0, 0);
+        done();
+      }));
+      const { data } = ink.getImageData(0, 0, width, height);
       const alpha = data.filter((_, i) => i % 4 === 3);
       return {
         size: [width, height], least: Math.min(...alpha), most: Math.max(...alpha),
