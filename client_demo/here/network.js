@@ -1,0 +1,35 @@
+// A generator's list of layers, as docs/packs.md describes it.
+
+const DRAWN = ['conv', 'up', 'rgb', 'rgb_subpixels'];
+
+/** Whether a layer's output belongs to the picture. */
+export const draws = (layer) => layer.kind.startsWith('rgb');
+
+/** Throws for what this page does not draw yet. */
+export function checkDrawn(config) {
+  const other = config.layers.find(({ kind, noise, clamp }) => (
+    !DRAWN.includes(kind) || noise || (clamp ?? null) !== null));
+  if (other) {
+    throw new Error(`this pack needs the layer ${other.name} of kind ${other.kind}, which this page `
+      + `does not draw yet; expected ${DRAWN.join(', ')}, without noise and clamp`);
+  }
+}
+
+/** Widths of the whole pictures that the network draws one after the other. */
+export function pictureSizes(config) {
+  return config.layers.filter(draws).map(pictureSize);
+}
+
+const pictureSize = (layer) => layer.resolution * (layer.kind === 'rgb_subpixels' ? 2 : 1);
+
+/** The layers up to a picture of this size. */
+export function layersTo(config, size) {
+  const last = config.layers.findIndex((layer) => draws(layer) && pictureSize(layer) === size);
+  if (last < 0) {
+    throw new Error(`got a picture of ${size} pixels, expected one of ${pictureSizes(config)}`);
+  }
+  return config.layers.slice(0, last + 1);
+}
+
+/** Rows of a latent in W+. */
+export const numWs = (config) => 1 + Math.max(...config.layers.map((layer) => layer.ws_index));

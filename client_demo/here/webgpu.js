@@ -1,0 +1,331 @@
+// The synthesis network on WebGPU: a latent becomes a picture on the GPU that shows it.
+
+import { fromHalf } from './half.js';
+import { CONV, DEMODS, ENLARGE, RGB, SHAPES, SHOW, STYLES, THREADS } from './kernels.js';
+import { draws, layersTo, numWs } from './network.js';
+
+const SMALL = 16; // pixels a side up to which there are too few of them for the large tiles
+const FORMAT = 'rgba8unorm';
+
+const fours = (n) => Math.ceil(n / 4);
+
+/** The GPU, or null: there is none, or the browser does not give it. */
+export async function findGpu() {
+  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) return null;
+  const { maxBufferSize, maxStorageBufferBindingSize } = adapter.limits;
+  const device = await adapter.requestDevice({
+    requiredLimits: { maxBufferSize, maxStorageBufferBindingSize },
+  });
+  return { adapter, device };
+}
+
+export class WebGpuDecoder {
+  #device;
+  #ws; // the buffer that latents are written to
+  #passes = []; // what is computed for a picture, in order: [pipeline, bind group, workgroups]
+  #show;
+  #shown; // bind group of the last picture
+
+  /** generator: { config, tensors } of a pack. size: the picture's, one that the network draws. */
+  static async make({ device }, generator, size = generator.config.resolution) {
+    const decoder = new WebGpuDecoder();
+    await decoder.#build(device, generator, size);
+    return decoder;
+  }
+
+  /** Draws the face of `ws`, Float32Array [num_ws * w_dim], into a texture of `format`. */
+  draw(ws, texture) {
+    this.#device.queue.writeBuffer(this.#ws, 0, ws);
+    const encoder = this.#device.createCommandEncoder();
+    const pass = encoder.beginComputePass();
+    for (const [pipeline, group, counts] of this.#passes) {
+      pass.setPipeline(pipeline);
+      pass.setBindGroup(0, group);
+      pass.dispatchWorkgroups(...counts);
+    }
+    pass.end();
+    const show = encoder.beginRenderPass({ colorAttachments: [
+      { view: texture.createView(), loadOp: 'clear', storeOp: 'store' },
+    ] });
+    show.setPipeline(this.#show);
+    show.setBindGroup(0, this.#shown);
+    show.draw(3);
+    show.end();
+    this.#device.queue.submit([encoder.finish()]);
+  }
+
+  /** Resolves when everything that was drawn is done. */
+  done() {
+    return this.#device.queue.onSubmittedWorkDone();
+  }
+
+  /** A picture as levels, Uint8ClampedArray [size * size * 4]. */
+  async decode(ws) {
+    const { size } = this;
+    const usage = GPUTextureUsage.RENDER_ATTACHMENT | GPUTextureUsage.COPY_SRC;
+    const texture = this.#device.createTexture({ size: [size, size], format: FORMAT, usage });
+    const bytesPerRow = Math.ceil(size / 64) * 256;
+    const buffer = this.#device.createBuffer({
+      size: bytesPerRow * size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+    });
+    this.draw(ws, texture);
+    const encoder = this.#device.createCommandEncoder();
+    encoder.copyTextureToBuffer({ texture }, { buffer, bytesPerRow }, [size, size]);
+    this.#device.queue.submit([encoder.finish()]);
+    await buffer.mapAsync(GPUMapMode.READ);
+    const rows = new Uint8ClampedArray(buffer.getMappedRange());
+    const levels = new Uint8ClampedArray(size * size * 4);
+    for (let y = 0; y < size; y += 1) {
+      levels.set(rows.subarray(y * bytesPerRow, y * bytesPerRow + 4 * size), y * size * 4);
+    }
+    buffer.destroy();
+    texture.destroy();
+    return levels;
+  }
+
+  /** A canvas context that `draw` may draw into. */
+  attach(canvas) {
+    canvas.width = canvas.height = this.size;
+    const context = canvas.getContext('webgpu');
+    context.configure({ device: this.#device, format: FORMAT, alphaMode: 'premultiplied' });
+    return () => context.getCurrentTexture();
+  }
+
+  async #build(device, { config, tensors }, size) {
+    this.#device = device;
+    this.size = size;
+    this.lost = device.lost;
+    const layers = layersTo(config, size);
+    const made = new Map(); // pipelines by their text, compiled side by side
+    const pipeline = (code) => {
+      if (!made.has(code)) {
+        made.set(code, device.createComputePipelineAsync({
+          layout: 'auto', compute: { module: device.createShaderModule({ code }) },
+        }));
+      }
+      return made.get(code);
+    };
+    const planned = plan(device, config, layers, tensors);
+    this.#ws = planned.ws;
+    const show = device.createShaderModule({ code: SHOW(config.channels) });
+    const shown = device.createRenderPipelineAsync({
+      layout: 'auto',
+      vertex: { module: show },
+      fragment: { module: show, targets: [{ format: FORMAT }] },
+    });
+    this.#passes = await Promise.all(planned.passes.map(async ({ code, buffers, counts }) => {
+      const ready = await pipeline(code);
+      return [ready, bind(device, ready, buffers), counts];
+    }));
+    this.#show = await shown;
+    this.#shown = bind(device, this.#show, [planned.picture]);
+  }
+}
+
+/** buffers: by binding; holes are bindings that the text does not have. */
+function bind(device, pipeline, buffers) {
+  const entries = buffers.flatMap((buffer, binding) => (
+    buffer ? [{ binding, resource: { buffer } }] : []));
+  return device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
+}
+
+/** What is computed, with its buffers filled. Returns { ws, passes, picture }; passes: a list of
+ * { code, buffers, counts }. */
+function plan(device, config, layers, tensors) {
+  const { STORAGE, UNIFORM, COPY_DST } = GPUBufferUsage;
+  const fresh = (bytes) => device.createBuffer({ size: bytes, usage: STORAGE | COPY_DST });
+  const filled = (array, usage = STORAGE) => {
+    const buffer = device.createBuffer({
+      size: Math.ceil(array.byteLength / 16) * 16, usage, mappedAtCreation: true,
+    });
+    new array.constructor(buffer.getMappedRange(), 0, array.length).set(array);
+    buffer.unmap();
+    return buffer;
+  };
+  const of = (layer, part) => tensors.get(`synthesis.convs.${layer.name}.${part}`);
+  const half = layers.every((layer) => of(layer, 'weight').data instanceof Uint16Array
+    && of(layer, 'affine.weight').data instanceof Uint16Array);
+  const Kept = half ? Uint16Array : Float32Array;
+  const kept = ({ data }) => (!half && data instanceof Uint16Array ? fromHalf(data) : data);
+  const floats = ({ data }) => (data instanceof Uint16Array ? fromHalf(data) : data);
+  const features = (channels, size) => fours(channels) * size * size * 16; // bytes
+
+  // Where each layer's styles and demodulations lie, in fours.
+  const at = new Map();
+  let [styleFours, demodFours] = [0, 0];
+  for (const layer of layers) {
+    at.set(layer, { style: styleFours, demod: demodFours });
+    styleFours += fours(layer.in_channels);
+    if (!draws(layer)) demodFours += fours(layer.out_channels);
+  }
+
+  const ws = fresh(4 * numWs(config) * config.w_dim);
+  const styles = fresh(16 * styleFours);
+  const demods = fresh(16 * demodFours);
+  const passes = [];
+
+  { // Styles: rows that only fill up to four channels stay zero.
+    const rows = 4 * styleFours;
+    const affine = new Kept(rows * config.w_dim);
+    const bias = new Float32Array(rows);
+    const rowOf = new Uint32Array(rows);
+    for (const layer of layers) {
+      const [matrix, offset] = [kept(of(layer, 'affine.weight')), floats(of(layer, 'affine.bias'))];
+      const first = 4 * at.get(layer).style;
+      bias.set(offset, first);
+      rowOf.fill(layer.ws_index, first, first + offset.length);
+      for (let row = 0; row < layer.in_channels; row += 1) {
+        for (let i = 0; i < config.w_dim; i += 1) {
+          affine[((i >> 2) * rows + first + row) * 4 + (i & 3)] = matrix[row * config.w_dim + i];
+        }
+      }
+    }
+    passes.push({
+      code: STYLES(half),
+      buffers: [filled(affine), ws, filled(bias), filled(rowOf), styles],
+      counts: [Math.ceil(rows / THREADS)],
+    });
+  }
+
+  { // Demodulations.
+    const convs = layers.filter((layer) => !draws(layer));
+    const outputs = new Uint32Array(4 * 4 * demodFours);
+    const sizes = convs.map((layer) => fours(layer.in_channels) * fours(layer.out_channels) * 4);
+    const energies = new Float32Array(4 * sizes.reduce((a, b) => a + b, 0));
+    let first = 0;
+    for (const [n, layer] of convs.entries()) {
+      const { in_channels: inputs, out_channels: outs } = layer;
+      const wide = 4 * fours(outs);
+      const weight = floats(of(layer, 'weight'));
+      for (let o = 0; o < outs; o += 1) {
+        for (let i = 0; i < inputs; i += 1) {
+          let energy = 0;
+          for (let tap = 0; tap < 9; tap += 1) energy += weight[(o * inputs + i) * 9 + tap] ** 2;
+          energies[4 * (first + (i >> 2) * wide + o) + (i & 3)] = energy;
+        }
+      }
+      for (let o = 0; o < wide; o += 1) {
+        outputs.set([first + o, wide, at.get(layer).style, fours(inputs)],
+          4 * (4 * at.get(layer).demod + o));
+      }
+      first += sizes[n];
+    }
+    passes.push({
+      code: DEMODS,
+      buffers: [filled(energies), filled(outputs), styles, demods],
+      counts: [Math.ceil((4 * demodFours) / THREADS)],
+    });
+  }
+
+  /** [out][in][taps] -> [group][in / 4][taps][4 of in][4 of the group's outputs]. groups: which
+   * outputs lie side by side. */
+  const packed = (layer, groups, taps) => {
+    const weight = kept(of(layer, 'weight'));
+    const inputs = layer.in_channels;
+    const wide = fours(inputs);
+    const result = new Kept(groups.length * wide * taps * 16);
+    for (const [g, outs] of groups.entries()) {
+      for (let i = 0; i < inputs; i += 1) {
+        for (let tap = 0; tap < taps; tap += 1) {
+          const to = (((g * wide + (i >> 2)) * taps + tap) * 4 + (i & 3)) * 4;
+          for (const [n, o] of outs.entries()) {
+            if (o < layer.out_channels) result[to + n] = weight[(o * inputs + i) * taps + tap];
+          }
+        }
+      }
+    }
+    return result;
+  };
+  const grouped = (n) => [...Array(fours(n)).keys()].map((g) => [0, 1, 2, 3].map((i) => 4 * g + i));
+  const inFours = (values, outs) => {
+    const result = new Float32Array(4 * fours(outs));
+    result.set(values);
+    return result;
+  };
+
+  // Features take turns in two buffers; what is to be enlarged waits in a third.
+  const most = Math.max(...layers.map((layer) => (draws(layer) ? 0
+    : features(layer.out_channels, layer.resolution))));
+  const constant = floats(tensors.get('synthesis.const'));
+  const begin = new Float32Array(4 * fours(layers[0].in_channels) * 16);
+  for (let c = 0; c < layers[0].in_channels; c += 1) {
+    for (let i = 0; i < 16; i += 1) begin[((c >> 2) * 16 + i) * 4 + (c & 3)] = constant[c * 16 + i];
+  }
+  let x = filled(begin);
+  const turns = [fresh(most), fresh(most)];
+  const waiting = fresh(most);
+  const uniform = (layer, size) => filled(new Uint32Array([
+    size, fours(layer.in_channels), fours(layer.out_channels),
+    at.get(layer).style, at.get(layer).demod, 0, 0, 0,
+  ]), UNIFORM);
+  let picture = null;
+  let drawn = 0; // the picture's size so far
+
+  for (const layer of layers) {
+    const { resolution, out_channels: outs, in_channels: inputs } = layer;
+    const bias = floats(of(layer, 'bias'));
+    if (!draws(layer)) {
+      const grows = layer.kind === 'up';
+      const size = grows ? resolution / 2 : resolution;
+      const shape = size <= SMALL ? SHAPES.small : SHAPES.large;
+      const y = turns.find((buffer) => buffer !== x);
+      const biases = filled(inFours(bias, outs));
+      const about = uniform(layer, size);
+      const code = CONV(shape, half, !grows);
+      const weight = filled(packed(layer, grouped(outs), 9));
+      const tiles = [Math.ceil(size / (shape.px * shape.tx)), Math.ceil(size / (shape.py * shape.ty))];
+      passes.push({
+        code,
+        buffers: [about, x, styles, weight, demods, ...(grows ? [, waiting] : [biases, y])],
+        counts: [...tiles, fours(outs)],
+      });
+      if (grows) {
+        const eighths = Math.ceil(resolution / 8);
+        passes.push({
+          code: ENLARGE(true),
+          buffers: [about, waiting, , , , biases, y],
+          counts: [eighths, eighths, fours(outs)],
+        });
+      }
+      x = y;
+      continue;
+    }
+    const pixels = layer.kind === 'rgb_subpixels' ? 2 : 1;
+    const size = resolution * pixels;
+    if (picture === null) [picture, drawn] = [fresh(4 * size * size), size / 2]; // nothing so far
+    for (; 2 * drawn < size; drawn *= 2) {
+      const larger = fresh(64 * drawn * drawn);
+      passes.push({
+        code: ENLARGE(false),
+        buffers: [uniform(layer, drawn), picture, , , , , larger],
+        counts: [Math.ceil(drawn / 4), Math.ceil(drawn / 4), 1],
+      });
+      picture = larger;
+    }
+    const subpixels = [...Array(pixels * pixels).keys()];
+    // Output c * pixels² + p is channel c of sub-pixel p.
+    const groups = subpixels.map((p) => [...Array(config.channels).keys()]
+      .map((c) => c * subpixels.length + p));
+    const colours = new Float32Array(4 * subpixels.length);
+    groups.forEach((group, p) => group.forEach((o, c) => { colours[4 * p + c] = bias[o]; }));
+    const after = fresh(16 * size * size);
+    const eighths = Math.ceil(resolution / 8);
+    // [sub-pixel][in / 4][4 of in] -> [in / 4][sub-pixel][4 of in]
+    const flat = packed(layer, groups, 1);
+    const weight = new Kept(flat.length);
+    for (const p of subpixels) {
+      for (let i = 0; i < fours(inputs); i += 1) {
+        weight.set(flat.subarray((p * fours(inputs) + i) * 16, (p * fours(inputs) + i + 1) * 16),
+          (i * subpixels.length + p) * 16);
+      }
+    }
+    passes.push({
+      code: RGB(pixels, half),
+      buffers: [uniform(layer, resolution), x, styles, filled(weight), picture, filled(colours), after],
+      counts: [eighths, eighths],
+    });
+    [picture, drawn] = [after, size];
+  }
+  return { ws, passes, picture };
+}
