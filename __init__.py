@@ -1,7 +1,7 @@
 """You talk, and a StyleGAN face talks for you, live.
 
-The names below are the public ones; "In your own program" in the README shows how to use them. Each
-is imported when it is first used, so `import latentcam` costs nothing (PEP 562).
+The names below are the public ones; docs/program.md shows how to use them. Each is imported when
+it is first used, so `import latentcam` costs nothing (PEP 562).
 """
 
 from __future__ import annotations

@@ -62,10 +62,10 @@ def test_types_and_names_agree() -> None:
         assert getattr(latentcam, name) is getattr(import_module(str(told[name])), name)
 
 
-def test_the_program_in_the_readme_runs(tmp_path: Path) -> None:
+def test_the_program_in_the_docs_runs(tmp_path: Path) -> None:
     """As a reader would paste it, one piece after the other."""
-    section = (ROOT / "README.md").read_text().split("## In your own program")[1].split("\n## ")[0]
-    code = "\n".join(re.findall(r"```python\n(.*?)```", section, re.S))
+    page = (ROOT / "docs" / "program.md").read_text()
+    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.S))
     said = python(code, tmp_path).splitlines()
     ticks = [int(line.split()[0]) for line in said if line[0].isdecimal()]
     assert said[-1] == "no frame follows" and ticks and ticks == sorted(set(ticks))

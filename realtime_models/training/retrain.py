@@ -1,4 +1,4 @@
-"""How a pack is made, command by command: the README and every new card show this."""
+"""How a pack is made, command by command: docs/training.md and every new card show this."""
 
 from __future__ import annotations
 

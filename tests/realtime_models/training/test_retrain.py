@@ -8,14 +8,14 @@ from pathlib import Path
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, load_pack
 from latentcam.realtime_models.training.retrain import RETRAIN
 
-README = Path(__file__).resolve().parents[3] / "README.md"
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "training.md"
 
 
-def test_readme_and_card_say_the_same_commands() -> None:
+def test_page_and_card_say_the_same_commands() -> None:
     assert load_pack(DEFAULT_PACK).card.retrain == RETRAIN
-    text = " ".join(README.read_text().replace("\\\n", " ").split())
+    text = " ".join(PAGE.read_text().replace("\\\n", " ").split())
     for command in RETRAIN:
-        assert command in text, f"README lacks: {command}"
+        assert command in text, f"the page lacks: {command}"
 
 
 def test_the_commands_are_modules() -> None:
