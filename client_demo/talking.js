@@ -54,6 +54,9 @@ function onTelemetry(message) {
   if (phaseIs('live') && !health.bad) sayHow();
 }
 
+const howToPush = matchMedia('(hover: none)').matches
+  ? 'Hold the button below to talk.' : 'Hold Space to talk.';
+
 /** Without a microphone nothing can echo. */
 const isHeard = () => page.hear.checked || silentMic;
 
@@ -66,7 +69,7 @@ function sayHow() {
   if (performance.now() < held) return;
   if (clips?.playing) say('Live. The face says it.');
   else if (silentMic) say('Live, without a microphone.');
-  else if (page.muted.checked) say(page.push.checked ? 'Hold Space to talk.' : 'You are muted.');
+  else if (page.muted.checked) say(page.push.checked ? howToPush : 'You are muted.');
   else if (meter.silent) say('Nothing comes from the microphone. Is it muted?', false);
   else if (telemetry?.speaking) say('Live. The face says what you say.');
   else if (page.push.checked) say('You are heard.');

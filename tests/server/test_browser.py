@@ -21,6 +21,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -481,6 +482,21 @@ def test_muted_nothing_is_heard_and_space_opens_the_microphone_while_held(live: 
     assert live.evaluate(enabled) == [False]
     live.uncheck("#push", force=True)
     assert live.evaluate(enabled) == [True]
+
+
+def test_what_is_seen_and_heard_can_be_recorded(live: Any, tmp_path: Path) -> None:
+    live.click("#record")
+    assert live.get_attribute("#record", "aria-pressed") == "true"
+    live.wait_for_timeout(1500)
+    with live.expect_download() as handed:
+        live.click("#record")
+    path = tmp_path / handed.value.suggested_filename
+    handed.value.save_as(path)
+    assert re.fullmatch(r"synthetic-face-[\dT-]+\.(webm|mp4)", path.name)
+    with av.open(str(path), "r") as container:
+        assert len(container.streams.audio) == 1
+        assert sum(1 for _ in container.decode(video=0)) > 3
+    assert live.get_attribute("#record", "aria-pressed") == "false"
 
 
 SPOKEN = r"Live\. The face says (it|what you say)\."
