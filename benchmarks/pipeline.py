@@ -25,6 +25,7 @@ from latentcam.benchmarks.tools.options import session_options
 from latentcam.benchmarks.tools.voice import talk
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.realtime_models.opened import open_pack
+from latentcam.stream.backgrounds import Backgrounds
 from latentcam.stream.offline import perform_file
 from latentcam.stream.timeline import Timeline
 from latentcam.stream.video_file import OUTPUT_RATE, new_video
@@ -72,18 +73,19 @@ def pipeline(avatar_name: str, decoder: str, fps: int, seconds: float) -> dict[s
         controls = perform_file(performer, timeline, speech, 0, Settings())
         frames = 0
         with contextlib.ExitStack() as closing:
-            file = closing.enter_context(new_video(video, timeline, pack.card.generator.resolution))
+            side = pack.card.generator.resolution
+            file = closing.enter_context(new_video(video, timeline, side, Backgrounds().first))
             while True:
                 with watch.stage("motion"):
                     x = next(controls, None)
                 if x is None:
                     break
                 with watch.stage("decode"):
-                    rgb = avatar.render(anchor, x)
+                    picture = avatar.render(anchor, x)
                 with watch.stage("encode"):
                     begin = frames * OUTPUT_RATE // fps
                     count = (frames + 1) * OUTPUT_RATE // fps - begin
-                    file.write(frames, rgb, voice.take(count))
+                    file.write(frames, picture, voice.take(count))
                 frames += 1
             with watch.stage("encode"):  # what the encoder still holds
                 closing.close()

@@ -38,6 +38,7 @@ SIZES: dict[str, Any] = {
     "subpixels": 1,
 }
 GENERATOR = stylegan2(**SIZES)
+RED = 200  # of 255: a face of `half_pack` in its upper half; its lower half is transparent
 WORDS = ("--licence", "CC0-1.0", "--provenance", "random numbers", "--consent", "nobody is shown")
 """Of make_pack, which asks for them."""
 
@@ -128,3 +129,22 @@ def write_pack(
         written[name] = Weights(sha256(path))
     write_card(folder, msgspec.structs.replace(card, files=Files(**written)))
     return folder
+
+
+def half_pack(folder: Path) -> Path:
+    """A pack whose faces are a red half: their first layer to RGB alone draws, what the first
+    convolution hands on of a constant whose upper half is 1."""
+    tensors = random_tensors(generator_shapes(clear_card()))
+    for name in tensors:
+        if "_rgb." in name or name.startswith("synthesis.convs.b4_conv.affine.weight"):
+            tensors[name] = np.full_like(tensors[name], float(name.endswith("affine.bias")))
+    tensors["synthesis.const"][:] = 0
+    tensors["synthesis.const"][:, 0, :2] = 1
+    first = "synthesis.convs.b4_conv"
+    tensors[f"{first}.weight"][:] = 0
+    tensors[f"{first}.weight"][0, 0, 1, 1] = 1  # hands on its first channel, times the root of 2
+    tensors[f"{first}.bias"][:] = 0
+    levels = np.array([RED, 0, 0, 255], np.float32)
+    tensors["synthesis.convs.b4_rgb.weight"][:, 0, 0, 0] = levels / 127.5 / np.sqrt(2)
+    tensors["synthesis.convs.b4_rgb.bias"][:] = -1
+    return write_pack(folder, clear_card(), generator=dict(tensors))

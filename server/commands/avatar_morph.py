@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from latentcam.realtime_models.alpha import composite
 from latentcam.realtime_models.arrays import Control, Latent
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import AvatarPack
@@ -25,6 +24,7 @@ from latentcam.server.commands.options import (
 from latentcam.server.commands.speech import check_new
 from latentcam.server.endings import orderly
 from latentcam.server.errors import UsageError
+from latentcam.stream.backgrounds import Backgrounds
 from latentcam.stream.video_file import OUTPUT_RATE, new_video
 
 LONGEST = 600.0  # seconds
@@ -67,10 +67,11 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError("--space z has arcs between sampled faces only, expected seeds, no names")
     size = pack.card.generator.resolution
     silence = np.zeros(OUTPUT_RATE // timeline.fps, np.float32)
-    with orderly(), new_video(args.out, timeline, size) as video:
+    background = Backgrounds().first
+    with orderly(), new_video(args.out, timeline, size, background) as video:
         for tick in range(round(frames[-1].seconds * timeline.fps) + 1):
             anchor, x = at(pack, frames, tick / timeline.fps, args.space)
-            video.write(tick, composite(avatar.render(anchor, x)), silence)
+            video.write(tick, avatar.render(anchor, x), silence)
 
 
 def keyframes_of(avatar: Avatar, texts: list[str]) -> list[Keyframe]:

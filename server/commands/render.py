@@ -14,6 +14,7 @@ from latentcam.server.commands.options import (
     decoder_options,
     face_options,
     life_options,
+    local,
     output_options,
     resolution_options,
     seed_of,
@@ -24,6 +25,7 @@ from latentcam.server.commands.options import (
 from latentcam.server.commands.speech import check_out, perform
 from latentcam.server.endings import orderly
 from latentcam.server.errors import UsageError
+from latentcam.stream.backgrounds import Backgrounds
 from latentcam.stream.video_file import OUTPUT_RATE, new_video
 from latentcam.stream.voice_file import Blocks, VoiceFile, resampled
 
@@ -36,9 +38,16 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
             *parents,
             decoder_options(),
             resolution_options(),
-            output_options("the video, .mp4, .mov or .mkv"),
+            output_options("the video, .mp4, .mov, .mkv or .webm"),
         ],
         formatter_class=Help,
+    )
+    parser.add_argument(
+        "--background",
+        type=local,
+        default="own",
+        help="own: the face's, and a room if it came with none; room; #rrggbb; a picture file; "
+        "blur: before a file or before room; none: transparent, in .webm or .mov",
     )
     parser.set_defaults(run=run)
     return parser
@@ -57,8 +66,17 @@ def run(args: argparse.Namespace) -> None:
         anchor = avatar.anchor(args.identity or pack.card.identities[0])
     except ValueError as error:
         raise UsageError(str(error)) from None
+    if args.background == "none" and pack.card.generator.channels == 3:
+        raise UsageError(
+            f"--background is none, expected another: the faces of {pack.card.name} have no alpha"
+        )
+    background = None if args.background == "none" else Backgrounds(args.background).first
     size = side(avatar.decoder.resolution)
-    with orderly(), new_video(args.out, timeline, size) as video, VoiceFile(args.speech) as speech:
+    with (
+        orderly(),
+        new_video(args.out, timeline, size, background) as video,
+        VoiceFile(args.speech) as speech,
+    ):
         heard, said = itertools.tee(speech.sounds())  # decoded once: a pipe has no second time
         voice = Blocks(resampled(said, OUTPUT_RATE))
         controls = perform(heard, speech.seconds, pack, timeline, seed, settings)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from latentcam.server.__main__ import main
 from latentcam.stream.errors import MediaError
 from latentcam.stream.voice_file import Blocks, read_voice
-from tests.tiny import write_pack
+from tests.tiny import RED, half_pack, write_pack
 from tests.voice import speech
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -83,6 +83,86 @@ def test_render(clip: Path, tiny_folder: Path, tmp_path: Path, fps: int) -> None
     assert names == {"h264", "aac"}
     assert "Synthetic" in comment
     assert [p.name for p in tmp_path.iterdir() if "partial" in p.name] == []
+
+
+@pytest.fixture(scope="module")
+def half_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return half_pack(tmp_path_factory.mktemp("packs") / "half")
+
+
+def with_alpha(path: Path) -> NDArray[np.uint8]:
+    """The fourth picture of a video, uint8 [H, W, 4]. FFmpeg's own decoder of VP9 has no alpha."""
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        decoder = stream.codec_context
+        if decoder.name == "vp9":
+            decoder = av.VideoCodecContext.create("libvpx-vp9", "r")
+        assert isinstance(decoder, av.VideoCodecContext)
+        frames = [frame for packet in container.demux(stream) for frame in decoder.decode(packet)]
+    assert isinstance(frames[3], av.VideoFrame)
+    return np.asarray(frames[3].to_ndarray(format="rgba"), np.uint8)
+
+
+@pytest.mark.parametrize("name", ["out.webm", "out.mov"])
+def test_render_keeps_alpha(clip: Path, half_folder: Path, tmp_path: Path, name: str) -> None:
+    out = tmp_path / name
+    command = ["render", str(clip), "--out", str(out), "--avatar", str(half_folder)]
+    assert main([*command, "--background", "none"]) == 0
+    picture = with_alpha(out).astype(int)
+    assert picture.shape == (64, 64, 4)
+    assert picture[:18, :, 3].min() > 248 and picture[46:, :, 3].max() < 5
+    seen = picture[..., 3] > 40
+    assert np.abs(picture[seen][:, :3] - (RED, 0, 0)).max() < 24, "straight: no darker at the edge"
+    pictures, voice = decoded(out)
+    assert len(pictures) == 26
+    onset = np.flatnonzero(np.abs(voice) > 0.02)[0] / 48000
+    assert onset == pytest.approx(0.5, abs=0.02)
+
+
+@pytest.mark.parametrize("name", ["out.webm", "out.mov", "out.mp4"])
+@pytest.mark.parametrize(("background", "behind"), [("#2030e0", (32, 48, 224)), ("own", None)])
+def test_render_before_a_background(
+    clip: Path,
+    half_folder: Path,
+    tmp_path: Path,
+    name: str,
+    background: str,
+    behind: tuple[int, int, int] | None,
+) -> None:
+    out = tmp_path / name
+    command = ["render", str(clip), "--out", str(out), "--avatar", str(half_folder)]
+    assert main([*command, "--background", background]) == 0
+    picture = decoded(out)[0][3][1].astype(int)
+    np.testing.assert_allclose(picture[:20].mean(axis=(0, 1)), (RED, 0, 0), atol=12)
+    lower = picture[44:].mean(axis=(0, 1))
+    if behind is None:
+        assert np.ptp(lower) < 40 < lower.mean() < 220, "the room"
+    else:
+        np.testing.assert_allclose(lower, behind, atol=12)
+
+
+def test_render_at_a_resolution(
+    clip: Path, three_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["render", str(clip), "--avatar", str(three_folder), "--out"]
+    for options, size in (([], 64), (["--resolution", "32-light"], 32)):
+        out = tmp_path / f"{size}.mp4"
+        assert main([*command, str(out), *options]) == 0
+        assert decoded(out)[0][0][1].shape == (size, size, 3), "a file has no clock: the finest"
+    said = tell(capsys, *command, str(tmp_path / "no.mp4"), "--resolution", "512")
+    assert "the pack three has no resolution '512', expected 64 or 32 or 32-light or auto" in said
+
+
+def test_render_tells_what_alpha_needs(
+    clip: Path, half_folder: Path, tiny_folder: Path, tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:  # fmt: skip
+    clear = ("render", str(clip), "--background", "none", "--out")
+    said = tell(capsys, *clear, str(tmp_path / "a.mp4"), "--avatar", str(half_folder))
+    assert "transparent and is a.mp4, expected a name in .webm or .mov" in said
+    said = tell(capsys, *clear, str(tmp_path / "a.webm"), "--avatar", str(tiny_folder))
+    assert "--background is none, expected another: the faces of tiny have no alpha" in said
+    assert not list(tmp_path.glob("a.*"))
 
 
 def test_render_reads_video_files_too(clip: Path, tiny_folder: Path, tmp_path: Path) -> None:

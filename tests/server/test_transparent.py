@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from latentcam.realtime_models.card import generator_shapes
 from tests.server.test_browser import (
     LIVE_LIMIT,
     Server,
@@ -21,32 +20,11 @@ from tests.server.test_browser import (
     opened,
     pytestmark,
 )
-from tests.tiny import clear_card, random_tensors, write_pack
+from tests.tiny import RED, half_pack, write_pack
 
 Image = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
 
 __all__ = ["chromium", "microphone", "pytestmark"]
-
-RED = 200  # of 255, in the upper half; the lower half is transparent
-
-
-def half_pack(folder: Path) -> Path:
-    """A pack whose faces are a red half: their first layer to RGB alone draws, what the first
-    convolution hands on of a constant whose upper half is 1."""
-    tensors = random_tensors(generator_shapes(clear_card()))
-    for name in tensors:
-        if "_rgb." in name or name.startswith("synthesis.convs.b4_conv.affine.weight"):
-            tensors[name] = np.full_like(tensors[name], float(name.endswith("affine.bias")))
-    tensors["synthesis.const"][:] = 0
-    tensors["synthesis.const"][:, 0, :2] = 1
-    first = "synthesis.convs.b4_conv"
-    tensors[f"{first}.weight"][:] = 0
-    tensors[f"{first}.weight"][0, 0, 1, 1] = 1  # hands on its first channel, times the root of 2
-    tensors[f"{first}.bias"][:] = 0
-    levels = np.array([RED, 0, 0, 255], np.float32)
-    tensors["synthesis.convs.b4_rgb.weight"][:, 0, 0, 0] = levels / 127.5 / np.sqrt(2)
-    tensors["synthesis.convs.b4_rgb.bias"][:] = -1
-    return write_pack(folder, clear_card(), generator=dict(tensors))
 
 
 @pytest.fixture(scope="module", params=["clear", "tiny"])
