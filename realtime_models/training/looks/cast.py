@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from latentcam.realtime_models.training.looks.people import Person
-from latentcam.realtime_models.training.looks.sculpt import Drawn
+from latentcam.realtime_models.training.looks.sculpt import Features
 
 _SMOOTH = {"frizz": 0.0002, "width": 0.0004, "count": 11000, "clump": 0.85, "messy": 0.04}
 
@@ -25,7 +25,7 @@ CAST: dict[str, Person] = {
     "Tom": Person(
         {"White_M_2": 0.75, "White_M_1": 0.25}, "White_M_2", hair="tousled", melanin=0.74,
         redness=0.2, iris="green", brows=0.35, smile=0.15, beard=0.0030, clothes="White_M_1",
-        lashes=0.6, seed=14,
+        lashes=0.6, features=Features(chin=-0.08, nose=-0.06), seed=14,
     ),
     "Amara": Person(
         {"Black_F_1": 1.5, "Black_F_2": -0.3, "X_NHPI_F_1": -0.2},
@@ -33,7 +33,8 @@ CAST: dict[str, Person] = {
         melanin=1.0,
         hair_changes={"top": 0.047, "sides": 0.043, "back": 0.05}, iris="black",
         clothes="Black_F_2", cloth=(0.55, 0.33, 0.08), shine=0.30, smile=0.3, lids=0.05,
-        distinct=0.0, seed=15,
+        distinct=0.0, features=Features(cheeks=0.008, chin=0.14, nose=0.12, forehead=0.005),
+        seed=15,
     ),
     "Walter": Person(
         {"White_M_3": 1.35, "White_M_1": -0.35}, "White_M_3", hair="parted", melanin=0.5, grey=0.9,
@@ -52,34 +53,38 @@ CAST: dict[str, Person] = {
     "Zola": Person(
         {"Black_F_2": 1.2, "Black_F_1": -0.6, "AIAN_F_2": 0.4}, "Black_F_2", distinct=0.5,
         tone=(0.95, 0.93, 0.91), hair="braids", melanin=1.0,
-        iris="black", clothes="Black_F_2", cloth=(0.42, 0.40, 0.38), shine=0.30, seed=19,
+        iris="black", clothes="Black_F_2", cloth=(0.42, 0.40, 0.38), shine=0.30,
+        features=Features(chin=-0.14, jaw=-0.05, cheeks=-0.004, mouth=-0.10, nose=-0.08), seed=19,
         glasses="round", glasses_colour=(0.30, 0.20, 0.07), smile=0.35, brows=0.2,
     ),
     "Ravi": Person(
         {"X_AIAN_M_1": 1.1, "White_M_1": -0.1}, "AIAN_M_2", tone=(0.86, 0.80, 0.76),
         hair="quiff", melanin=1.0, iris="brown", beard=0.005, smile=0.25, brows=0.5,
         clothes="MENA_M_2",
-        seed=20,
+        features=Features(jaw=0.05), seed=20,
     ),
     "Ingrid": Person(
         {"White_F_2": 1.1, "White_M_1": -0.1}, "White_F_2", hair="pixie", melanin=0.4, grey=0.97,
         age=0.85, iris="grey", glasses="round", glasses_colour=(0.22, 0.12, 0.05),
-        clothes="White_F_3", cloth=(0.10, 0.13, 0.11), seed=21,
+        clothes="White_F_3", cloth=(0.10, 0.13, 0.11), features=Features(chin=0.12, cheeks=0.002),
+        seed=21,
     ),
     "Mateo": Person(
         {"Hispanic_M_2": 1.0}, "Hispanic_M_2", brows=0.3, smile=0.2, distinct=0.5, hair="curly",
         melanin=0.93, iris="amber",
-        beard=0.0025, clothes="Hispanic_M_2", cloth=(0.07, 0.11, 0.20), lashes=0.8, seed=22,
+        beard=0.0025, clothes="Hispanic_M_2", cloth=(0.07, 0.11, 0.20), lashes=0.8,
+        features=Features(chin=0.06, cheeks=0.003, mouth=0.08), seed=22,
     ),
     "Leilani": Person(
         {"X_NHPI_F_3": 1.0}, "X_NHPI_F_3", brows=0.3, hair="long", melanin=0.97,
         iris="brown",
-        clothes="X_NHPI_F_3", cloth=(0.45, 0.16, 0.12), smile=0.25, seed=23,
+        clothes="X_NHPI_F_3", cloth=(0.45, 0.16, 0.12), smile=0.25,
+        features=Features(cheeks=0.003, jaw=0.05, nose=-0.06), seed=23,
     ),
     "Amir": Person(
         {"MENA_M_3": 1.15, "Asian_M_1": -0.15}, "MENA_M_3", brows=0.35, hair="buzz", melanin=0.98,
         iris="hazel", beard=0.010, smile=0.2, clothes="White_M_1", cloth=(0.10, 0.13, 0.11),
-        seed=24,
+        features=Features(jaw=-0.03, nose=-0.08), seed=24,
         hair_changes={"top": 0.010, "sides": 0.006},
     ),
     "Priya": Person(
@@ -87,7 +92,8 @@ CAST: dict[str, Person] = {
         tone=(0.82, 0.72, 0.64), hair="low_bun", melanin=1.0, iris="brown", smile=0.2,
         distinct=0.45, clothes="Asian_F_2", cloth=(0.30,
         0.07, 0.16),
-        hair_changes={"knot": (0.0, 0.160, 0.116), "knot_size": 0.036}, seed=25,
+        hair_changes={"knot": (0.0, 0.160, 0.116), "knot_size": 0.036},
+        features=Features(cheeks=-0.002, chin=0.12, eyes=0.06), seed=25,
     ),
     "Marcus": Person(
         {"Black_M_1": 1.05, "Black_M_2": -0.35, "NHPI_M_1": 0.3}, "Black_M_2",
@@ -100,14 +106,19 @@ CAST: dict[str, Person] = {
         hair="pixie", hair_changes=_SMOOTH, melanin=0.47, redness=0.75, iris="green",
         iris_size=0.0118, clothes="White_F_3", cloth=(0.10, 0.34, 0.30), lips=(1.0, 0.86, 0.86),
         smile=0.3, brows=0.25, distinct=0.5, seed=27,
-        drawn=Drawn(eyes=0.60, nose=0.35, tip=0.005, chin=0.48, cheeks=0.010, mouth=-0.22),
+        painted=True,
+        features=Features(neck=0.2, eyes=0.60, nose=0.35, tip=0.005, chin=0.48, cheeks=0.010,
+        mouth=-0.22),
     ),
     "Juno": Person(
         {"Black_F_1": 0.6, "Hispanic_F_2": 0.4}, "X_NHPI_F_1",
         tone=(0.70, 0.56, 0.47), hair="ringlets",
         melanin=0.95, redness=0.4, iris="amber", iris_size=0.0112, clothes="Black_F_2",
         cloth=(0.55, 0.30, 0.42), smile=0.3, brows=0.2, seed=28,
-        drawn=Drawn(eyes=0.46, nose=0.2, tip=0.004, chin=0.12, jaw=0.06, cheeks=0.008,
+        painted=True,
+        distinct=0.6,
+        features=Features(neck=0.2, eyes=0.46, nose=0.2, tip=0.004, chin=0.12, jaw=0.06,
+        cheeks=0.008,
                     mouth=0.22, forehead=0.006),
     ),
     "Max": Person(
@@ -115,8 +126,9 @@ CAST: dict[str, Person] = {
         tone=(1.0, 0.96, 0.93), hair="quiff", hair_changes=_SMOOTH, melanin=0.62, redness=0.4,
         iris="blue", iris_size=0.0106, clothes="Hispanic_M_2", cloth=(0.60, 0.42, 0.06),
         smile=0.35, brows=0.2, distinct=0.5, seed=29,
-        drawn=Drawn(eyes=0.44, nose=-0.05, tip=0.003, chin=-0.06, jaw=0.10, cheeks=0.002,
-                    mouth=0.08, neck=0.0),
+        painted=True,
+        features=Features(eyes=0.44, nose=-0.05, tip=0.003, chin=-0.06, jaw=0.10, cheeks=0.002,
+                    mouth=0.08),
     ),
 }  # fmt: skip
 """In the order that pictures index them; the last three are stylised."""

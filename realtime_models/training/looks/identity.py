@@ -148,6 +148,7 @@ def _sampled(z: F32) -> Person:
         if share["glasses"] > 0.8
         else "",
         scarf=(scarf[0], scarf[1], scarf[2]) if scarf else None,
-        smile=0.15 * share["smile"],
+        smile=0.10 + 0.25 * share["smile"],
+        brows=0.25,
         seed=int(zlib.crc32(np.ascontiguousarray(z).tobytes()) % 100000),
     )

@@ -78,7 +78,7 @@ def skin(cache: Path, person: Person) -> Any:
     """Skin under cloth: both in one material, parted by the cloth's mask."""
     n = Nodes("skin")
     # The stylised have soft, painted skin.
-    folder = "soft" if person.drawn else "bare"
+    folder = "soft" if person.painted else "bare"
     bare = n.image(cache / folder / f"{person.skin}.jpg").outputs[0]
     regions = n.image(cache / "regions" / f"{person.skin}.png", data=True).outputs[0]
     parts = n.add("ShaderNodeSeparateColor", Color=regions)
@@ -88,7 +88,7 @@ def skin(cache: Path, person: Person) -> Any:
     colour = n.blend("MULTIPLY", lips, colour, (*person.lips, 1.0))
     cover = n.add("ShaderNodeAttribute", {"attribute_name": "cover"}).outputs["Fac"]
     colour = n.blend("MIX", n.math("MULTIPLY", cover, 0.93), colour, (*hair_colour(person), 1.0))
-    flush = n.math("MULTIPLY", red, 0.75 if person.drawn else 0.40)
+    flush = n.math("MULTIPLY", red, 0.75 if person.painted else 0.40)
     colour = n.blend("MULTIPLY", flush, colour, (1.0, 0.80, 0.78, 1.0))
     # Pores and blotches, in the atlas so that they stay on the skin.
     place = n.add("ShaderNodeUVMap", {"uv_map": "uv"}).outputs[0]
@@ -97,13 +97,13 @@ def skin(cache: Path, person: Person) -> Any:
     mottled = n.math("MULTIPLY_ADD", blotch, 0.22, 0.89)
     mottled = n.math("MULTIPLY", mottled, n.math("MULTIPLY_ADD", pores, 0.16, 0.92))
     tint = n.add("ShaderNodeCombineColor", Red=1.0, Green=mottled, Blue=mottled).outputs[0]
-    colour = n.blend("MULTIPLY", 0.15 if person.drawn else 0.8, colour, tint)
+    colour = n.blend("MULTIPLY", 0.15 if person.painted else 0.8, colour, tint)
     relief = n.image(cache / "bump" / f"{person.skin}.jpg", data=True).outputs[0]
-    strength = 0.0 if person.drawn else 1.25
+    strength = 0.0 if person.painted else 1.25
     normal = n.add("ShaderNodeNormalMap", Strength=strength, Color=relief).outputs[0]
     normal = n.add(
         "ShaderNodeBump",
-        Strength=0.02 if person.drawn else 0.30,
+        Strength=0.02 if person.painted else 0.30,
         Distance=0.0009,
         Height=pores,
         Normal=normal,
@@ -211,7 +211,7 @@ def eye(cache: Path, person: Person, radius: float) -> Any:
     Cycles with persistent data shows the last person's where the new one took its address.
     """
     n = Nodes("eye")
-    pupil = 0.46 if person.drawn else 0.36
+    pupil = 0.46 if person.painted else 0.36
     about = f"{person.iris} {radius:.6f} {person.iris_size} {person.seed} {pupil}"
     path = cache / "irises" / f"{zlib.crc32(about.encode()):08x}.png"
     if not path.exists():

@@ -13,7 +13,7 @@ from latentcam.realtime_models.training.looks.expression import Expression
 from latentcam.realtime_models.training.looks.hair import Strands, grow
 from latentcam.realtime_models.training.looks.lids import Lashes
 from latentcam.realtime_models.training.looks.rig import Bank, Rig, Turn
-from latentcam.realtime_models.training.looks.sculpt import Drawn, ageing, corrective, stylise
+from latentcam.realtime_models.training.looks.sculpt import Features, ageing, corrective, mould
 from latentcam.realtime_models.training.looks.skull import Skull
 from latentcam.realtime_models.training.looks.styles import STYLES
 from latentcam.realtime_models.training.looks.wear import Piece, glasses, head_scarf
@@ -48,8 +48,9 @@ class Person:
     glasses: str = ""
     glasses_colour: Colour = (0.02, 0.02, 0.022)
     scarf: Colour | None = None
-    distinct: float = 0.28  # from the mean head, beyond the mixture
-    drawn: Drawn | None = None  # of a stylised person
+    distinct: float = 0.35  # from the mean head, beyond the mixture
+    features: Features | None = None  # moulded by hand
+    painted: bool = False  # drawn rather than born: skin without pores, brows as strokes
     smile: float = 0.0  # of the face at rest, added
     lids: float = 0.0  # lower at rest, added
     brows: float = 0.0  # their inner ends up at rest, added
@@ -75,8 +76,8 @@ class Figure:
         self.rig = Rig(bank, mixture, distinct=person.distinct)
         self._torso(_mixture(bank, {person.clothes: 1.0}))
         self.rig.rest["head"] = self.rig.rest["head"] + ageing(self.rig, person.age)
-        if person.drawn is not None:
-            stylise(self.rig, person.drawn)
+        if person.features is not None:
+            mould(self.rig, person.features)
         self.head_weights = self.rig.weights[:, 1:3]
         self.strands: dict[str, Strands] = {}
         self.pieces: dict[str, Piece] = {}
@@ -90,7 +91,7 @@ class Figure:
             edge, self.lashes.radius(), np.zeros(edge.shape[:2]), np.ones(len(edge))
         )
         self.rooted: dict[str, beard.Beard] = {}
-        if person.drawn is not None:
+        if person.painted:
             self.rooted["brows"] = beard.brows(self.skull, person.seed)
         if person.beard:
             self.rooted["beard"] = beard.grow(
@@ -132,7 +133,7 @@ class Figure:
         expression.add({"@smileClose": self.person.smile, "@sad": self.person.brows}, 1.0)
         expression.add({"@browUp": 0.5 * self.person.brows}, 1.0)
         expression.add({"@eyeClose": self.person.lids}, awake)
-        if self.person.drawn is not None:
+        if self.person.painted:
             expression.add({"@eyeOpen": 0.50, "@lowLid": -0.20}, awake)
         points = rig.expressed(expression.head, corrective(rig, expression))
         meshes = {

@@ -53,22 +53,22 @@ def corrective(rig: Rig, expression: Expression) -> F64 | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """How a drawn face departs from a born one. Shares of size unless a unit is named."""
+class Features:
+    """How a face departs from what its heads make of it. Shares of size unless a unit is named."""
 
-    eyes: float = 0.5  # bigger by this much
-    nose: float = 0.35  # smaller
-    tip: float = 0.004  # metres up
-    chin: float = 0.2  # narrower
+    eyes: float = 0.0  # bigger by this much
+    nose: float = 0.0  # smaller
+    tip: float = 0.0  # metres up
+    chin: float = 0.0  # narrower
     jaw: float = 0.0  # wider
-    cheeks: float = 0.004  # metres, fuller
+    cheeks: float = 0.0  # metres, fuller
     mouth: float = 0.0  # wider
-    neck: float = 0.2  # thinner
+    neck: float = 0.0  # thinner
     forehead: float = 0.0  # metres, higher
 
 
-def stylise(rig: Rig, drawn: Drawn) -> None:
-    """The face of a drawing, in place: every part rounder, eyes bigger, nose smaller."""
+def mould(rig: Rig, features: Features) -> None:
+    """Give a head these features, in place."""
     eyes = rig.eyes[:, :3].copy()
 
     def moved(points: F64) -> F64:
@@ -77,30 +77,30 @@ def stylise(rig: Rig, drawn: Drawn) -> None:
             away = points - eye
             far = np.linalg.norm(away * np.array([1.0, 0.8, 1.0]), axis=1)
             share = np.exp(-((far / 0.026) ** 4))[:, None]
-            result += drawn.eyes * share * away
+            result += features.eyes * share * away
         nose = _spot(points, (0.0, -0.05, -0.032), 0.016)[:, None]
         centre = np.array([0.0, -0.022, -0.024])
-        result -= drawn.nose * nose * (points - centre)
-        result[:, 2] += drawn.tip * nose[:, 0]
+        result -= features.nose * nose * (points - centre)
+        result[:, 2] += features.tip * nose[:, 0]
         outwards = np.sign(points[:, 0])
         jaw = np.clip(_spot(points, (0.048, 0.02, -0.085), 0.030), 0, 1)
-        result[:, 0] *= 1 + drawn.jaw * jaw
+        result[:, 0] *= 1 + features.jaw * jaw
         chin = _spot(points, (0.0, -0.02, -0.108), 0.034)
-        result[:, 0] *= 1 - drawn.chin * chin
-        result[:, 2] += 0.030 * drawn.chin * chin
+        result[:, 0] *= 1 - features.chin * chin
+        result[:, 2] += 0.030 * features.chin * chin
         cheek = _spot(points, (0.045, -0.015, -0.045), 0.022)
-        result[:, 0] += drawn.cheeks * cheek * outwards
-        result[:, 1] -= 0.8 * drawn.cheeks * cheek
+        result[:, 0] += features.cheeks * cheek * outwards
+        result[:, 1] -= 0.8 * features.cheeks * cheek
         mouth = _spot(points, (0.012, -0.035, -0.068), 0.020)
-        result[:, 0] *= 1 + drawn.mouth * mouth
+        result[:, 0] *= 1 + features.mouth * mouth
         brow = _spot(points, (0.030, -0.03, 0.034), 0.020)
-        result[:, 2] += 0.010 * drawn.eyes * brow
-        result[:, 2] += drawn.forehead * np.clip((points[:, 2] - 0.03) / 0.07, 0, 1)
+        result[:, 2] += 0.010 * features.eyes * brow
+        result[:, 2] += features.forehead * np.clip((points[:, 2] - 0.03) / 0.07, 0, 1)
         high, low = (
             np.clip((-0.105 - points[:, 2]) / 0.03, 0, 1),
             np.clip((points[:, 2] + 0.19) / 0.04, 0, 1),
         )
-        throat = drawn.neck * high * low * (np.abs(points[:, 0]) < 0.10)
+        throat = features.neck * high * low * (np.abs(points[:, 0]) < 0.10)
         result[:, 0] *= 1 - throat
         result[:, 1] = 0.05 + (result[:, 1] - 0.05) * (1 - 0.6 * throat)
         return result
@@ -109,7 +109,7 @@ def stylise(rig: Rig, drawn: Drawn) -> None:
     for eye in eyes:
         far = np.linalg.norm(before[rig.moved] - eye, axis=1)
         share = np.exp(-((far / 0.026) ** 4))
-        rig.shapes *= (1 + drawn.eyes * share)[None, :, None]
+        rig.shapes *= (1 + features.eyes * share)[None, :, None]
     for key in ("head", "gland_l", "gland_r"):
         rig.rest[key] = moved(rig.rest[key])
-    rig.eyes[:, 3] *= 1 + drawn.eyes
+    rig.eyes[:, 3] *= 1 + features.eyes
