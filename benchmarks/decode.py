@@ -5,7 +5,8 @@
     python -m latentcam.benchmarks.decode --decoder openvino-int8 openvino-bf16 --lanes 2
 
 A row per decoder, network and batch. A network is `pack`, the avatar's own, or
-CHANNEL_BASE@RESOLUTION with random weights, which are as fast as trained ones. There are two
+CHANNEL_BASE@RESOLUTION with random weights, which are as fast as trained ones; --channels,
+--subpixels and --channel-max shape these. There are two
 ceilings: the tick, 40 ms at 25 fps for everything, of which decoding may take a third; and, if
 PyTorch is installed, the arithmetic of the machine, measured as a large matrix product in each
 decoder's precision (before every row, because the clock of a busy machine varies). int8 is compared
@@ -24,7 +25,8 @@ import importlib.util
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import msgspec
 import numpy as np
@@ -47,7 +49,6 @@ from latentcam.realtime_models.generator.layers import stylegan2
 from latentcam.realtime_models.motion.life import life
 
 NETWORKS = ("pack", "8192@256", "16384@256", "8192@512")
-CHANNEL_MAX = 512  # of the random networks, as in StyleGAN2
 PRODUCT = {"cpu": 1024, "cuda": 8192}  # rows of the square matrices
 TYPES = {"f32": "float32", "bf16": "bfloat16", "fp16": "float16"}  # in PyTorch
 WARM_UP = 5
@@ -65,6 +66,9 @@ def main() -> None:
     parser.add_argument(
         "--network", nargs="+", default=list(NETWORKS), metavar="pack | BASE@RESOLUTION"
     )
+    parser.add_argument("--channels", type=int, choices=(3, 4), help="of pictures; 4: alpha")
+    parser.add_argument("--subpixels", type=int, help="blocks that draw 2x2 pixels per position")
+    parser.add_argument("--channel-max", type=int, default=512, help="as in StyleGAN2")
     parser.add_argument("--batch", nargs="+", type=int, default=[1, 2, 4])
     parser.add_argument("--frames", type=int, default=100, help="pictures of a row, at least")
     parser.add_argument("--lanes", type=int, default=0, help="pictures at once, 0 for one alone")
@@ -74,7 +78,14 @@ def main() -> None:
     if args.lanes < 0 or args.lanes == 1:
         parser.error(f"--lanes is {args.lanes}, expected 0, or 2 and more")
     try:
-        packs = {name: network(name, load_pack(args.avatar)) for name in args.network}
+        pack = load_pack(args.avatar)
+        own, fine = pack.card.generator, args.subpixels
+        shape = Shape(
+            channels=args.channels or own.channels,
+            subpixels=sum(a.pixels > 1 for a in own.layers) if fine is None else fine,
+            channel_max=args.channel_max,
+        )
+        packs = {name: network(name, pack, shape) for name in args.network}
     except ValueError as error:
         parser.error(str(error))
     card = machine_card()
@@ -96,7 +107,16 @@ def main() -> None:
     print_json({**result, "skipped": skipped, "card": card})
 
 
-def network(name: str, pack: AvatarPack) -> AvatarPack:
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Of the random networks: see `stylegan2`."""
+
+    channels: Literal[3, 4]
+    subpixels: int
+    channel_max: int
+
+
+def network(name: str, pack: AvatarPack, shape: Shape) -> AvatarPack:
     """The pack, or the pack's card with another generator and random weights."""
     if name == "pack":
         return pack
@@ -106,23 +126,24 @@ def network(name: str, pack: AvatarPack) -> AvatarPack:
     own = pack.card.generator
     config = stylegan2(
         z_dim=own.z_dim, w_dim=own.w_dim, mapping_layers=own.mapping.layers,
-        resolution=int(resolution), channel_base=int(base), channel_max=CHANNEL_MAX,
-        subpixels=sum(layer.pixels > 1 for layer in own.layers),
+        resolution=int(resolution), channel_base=int(base), channel_max=shape.channel_max,
+        channels=shape.channels, subpixels=shape.subpixels,
     )  # fmt: skip
     files = msgspec.structs.replace(
-        pack.card.files, generator=Weights(hashlib.sha256(name.encode()).hexdigest())
+        pack.card.files, generator=Weights(hashlib.sha256(name.encode()).hexdigest()), light=None
     )
     card = msgspec.structs.replace(
         pack.card,
-        generator=config, int8=(), int8_crowded=(), name=name, files=files,
+        generator=config, int8=(), int8_crowded=(), smaller=(), light=None, name=name,
+        files=files,
     )  # fmt: skip
     rng = np.random.default_rng(0)
     tensors = {}
-    for key, shape in generator_shapes(card).items():
-        scale = 1 / np.sqrt(np.prod(shape[1:])) if len(shape) > 1 else 0.1
-        tensors[key] = (rng.standard_normal(shape) * scale).astype(np.float32)
+    for key, size in generator_shapes(card).items():
+        scale = 1 / np.sqrt(np.prod(size[1:])) if len(size) > 1 else 0.1
+        tensors[key] = (rng.standard_normal(size) * scale).astype(np.float32)
         if key.endswith("affine.bias"):
-            tensors[key] = np.ones(shape, np.float32)
+            tensors[key] = np.ones(size, np.float32)
     faces = rng.standard_normal((len(card.identities), config.num_ws, config.w_dim))
     return AvatarPack(card, tensors, pack.motion, faces.astype(np.float32), str(config.resolution))
 

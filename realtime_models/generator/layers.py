@@ -262,6 +262,29 @@ def stylegan2(
     )
 
 
+def light_branch(
+    config: GeneratorConfig,
+    *,
+    resolution: int = 256,
+    channel_base: int = 4096,
+    channel_max: int = 256,
+    subpixels: int = 1,
+) -> GeneratorConfig:
+    """A smaller generator for the same latents, 0.95 GMAC as it stands: see `stylegan2`. Raises
+    ValueError if it would read more rows of them, or draw a larger picture."""
+    light = stylegan2(
+        z_dim=config.z_dim, w_dim=config.w_dim, mapping_layers=config.mapping.layers,
+        resolution=resolution, channel_base=channel_base, channel_max=channel_max,
+        channels=config.channels, subpixels=subpixels,
+    )  # fmt: skip
+    if light.num_ws > config.num_ws or resolution > config.resolution:
+        raise ValueError(
+            f"the light branch has {resolution} pixels a side and reads {light.num_ws} rows of a "
+            f"latent, expected at most the generator's {config.resolution} and {config.num_ws}"
+        )
+    return msgspec.structs.replace(light, mapping=config.mapping)
+
+
 def official(
     *,
     z_dim: int,

@@ -6,7 +6,8 @@
 Either may be left out: `--base PACK` then provides it, unchanged; with `--borrow` the new pack only
 names the base's file, which stays where it is. Given several checkpoints or folders, the pack gets
 the mean of their weights. Licence, provenance and consent are stated anew for every pack: only its
-maker knows them.
+maker knows them. `--smaller` names smaller sizes at which the generator was trained, too; `--light`
+adds a light branch that learned from it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from safetensors.numpy import load_file
 
 from latentcam.realtime_models.avatar_pack import MOTION_FILE, AvatarPack, Tensors, load_pack
 from latentcam.realtime_models.axes import FACE_AXES, Axis
-from latentcam.realtime_models.card import FORMAT, Calibration, Card, Files, Weights
+from latentcam.realtime_models.card import FORMAT, Calibration, Card, Files, Light, Weights
 from latentcam.realtime_models.errors import AvatarPackError
 from latentcam.realtime_models.generator.basis import global_pca
 from latentcam.realtime_models.generator.layers import GeneratorConfig
@@ -42,6 +43,7 @@ from latentcam.realtime_models.training.write_pack import (
     write_card,
     write_generator,
     write_identities,
+    write_light,
     write_motion,
 )
 
@@ -62,7 +64,15 @@ class GeneratorPart(NamedTuple):
     names: tuple[str, ...]
     int8: tuple[str, ...]
     int8_crowded: tuple[str, ...]
+    smaller: tuple[int, ...]
     truncation_psi: float
+
+
+class LightPart(NamedTuple):
+    """A light branch's tensors with what a card says of it."""
+
+    light: Light
+    tensors: Tensors
 
 
 class MotionPart(NamedTuple):
@@ -86,6 +96,13 @@ def main(argv: list[str] | None = None) -> None:
         help="folders of motion.safetensors; of several that continue one another, the mean",
     )  # fmt: skip
     parser.add_argument("--base", type=Path, help="a pack that gives the part not given")
+    parser.add_argument(
+        "--smaller", type=int, nargs="+",
+        help="sizes below its resolution at which the generator was trained, too",
+    )  # fmt: skip
+    parser.add_argument(
+        "--light", type=Path, help="checkpoint of training.generator.light, of this generator"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the pack; may be --base")
     parser.add_argument(
         "--borrow", action="store_true", help="leave the base's weights where they are"
@@ -106,6 +123,9 @@ def main(argv: list[str] | None = None) -> None:
     try:
         base = load_pack(str(args.base)) if args.base else None
         generator = _generator_part(args.generator, base)
+        if args.smaller is not None:
+            generator = generator._replace(smaller=tuple(sorted(args.smaller, reverse=True)))
+        light = _light_part(args.light, generator, base if not args.generator else None)
         motion = _motion_part(args.motion, base)
         # Made, and so checked, before anything is written.
         card = Card(
@@ -115,10 +135,12 @@ def main(argv: list[str] | None = None) -> None:
             provenance=args.provenance.strip(),
             consent=args.consent.strip(),
             retrain=base.card.retrain if base and not args.generator else RETRAIN,
-            files=unwritten(),
+            files=unwritten(light is not None),
             generator=generator.config,
             int8=generator.int8,
             int8_crowded=generator.int8_crowded,
+            smaller=generator.smaller,
+            light=light and light.light,
             truncation_psi=generator.truncation_psi,
             axes=generator.axes,
             motion=motion.config,
@@ -130,11 +152,15 @@ def main(argv: list[str] | None = None) -> None:
     lent: dict[str, Weights] = {}
     if base and args.borrow:
         lender = find_pack(str(args.base))
-        parts = [("generator", args.generator), ("motion", args.motion)]
+        # A new generator has no light branch of the base's.
+        parts = [
+            ("generator", args.generator), ("motion", args.motion),
+            ("light", args.light or args.generator),
+        ]  # fmt: skip
         lent = {
-            part: borrowed(getattr(base.card.files, part), lender.name)
+            part: borrowed(weights, lender.name)
             for part, given in parts
-            if not given
+            if not given and (weights := getattr(base.card.files, part))
         }
         for name in {weights.borrow or "" for weights in lent.values()}:
             found = find_lender(args.out, name)
@@ -148,6 +174,7 @@ def main(argv: list[str] | None = None) -> None:
         generator=lent.get("generator") or write_generator(args.out, generator.tensors),
         motion=lent.get("motion") or write_motion(args.out, motion.tensors),
         identities=write_identities(args.out, generator.identities),
+        light=lent.get("light") or (write_light(args.out, light.tensors) if light else None),
     )
     write_card(args.out, msgspec.structs.replace(card, files=files))
     size = sum(path.stat().st_size for path in args.out.iterdir())
@@ -161,15 +188,48 @@ def _generator_part(checkpoints: Sequence[Path], base: AvatarPack | None) -> Gen
         card = base.card
         return GeneratorPart(
             card.generator, base.generator, base.identities, card.axes, card.identities,
-            card.int8, card.int8_crowded, card.truncation_psi,
+            card.int8, card.int8_crowded, card.smaller, card.truncation_psi,
         )  # fmt: skip
     config, state = mean_generator(checkpoints)
     tensors, identities, axes = generator_tensors(config, state)
     int8, crowded = int8_layers(config)
     tensors = ready_for_int8(config, tensors, identities, axes, (*int8, *crowded))
     return GeneratorPart(
-        config, tensors, identities, axes, tuple(CURATED), int8, crowded, TRUNCATION_PSI
+        config, tensors, identities, axes, tuple(CURATED), int8, crowded, (), TRUNCATION_PSI
     )
+
+
+def _light_part(
+    checkpoint: Path | None, generator: GeneratorPart, base: AvatarPack | None
+) -> LightPart | None:
+    """The light branch of a checkpoint, made ready for int8, or else the base's, if any.
+
+    Raises AvatarPackError for one that learned from another generator.
+    """
+    if checkpoint is None:
+        if base is None or base.card.light is None or base.light is None:
+            return None
+        return LightPart(base.card.light, base.light)
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    try:
+        config = msgspec.convert(state["config"], GeneratorConfig)
+    except msgspec.ValidationError as error:
+        raise AvatarPackError(
+            f"{checkpoint} is a checkpoint of another version of the training: {error}"
+        ) from None
+    if base is None or state["of"] != base.card.files.generator.digest:
+        raise AvatarPackError(
+            f"{checkpoint} learned from another generator, expected --base with the pack that it "
+            "learned from"
+        )
+    rows = config.num_ws
+    network = {f"synthesis.{name}": tensor.numpy() for name, tensor in state["ema"].items()}
+    whole = {**network, "basis": generator.tensors["basis"][:rows]}
+    int8, crowded = int8_layers(config)
+    faces = generator.identities[:, :rows]
+    ready = ready_for_int8(config, whole, faces, generator.axes, (*int8, *crowded))
+    light = Light(config.resolution, config.layers, int8, crowded)
+    return LightPart(light, {name: ready[name] for name in network})
 
 
 def mean_generator(paths: Sequence[Path]) -> tuple[GeneratorConfig, dict[str, torch.Tensor]]:
