@@ -37,6 +37,7 @@ from latentcam.stream.engine import Engine
 from latentcam.stream.errors import DeviceError, MediaError
 from latentcam.stream.local import pulse
 from latentcam.stream.local.call import Call, Sound, open_call
+from latentcam.stream.local.put_through import OpenCamera
 from latentcam.stream.local.real_camera import RealCamera
 from latentcam.stream.local.sound_devices import list_sound_devices
 from latentcam.stream.local.virtual_camera import open_virtual_camera
@@ -142,7 +143,7 @@ def _composer(args: argparse.Namespace, backgrounds: Backgrounds) -> Composer:
     return Composer(int(width), int(height), backgrounds.first)
 
 
-def _real_camera(args: argparse.Namespace, composer: Composer) -> Callable[[], RealCamera] | None:
+def _real_camera(args: argparse.Namespace, composer: Composer) -> OpenCamera | None:
     if args.real_camera == "none":
         return None
     return partial(RealCamera, args.real_camera, composer.width, composer.height)

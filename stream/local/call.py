@@ -17,8 +17,7 @@ from latentcam.stream.backgrounds import Background
 from latentcam.stream.composition import I420, Composer
 from latentcam.stream.engine import Engine
 from latentcam.stream.local.camera_sink import CameraSink
-from latentcam.stream.local.put_through import PutThrough
-from latentcam.stream.local.real_camera import RealCamera
+from latentcam.stream.local.put_through import OpenCamera, PutThrough
 from latentcam.stream.local.sound_devices import list_sound_devices
 from latentcam.stream.local.virtual_microphone import VirtualMicrophone
 from latentcam.stream.local.voice_out import VoiceLine, VoiceOut
@@ -172,7 +171,7 @@ async def open_call(
     sound: Sound,
     composer: Composer,
     show: Show,
-    open_camera: Callable[[], RealCamera] | None = None,
+    open_camera: OpenCamera | None = None,
 ) -> AsyncIterator[Call]:
     """Open the devices, warm up the engine and show the first picture; at the end, close them.
 
@@ -181,9 +180,9 @@ async def open_call(
     """
     timeline, loop = engine.timeline, asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
-        playing, composing, showing, looking = (
+        playing, composing, showing = (
             stack.enter_context(ThreadPoolExecutor(1, name))
-            for name in ("sound", "compose", "camera", "real camera")
+            for name in ("sound", "compose", "camera")
         )
         virtual, output = None, sound.voice_out
         if sound.virtual_microphone:
@@ -212,7 +211,7 @@ async def open_call(
         motion = VoiceMotion(engine, voice.chunks(), seed=0)
         motion.settings = settings
         session = Session(engine, motion.motions(), sink, anchor)
-        through = PutThrough(sink, open_camera, looking)
+        through = PutThrough(sink, open_camera)
         yield Call(
             engine, session, motion, voice, composer, sink, line, microphone, voice_out, virtual,
             through, playing,

@@ -4,34 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable
-from concurrent.futures import Executor
+from contextlib import suppress
 from typing import Literal
 
 from latentcam.stream.composition import I420
 from latentcam.stream.errors import DeviceError
+from latentcam.stream.latest import Latest
 from latentcam.stream.local.camera_sink import CameraSink
 from latentcam.stream.local.real_camera import RealCamera
 
 logger = logging.getLogger(__name__)
 
+OpenCamera = Callable[[], RealCamera]
+"""Opens it, or raises DeviceError."""
+
 Seen = Literal["avatar", "camera", "still"]
 """What the meeting sees: the avatar, the real camera, or the last picture there was."""
+
+OPENED_WITHIN = 10.0  # seconds; some cameras take five
+PATIENCE = 3.0  # seconds without a picture until a camera counts as gone
+LET_GO_WITHIN = 2.0  # seconds for the same camera to be closed before it is opened again
 
 
 class PutThrough:
     """Shows the real camera in place of the face while that is wanted. Until it is open, and where
     it cannot be opened, the last picture stays: whoever presses the key wants the avatar gone.
 
-    open_camera: opens it, or raises DeviceError; None if there is none to be opened. thread: where
-    that, and reading, blocks; one worker of its own.
+    open_camera: None if there is none to be opened.
     """
 
-    def __init__(
-        self, sink: CameraSink, open_camera: Callable[[], RealCamera] | None, thread: Executor
-    ) -> None:
-        self._sink, self._open, self._thread = sink, open_camera, thread
+    def __init__(self, sink: CameraSink, open_camera: OpenCamera | None) -> None:
+        self._sink, self._open = sink, open_camera
         self._changed = asyncio.Event()
+        self._reader: _Reader | None = None  # the newest; it may have ended
         self.wanted = False
         self.seen: Seen = "avatar"
         self.reason = ""
@@ -43,6 +50,8 @@ class PutThrough:
             return
         self.wanted, self.reason = wanted, ""
         self._show("still" if wanted else "avatar", self._sink.picture if wanted else None)
+        if not wanted and self._reader is not None:
+            self._reader.end()
         self._changed.set()
 
     def _show(self, seen: Seen, instead: I420 | None) -> None:
@@ -58,23 +67,76 @@ class PutThrough:
             if self._open is None:
                 self.reason = "No real camera was asked for: a still picture is shown."
                 continue
+            self._reader = _Reader(self._open, self._reader)
             try:
-                await self._show_camera(self._open)
+                await self._show_camera(self._reader)
             except DeviceError as error:
                 logger.warning("%s; a still picture is shown", error)
                 if self.wanted:
                     self.seen = "still"
                     self.reason = f"A still picture is shown: {error}."
+            finally:
+                self._reader.end()
 
-    async def _show_camera(self, open_camera: Callable[[], RealCamera]) -> None:
-        """While it is wanted. Raises DeviceError."""
-        loop = asyncio.get_running_loop()
-        camera = await loop.run_in_executor(self._thread, open_camera)
+    async def _show_camera(self, reader: _Reader) -> None:
+        """Until its pictures end. Raises DeviceError if they should not have."""
+        patience = OPENED_WITHIN
+        with suppress(StopAsyncIteration):
+            while True:
+                try:
+                    async with asyncio.timeout(patience):
+                        picture = await anext(reader.pictures)
+                except TimeoutError:
+                    raise DeviceError(f"the camera gave nothing for {patience:.0f} s") from None
+                if reader.ended:  # the avatar is back: not one more of the real ones
+                    return
+                self._show("camera", picture)
+                patience = PATIENCE
+        if reader.error is not None:
+            raise reader.error
+
+
+class _Reader:
+    """Reads a camera in a thread of its own. Nobody waits for that thread, and the program does not
+    either: a camera that hangs would hold it for ever."""
+
+    def __init__(self, open_camera: OpenCamera, before: _Reader | None) -> None:
+        """before: who may still hold the camera."""
+        self._open, self._before = open_camera, before
+        self._loop, self._ended = asyncio.get_running_loop(), threading.Event()
+        self.pictures: Latest[I420] = Latest()
+        self.error: DeviceError | None = None
+        self._thread = threading.Thread(target=self._read, name="real camera", daemon=True)
+        self._thread.start()
+
+    @property
+    def ended(self) -> bool:
+        return self._ended.is_set()
+
+    def end(self) -> None:
+        """No picture follows. May be called twice."""
+        self._ended.set()
+        self.pictures.close()
+
+    def _read(self) -> None:
+        if self._before is not None:
+            self._before._thread.join(LET_GO_WITHIN)
+            self._before = None
         try:
-            while self.wanted:
-                picture = await loop.run_in_executor(self._thread, camera.read)
-                if self.wanted:
-                    self._show("camera", picture)
-        finally:
-            # Cancelled, a picture is still being read: in the same thread, so it is waited for.
-            await asyncio.shield(loop.run_in_executor(self._thread, camera.close))
+            camera = self._open()
+            try:
+                while not self.ended:
+                    self._tell(self.pictures.put, camera.read())
+            finally:
+                camera.close()
+        except DeviceError as error:
+            self._tell(self._fail, error)
+
+    def _tell(self, what: Callable[..., None], value: object) -> None:
+        with suppress(RuntimeError):  # the loop has been closed
+            self._loop.call_soon_threadsafe(what, value)
+
+    def _fail(self, error: DeviceError) -> None:
+        if not self.ended:
+            self.error = error
+            self.end()

@@ -14,11 +14,10 @@ from latentcam.stream.composition import I420, planes
 from latentcam.stream.errors import DeviceError
 from latentcam.stream.local import v4l2
 
-LIMITS = (5.0, 2.0)  # seconds to open it, and to wait for a picture
-
 
 class RealCamera:
-    """An open camera. `read` and `close` block; one thread at a time may call them."""
+    """An open camera. One thread at a time may call it, and may wait for ever: a camera that hangs
+    makes FFmpeg wait, deaf to any time limit."""
 
     def __init__(self, name: str | None, width: int, height: int) -> None:
         """name: as the system knows it, None for the first. width, height: of the pictures wanted,
@@ -29,10 +28,10 @@ class RealCamera:
         self.name = file
         try:
             try:
-                self._container = av.open(file, "r", form, options=dict(options), timeout=LIMITS)
+                self._container = av.open(file, "r", form, options=dict(options))
             except (OSError, av.FFmpegError):  # it has no such size; then as it pleases
-                options = {key: options[key] for key in options if key == "framerate"}
-                self._container = av.open(file, "r", form, options=options, timeout=LIMITS)
+                rate = {key: options[key] for key in options if key == "framerate"}
+                self._container = av.open(file, "r", form, options=rate)
         except (OSError, av.FFmpegError) as error:
             reason = getattr(error, "strerror", None) or error
             raise DeviceError(f"the camera {file} cannot be opened: {reason}") from None

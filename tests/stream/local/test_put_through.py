@@ -5,17 +5,17 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator, Callable
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from latentcam.stream.composition import I420
 from latentcam.stream.errors import DeviceError
-from latentcam.stream.local import real_camera
+from latentcam.stream.local import put_through, real_camera
 from latentcam.stream.local.camera_sink import CameraSink
-from latentcam.stream.local.put_through import PutThrough
+from latentcam.stream.local.put_through import OpenCamera, PutThrough
 from latentcam.stream.local.real_camera import RealCamera
 from latentcam.stream.messages import Frame
 from tests.aio import run
@@ -26,7 +26,7 @@ FACE = np.full((96, 64), 50, np.uint8)
 TEST_PICTURE = "color=c=white:size=64x64:rate=50"  # of a luma of 235
 
 
-def camera_of(monkeypatch: pytest.MonkeyPatch, source: str) -> Callable[[], RealCamera]:
+def camera_of(monkeypatch: pytest.MonkeyPatch, source: str) -> OpenCamera:
     monkeypatch.setattr(real_camera, "source_of", lavfi(source))
     return lambda: RealCamera(None, 64, 64)
 
@@ -34,11 +34,11 @@ def camera_of(monkeypatch: pytest.MonkeyPatch, source: str) -> Callable[[], Real
 class Scene:
     """A camera that shows faces all the time, and what came to it."""
 
-    def __init__(self, open_camera: Callable[[], RealCamera] | None, thread: Executor) -> None:
+    def __init__(self, open_camera: OpenCamera | None) -> None:
         self.shown: list[int] = []
         composing, showing = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         self.sink = CameraSink(lambda picture: FACE, self._show, 50, composing, showing, FACE)
-        self.through = PutThrough(self.sink, open_camera, thread)
+        self.through = PutThrough(self.sink, open_camera)
 
     def _show(self, picture: I420, frame: Frame | None) -> None:
         self.shown.append(int(picture[0, 0]))
@@ -53,27 +53,26 @@ class Scene:
 
 
 @contextlib.asynccontextmanager
-async def running(open_camera: Callable[[], RealCamera] | None) -> AsyncIterator[Scene]:
-    with ThreadPoolExecutor(1, "real camera") as thread:
-        scene = Scene(open_camera, thread)
+async def running(open_camera: OpenCamera | None) -> AsyncIterator[Scene]:
+    scene = Scene(open_camera)
 
-        async def speak() -> None:
-            tick = 0
-            while True:
-                loop = asyncio.get_running_loop()
-                scene.sink.send(Frame(tick, loop.time(), np.zeros((2, 2, 3), np.uint8)))
-                tick += 1
-                await asyncio.sleep(0.02)
+    async def speak() -> None:
+        tick = 0
+        while True:
+            loop = asyncio.get_running_loop()
+            scene.sink.send(Frame(tick, loop.time(), np.zeros((2, 2, 3), np.uint8)))
+            tick += 1
+            await asyncio.sleep(0.02)
 
-        tasks = [asyncio.create_task(c) for c in (scene.sink.run(), scene.through.run(), speak())]
-        await until(lambda: len(scene.shown) > 2)
-        try:
-            yield scene
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-    assert not [t for t in threading.enumerate() if t.name.startswith("real camera")]
+    tasks = [asyncio.create_task(c) for c in (scene.sink.run(), scene.through.run(), speak())]
+    await until(lambda: len(scene.shown) > 2)
+    try:
+        yield scene
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        await until(lambda: not any(t.name == "real camera" for t in threading.enumerate()))
 
 
 def test_there_and_back_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,7 +116,7 @@ def test_where_there_is_no_camera_a_still_picture_is_shown(
     def none() -> RealCamera:
         raise DeviceError("this machine has no camera")
 
-    async def scene(open_camera: Callable[[], RealCamera] | None, reason: str) -> None:
+    async def scene(open_camera: OpenCamera | None, reason: str) -> None:
         async with running(open_camera) as one:
             one.through.put(True)
             await until(lambda: one.through.reason != "")
@@ -152,5 +151,31 @@ def test_it_can_be_ended_while_the_camera_is_seen(monkeypatch: pytest.MonkeyPatc
         async with running(camera_of(monkeypatch, TEST_PICTURE)) as one:
             one.through.put(True)
             await until(lambda: one.now == 235)
+
+    run(scene(), timeout=60)
+
+
+def test_a_camera_that_hangs_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """FFmpeg waits for ever for a picture, and Ctrl-C would have waited for FFmpeg."""
+    hanging, read = threading.Event(), RealCamera.read
+
+    def hangs(camera: RealCamera) -> I420:
+        hanging.wait(60)
+        return read(camera)
+
+    async def scene() -> None:
+        open_camera = camera_of(monkeypatch, TEST_PICTURE)
+        monkeypatch.setattr(RealCamera, "read", hangs)
+        monkeypatch.setattr(put_through, "OPENED_WITHIN", 0.2)
+        monkeypatch.setattr(put_through, "LET_GO_WITHIN", 0.1)
+        async with running(open_camera) as one:
+            one.through.put(True)
+            await until(lambda: "gave nothing" in one.through.reason)
+            assert one.seen == "still"
+            one.through.put(False)
+            assert one.seen == "avatar"
+            one.through.put(True)
+            one.through.put(False)
+            hanging.set()
 
     run(scene(), timeout=60)
