@@ -100,8 +100,8 @@ class Composer:
         middle = picture[top : top + rows, left : left + columns]
         self._behind = _scaled(VideoReformatter(), middle, self.width, self.height, "yuv420p")
         y, u, v = planes(self._behind)
-        self._below = [np.maximum(y, BLACK).astype(np.uint16) - np.uint16(BLACK)]
-        self._below += [plane.astype(np.int16) - np.int16(GREY) for plane in (u, v)]
+        self._below = [_counted(y, BLACK, np.uint16)]
+        self._below += [_counted(plane, GREY, np.int16) for plane in (u, v)]
         self._fitted = background
 
 
@@ -171,9 +171,7 @@ class _Blend:
 
     def __init__(self, side: int, beside: int) -> None:
         """beside: columns of the picture at a side of the face, at most."""
-        # 256 where nothing is: as a share with 8 bits behind the point, its product with a level
-        # of eight bits still fits into 16.
-        self._share = np.empty((side, side), np.uint16)
+        self._share = np.empty((side, side), np.uint16)  # 255 where nothing is
         self._product = np.empty((side, side), np.uint16)
         self._low = np.empty((side, side), np.uint8)
         # The row that a row continues, so many columns outward.
@@ -184,18 +182,16 @@ class _Blend:
         """What the next planes are mixed by."""
         np.invert(alpha, out=self._low)
         np.copyto(self._share, self._low)
-        np.right_shift(self._share, 7, out=self._product)
-        np.add(self._share, self._product, out=self._share)
 
     def over(self, to: Plane, above: Plane, below: Signed, left: int) -> None:
-        """to = above + (1 - alpha) below. left: the column of the picture where the face begins;
-        if it is negative, the face's sides are cut off."""
+        """to = above + (1 - alpha) below. below: as `_counted` gives it. left: the column of the
+        picture where the face begins; if it is negative, the face's sides are cut off."""
         side = len(above)
         shown = np.s_[:, max(0, -left) : min(side, to.shape[1] - left)]
         here = np.s_[:, max(0, left) : min(to.shape[1], left + side)]
         product, low = self._product.view(below.dtype)[shown], self._low[shown]
         np.multiply(self._share.view(below.dtype)[shown], below[here], out=product)
-        _add_rounded(to[here], above[shown], product, low)
+        _add(to[here], above[shown], product, low)
         if left > 0:
             for column, beside in ((0, np.s_[:, left - 1 :: -1]), (-1, np.s_[:, left + side :])):
                 self._continue(to[beside], above[:, column], self._share[:, column], below[beside])
@@ -205,19 +201,26 @@ class _Blend:
 
         above, share: the face's column there.
         """
-        top = int(np.argmax(share < 256))
-        if share[top] == 256:
+        top = int(np.argmax(share < 255))
+        if share[top] == 255:
             return
         reach = min(to.shape[1], int((len(share) - top) / SHOULDER_SLOPE) + 1)
         rows = self._slope[top:, :reach]
         product = np.take(share, rows).view(below.dtype) * below[top:, :reach]
         low = np.empty(product.shape, np.uint8)
-        _add_rounded(to[top:, :reach], np.take(above, rows), product, low)
+        _add(to[top:, :reach], np.take(above, rows), product, low)
 
 
-def _add_rounded(to: Plane, above: Plane, product: Signed, low: Plane) -> None:
+def _counted(plane: Plane, zero: int, kind: type[np.uint16] | type[np.int16]) -> Signed:
+    """A plane's levels from `zero`, those above it one more: so 255 times each over 256, the
+    fraction cut off, is the level itself, and products of a share and a level fit into 16 bits."""
+    levels = np.maximum(plane, zero) if kind is np.uint16 else plane
+    counted = levels.astype(kind) - kind(zero)
+    return counted + (counted > 0).astype(kind)
+
+
+def _add(to: Plane, above: Plane, product: Signed, low: Plane) -> None:
     """to = above + product / 256; what is negative wraps, and the sum wraps back."""
-    np.add(product, 128, out=product)
     np.right_shift(product, 8, out=product)
     np.copyto(low, product, casting="unsafe")
     np.add(above, low, out=to)
