@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import av
@@ -28,7 +29,20 @@ from latentcam.benchmarks.tools.machine_card import machine_card, print_card, pr
 from latentcam.benchmarks.tools.options import avatar_options
 from latentcam.realtime_models.arrays import Rgb
 from latentcam.realtime_models.training.face_tracker import FaceTracker
+from latentcam.realtime_models.training.motion.data.lips import (
+    LipClip,
+    at_hops,
+    in_step,
+    read_clip,
+    read_lips,
+)
 from latentcam.realtime_models.training.motion.judge.figures import best_lag, correlation
+from latentcam.realtime_models.training.motion.judge.sync import (
+    Pair,
+    SyncJudge,
+    ceiling_and_floor,
+    pair_of,
+)
 from latentcam.realtime_models.training.motion.targets.retarget import rendered_lips, shown_aperture
 from latentcam.server.__main__ import main as latentcam
 from latentcam.stream.voice_file import read_voice
@@ -37,6 +51,12 @@ FPS = 25
 REACH = 4  # frames
 COLUMNS, CELL, LEVEL = 20, 96, 24  # of a sheet: frames in a row, pixels of a mouth, of the level
 ROWS = 5
+COLUMNS_OF = {
+    "frames": "frames", "r_jaw": "r jaw", "r_aperture": "aperture", "lag_frames": "lag",
+    "r_real_model": "model", "r_real_aperture": "real apert.", "r_real_width": "width",
+    "r_real_protrusion": "protrusion", "late_ms": "late, ms", "sync": "sync",
+}  # fmt: skip
+"""Of the table: the figure -> its heading."""
 MOUTH = (0.36, 0.86, 0.25, 0.75)  # top, bottom, left, right of what a sheet shows
 
 
@@ -65,8 +85,29 @@ def sheet(frames: list[Rgb], level: NDArray[np.float64]) -> Image.Image:
     return out
 
 
-def judge(speech: Path, identity: str, avatar: str, tracker: FaceTracker, sheets: Path | None
-          ) -> dict[str, float]:  # fmt: skip
+def beside_real(
+    clip: LipClip, commanded: NDArray[np.float64], tracked: NDArray[np.float64]
+) -> dict[str, float]:
+    """commanded: float64 [frames], the aperture that is asked for. tracked: float64 [frames, 3],
+    aperture, width and protrusion of the video. Both at FPS, as `Pair.mouth`."""
+    real = pair_of(clip).mouth
+    hops = min(int(len(tracked) / FPS * 100), int(len(real) / clip.fps * 100))
+    theirs = at_hops(real, clip.fps, hops).astype(np.float64)
+    ours = at_hops(tracked, FPS, hops).astype(np.float64)
+    asked = at_hops(commanded[:, None], FPS, hops)[:, 0].astype(np.float64)
+    r = {
+        f"r_real_{name}": correlation(ours[:, i], theirs[:, i])
+        for i, name in enumerate(("aperture", "width", "protrusion"))
+    }
+    return {
+        **r,
+        "r_real_model": correlation(asked, theirs[:, 0]),
+        "late_ms": 10.0 * best_lag(ours[:, 0], theirs[:, 0]),
+    }
+
+
+def judge(speech: Path, identity: str, avatar: str, tracker: FaceTracker, sheets: Path | None,
+          sync: SyncJudge | None) -> dict[str, float]:  # fmt: skip
     """What the module's docstring says, of one file."""
     with tempfile.TemporaryDirectory() as folder:
         video, curves = Path(folder) / "face.mp4", Path(folder) / "curves.json"
@@ -82,20 +123,40 @@ def judge(speech: Path, identity: str, avatar: str, tracker: FaceTracker, sheets
     x = np.array(list(axes.values())).T
     tracked = [tracker.track(frame) for frame in frames]
     found = np.array([face is not None for face in tracked])
-    aperture = np.array([face.aperture for face in tracked if face is not None])
+    mouth = np.array(
+        [(face.aperture, face.width, face.scores["mouthPucker"]) for face in tracked if face]
+    )
+    aperture = mouth[:, 0]
     commanded = shown_aperture(x, tuple(axes), rendered_lips())
     if sheets is not None:
         sheets.mkdir(parents=True, exist_ok=True)
         voice = np.concatenate(list(read_voice(speech, 16000)))
         level = np.array([np.sqrt(np.mean(part**2)) for part in np.array_split(voice, len(frames))])
         sheet(frames, level / level.max()).save(sheets / f"{speech.stem}_{identity}.png")
-    return {
+    figures = {
         "frames": len(frames),
         "found": float(found.mean()),
         "r_jaw": correlation(aperture, x[found, list(axes).index("jawOpen")]),
         "r_aperture": correlation(aperture, commanded[found]),
         "lag_frames": float(best_lag(aperture, commanded[found], REACH)),
     }
+    at, where = np.arange(len(frames)), np.flatnonzero(found)
+    whole = np.column_stack([np.interp(at, where, curve) for curve in mouth.T])
+    real = speech.with_suffix(".npz")
+    if real.is_file() and (clip := read_clip(real)):
+        figures |= beside_real(clip, commanded, whole)
+    if sync is not None:
+        heard = np.concatenate(list(read_voice(speech, 16000)))
+        figures["sync"] = sync.judge(Pair(heard, whole, FPS))["score"]
+    return figures
+
+
+def real_sync(sync: SyncJudge, speech: Sequence[Path]) -> tuple[float, float]:
+    """Of the real clips among `speech`: the mean score, and that of exchanged voices. NaN where
+    fewer than two are real."""
+    real = [path.with_suffix(".npz") for path in speech]
+    pairs = [pair_of(clip) for path in real if path.is_file() and (clip := read_clip(path))]
+    return ceiling_and_floor(sync, pairs) if len(pairs) > 1 else (float("nan"), float("nan"))
 
 
 def main() -> None:
@@ -107,25 +168,45 @@ def main() -> None:
     parser.add_argument("speech", type=Path, nargs="+")
     parser.add_argument("--model", type=Path, required=True, help="face_landmarker.task")
     parser.add_argument("--identities", default="Nora,Kofi,Ingrid", help="in turn, with commas")
+    parser.add_argument("--sync-from", type=Path, help="tracked clips that a judge learns from")
     parser.add_argument("--sheets", type=Path, help="folder for a picture of each file's mouths")
     args = parser.parse_args()
     try:
         tracker = FaceTracker(args.model)
     except FileNotFoundError as error:
         parser.error(str(error))
+    sync = None
+    if args.sync_from is not None:
+        known = [pair_of(clip) for clip in read_lips(args.sync_from) if in_step(clip)]
+        if not known:
+            parser.error(f"got --sync-from {args.sync_from}, expected tracked clips in it, .npz")
+        sync = SyncJudge(known)
     card, names = machine_card(), args.identities.split(",")
     print_card(card)
     results = {}
-    print(f"\n{'':40}{'frames':>8}{'r jaw':>8}{'aperture':>10}{'lag':>5}")
+    columns = [name for name in COLUMNS_OF if name != "sync" or sync]
+    print(f"\n{'':40}" + "".join(f"{COLUMNS_OF[name]:>12}" for name in columns))
     for i, speech in enumerate(args.speech):
         name = names[i % len(names)]
         results[f"{speech.stem} {name}"] = f = judge(
-            speech, name, args.avatar, tracker, args.sheets
+            speech, name, args.avatar, tracker, args.sheets, sync
         )
-        print(f"{speech.stem + ' ' + name:40}{f['frames']:8.0f}{f['r_jaw']:8.3f}"
-              f"{f['r_aperture']:10.3f}{f['lag_frames']:5.0f}", flush=True)  # fmt: skip
+        print(f"{speech.stem + ' ' + name:40}" + _row(f, columns), flush=True)
+    keys = sorted({key for figures in results.values() for key in figures})
+    mean = {key: float(np.mean([f[key] for f in results.values() if key in f])) for key in keys}
+    print(f"{'mean':40}" + _row(mean, columns))
+    out: dict[str, object] = {"benchmark": "rendered_lips"}
+    if sync is not None:
+        ceiling, floor = real_sync(sync, args.speech)
+        print(f"sync of the real videos {ceiling:.3f}, with exchanged voices {floor:.3f}")
+        out |= {"sync_real": round(ceiling, 4), "sync_exchanged": round(floor, 4)}
     rounded = {k: {n: round(v, 4) for n, v in f.items()} for k, f in results.items()}
-    print_json({"benchmark": "rendered_lips", "clips": rounded, "card": card})
+    print_json({**out, "clips": rounded, "card": card})
+
+
+def _row(figures: Mapping[str, float], columns: Sequence[str]) -> str:
+    """A dash where nobody's real lips lie beside a file."""
+    return "".join(f"{figures[n]:12.3f}" if n in figures else f"{'-':>12}" for n in columns)
 
 
 if __name__ == "__main__":

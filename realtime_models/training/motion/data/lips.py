@@ -48,22 +48,32 @@ def held_out(name: str) -> bool:
 
 
 def read_lips(folder: Path) -> Iterator[LipClip]:
-    """Every clip of data/lips, or of a folder of data/lips_many, in which files are named
-    SOURCE_SPEAKER_CLIP; those where the tracker lost the face are left out."""
+    """Every clip of data/lips, or of a folder of data/lips_many; those where the tracker lost the
+    face are left out."""
     late = _known_lags(folder.parent / "MANIFEST.csv") if folder.name != "lips" else {}
     for path in sorted(folder.glob("*.npz")):
-        stored = np.load(path)
-        geometry = stored["geometry"].astype(np.float64)
-        values = stored["blendshapes"].astype(np.float64)
-        if not (np.isfinite(geometry).all() and np.isfinite(values).all()):
-            continue
-        names = [str(name) for name in stored["names"]]
-        scores = {name: values[:, i] for i, name in enumerate(names)}
-        sound = read_sound(path.with_suffix(".flac"))
-        speaker, name = path.stem.split("_", 2)[1:] if "_" in path.stem else ("s1", path.stem)
-        yield LipClip(
-            speaker, name, sound, geometry, scores, float(stored["fps"]), late.get(path.stem, 0.0)
-        )
+        if clip := read_clip(path, late.get(path.stem, 0.0)):
+            yield clip
+
+
+def read_clip(path: Path, late_s: float = 0.0) -> LipClip | None:
+    """path: CLIP.npz, of GRID's s1, or SOURCE_SPEAKER_CLIP.npz, with the sound in .flac beside it.
+    None where the tracker lost the face."""
+    stored = np.load(path)
+    geometry = stored["geometry"].astype(np.float64)
+    values = stored["blendshapes"].astype(np.float64)
+    if not (np.isfinite(geometry).all() and np.isfinite(values).all()):
+        return None
+    names = [str(name) for name in stored["names"]]
+    scores = {name: values[:, i] for i, name in enumerate(names)}
+    sound = read_sound(path.with_suffix(".flac"))
+    speaker, name = path.stem.split("_", 2)[1:] if "_" in path.stem else ("s1", path.stem)
+    return LipClip(speaker, name, sound, geometry, scores, float(stored["fps"]), late_s)
+
+
+def in_step(clip: LipClip) -> bool:
+    """Whether what is known of the lag can be mended, see LATEST_S."""
+    return abs(clip.late_s) <= LATEST_S
 
 
 def _known_lags(manifest: Path) -> dict[str, float]:

@@ -21,9 +21,9 @@ from latentcam.realtime_models.training.motion.data.annotate import (
     said,
 )
 from latentcam.realtime_models.training.motion.data.lips import (
-    LATEST_S,
     LipClip,
     at_hops,
+    in_step,
     read_lips,
 )
 from latentcam.realtime_models.training.motion.data.phones import SILENCE, Phone, clip_edges
@@ -107,7 +107,7 @@ def lips_scenes(
     known, shapes = speakers(clips), shape_table()
     for clip in clips:
         phones = annotations.get(lips_name(clip))
-        if phones is None or abs(clip.late_s) > LATEST_S:
+        if phones is None or not in_step(clip):
             continue
         hops = len(clip.samples) // 160
         asked = wanted_lips(clip.geometry, known[clip.speaker], lips)
