@@ -29,6 +29,7 @@ from latentcam.realtime_models.errors import AvatarPackError, BackendUnavailable
 from latentcam.realtime_models.opened import open_pack
 from latentcam.realtime_models.pack_places import SHIPPED, installed_packs
 from latentcam.realtime_models.resolutions import AUTO
+from latentcam.server.camera_steps import VIRTUAL_OUTPUTS
 from latentcam.server.config import IceServer
 from latentcam.server.errors import ConfigError
 from latentcam.server.run import listen
@@ -47,7 +48,6 @@ RENDERS = 40
 SLOWEST = 10  # pictures a second; below, it is no moving face
 ICE_DEADLINE = 10.0  # seconds
 GPU_DEADLINE = 10.0  # seconds
-VIRTUAL_OUTPUTS = ("blackhole", "cable input", "vb-audio", "voicemeeter")
 VOICE_SETUP = {
     "darwin": "brew install blackhole-2ch",
     "win32": "install VB-CABLE from https://vb-audio.com/Cable, restart",

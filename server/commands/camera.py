@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import sys
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 from latentcam.realtime_models.opened import open_pack
+from latentcam.server.camera_steps import camera_steps
 from latentcam.server.commands.options import (
     Help,
     NewParser,
@@ -30,6 +32,7 @@ from latentcam.server.config import ServerConfig
 from latentcam.server.desktop import open_page
 from latentcam.server.endings import handled
 from latentcam.server.errors import UsageError
+from latentcam.server.guide import lead, missing, typed_within
 from latentcam.server.panic import panic_keys, tell
 from latentcam.stream.backgrounds import Backgrounds
 from latentcam.stream.composition import I420, Composer, check_size
@@ -86,6 +89,9 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
     )
     parser.add_argument("--preview", action="store_true", help="open the control page")
     parser.add_argument(
+        "--setup", action="store_true", help="go through everything that it needs, step by step"
+    )
+    parser.add_argument(
         "--list-devices", action="store_true", help="list the sound devices and exit"
     )
     return parser
@@ -98,12 +104,34 @@ def run(args: argparse.Namespace) -> None:
             kinds = [k for k, is_it in (("mic", device.input), ("out", device.output)) if is_it]
             print(f"{'+'.join(kinds):8}{device.name}{'  (default)' if device.default else ''}")
         return
+    set_up(args)
     try:
         asyncio.run(_run(args))
     except* (DeviceError, MediaError) as group:
         raise _first(group) from None
     except* asyncio.CancelledError:
         raise KeyboardInterrupt from None
+
+
+def set_up(args: argparse.Namespace) -> None:
+    """Lead a person to what is missing; without a terminal, the start itself says what is.
+
+    Raises UsageError.
+    """
+    person = all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stderr))
+    if args.setup and not person:
+        raise UsageError("--setup asks and waits, which takes a terminal: latentcam doctor camera")
+    if args.device == "none" or not person:
+        return
+    steps = camera_steps(
+        device=args.device,
+        voice_out=args.voice_out,
+        virtual_microphone=args.create_virtual_mic,
+        microphone=args.mic is None,
+    )
+    if args.setup or any(missing(step) for step in steps if not step.optional):
+        print("This camera needs a few things the first time.", file=sys.stderr)
+        lead(steps, partial(print, file=sys.stderr, flush=True), typed_within, open_page)
 
 
 @contextlib.contextmanager
