@@ -52,10 +52,10 @@ CAST: dict[str, Person] = {
     ),
     "Zola": Person(
         {"Black_F_2": 1.2, "Black_F_1": -0.6, "AIAN_F_2": 0.4}, "Black_F_2", distinct=0.5,
-        tone=(0.95, 0.93, 0.91), hair="braids", melanin=1.0,
+        tone=(1.04, 1.02, 1.00), hair="braids", melanin=1.0,
         iris="black", clothes="Black_F_2", cloth=(0.42, 0.40, 0.38), shine=0.30,
         features=Features(chin=-0.14, jaw=-0.05, cheeks=-0.004, mouth=-0.10, nose=-0.08), seed=19,
-        glasses="round", glasses_colour=(0.30, 0.20, 0.07), smile=0.35, brows=0.2,
+        glasses="round", glasses_colour=(0.30, 0.20, 0.07), smile=0.55, brows=0.2,
     ),
     "Ravi": Person(
         {"X_AIAN_M_1": 1.1, "White_M_1": -0.1}, "AIAN_M_2", tone=(0.86, 0.80, 0.76),

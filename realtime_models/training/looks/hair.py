@@ -143,10 +143,13 @@ def grow(skull: Skull, style: Style, seed: int) -> Strands:
     strands, locks = np.zeros((0, 2, 3)), np.zeros(0)
     if style.braids:
         guides = _gathered(_guides(skull, style, style.braids, 40, rng), rng)
-        parts.append((_plaited(guides, 0.0052, rng), 0.00022))
+        # None begins in the forehead and runs down it.
+        low = guides[..., 2] < hairline(azimuth_of(guides)) + 0.002
+        guides = guides[~(low & (guides[..., 1] < 0.012) & (guides[..., 2] > 0.0)).any(1)]
+        parts.append((_plaited(guides, 0.0052, rng), 0.00028))
         parts.append((_stubble(skull, style, rng), 0.00016))
     elif style.rows:
-        parts.append((_plaited(_row_guides(skull, style), 0.0062, rng), 0.00022))
+        parts.append((_plaited(_row_guides(skull, style), 0.0062, rng), 0.00028))
         parts.append((_stubble(skull, style, rng), 0.00016))
     if style.count:
         strands, locks = _strands(skull, style, steps, rng)
@@ -270,9 +273,9 @@ def _resampled(paths: F64, steps: int) -> F64:
     return np.asarray(paths[:, low] * (1 - share) + paths[:, low + 1] * share)
 
 
-def _plaited(guides: F64, width: float, rng: np.random.Generator, hairs: int = 14) -> F64:
+def _plaited(guides: F64, width: float, rng: np.random.Generator, hairs: int = 10) -> F64:
     """Three plaits around every guide, each of some hairs, [n * 3 * hairs, k, 3]."""
-    steps = guides.shape[1] * 4
+    steps = guides.shape[1] * 5 // 2
     path = _resampled(guides, steps)
     run = np.linalg.norm(np.diff(path, axis=1), axis=2).cumsum(1)
     run = np.concatenate([np.zeros((len(path), 1)), run], 1)

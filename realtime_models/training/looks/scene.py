@@ -63,6 +63,7 @@ class Stage:
         cycles.denoiser = "OPENIMAGEDENOISE"
         cycles.denoising_input_passes = "RGB_ALBEDO_NORMAL"
         cycles.denoising_prefilter = "ACCURATE"  # fast ones smear strands
+        cycles.denoising_quality = "BALANCED"
         cycles.max_bounces = 4
         cycles.diffuse_bounces = 1
         cycles.glossy_bounces = 2
