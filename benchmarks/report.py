@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,9 +18,31 @@ from latentcam.benchmarks.tools.link import Script
 from latentcam.benchmarks.tools.machine_card import as_json, machine_card
 from latentcam.benchmarks.tools.plots import save_capacity, save_scenes, save_stages
 from latentcam.benchmarks.tools.served import served
+from latentcam.benchmarks.verdict import verdict
 from latentcam.realtime_models.avatar_pack import load_pack
 
 PICTURES = 200  # decoded one by one
+
+TEMPLATE = """\
+<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>latentcam on this machine</title>
+<style>{style}</style>
+</head>
+<body>
+{body}</body>
+</html>
+"""
+STYLE = """
+:root { color-scheme: light dark; }
+body { font: 1rem/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
+table { border-collapse: collapse; display: block; overflow-x: auto; }
+th, td { border: 1px solid #8886; padding: 0.25rem 0.6rem; text-align: left; }
+img { background: white; max-width: 100%; }
+"""
 
 SCENES: tuple[tuple[str, Script | None, float], ...] = (  # and the strength of the face's life
     ("loopback", None, 1.0),
@@ -29,17 +53,18 @@ SCENES: tuple[tuple[str, Script | None, float], ...] = (  # and the strength of 
 
 
 def write_report(
-    folder: Path,
+    page: Path,
     avatar: str,
     decoder: str,
     fps: int,
     seconds: float,
     most: int,
     say: Callable[[str], None],
-) -> Path:
-    """Measure for about seconds * (4 + most) and a minute; returns the page, beside it its plots
-    and figures.json. say gets a line before every step."""
-    folder.mkdir(parents=True, exist_ok=True)  # before the work: it may not be ours to make
+) -> None:
+    """Measure for about seconds * (4 + most) and a minute, and write the page as HTML; beside it
+    the same as Markdown, its plots and figures.json. say gets a line before every step, and at the
+    end the verdict."""
+    folder = page.parent
     found: dict[str, Any] = {"card": machine_card(), "avatar": avatar, "fps": fps}
     look_ahead = load_pack(avatar).card.motion.look_ahead_s
     found["look_ahead_ms"] = look_ahead * 1000
@@ -61,9 +86,11 @@ def write_report(
     save_scenes(folder / "ages.png", found["scenes"])
     save_capacity(folder / "capacity.png", found["capacity"]["steps"])
     (folder / "figures.json").write_text(as_json(found))
-    page = folder / "report.md"
-    page.write_text(as_markdown(found))
-    return page
+    text = as_markdown(found)
+    page.with_suffix(".md").write_text(text, "utf-8")
+    page.write_text(as_html(text, folder), "utf-8")
+    for sentence in verdict(found):
+        say(sentence)
 
 
 def as_markdown(found: dict[str, Any]) -> str:
@@ -79,6 +106,7 @@ def as_markdown(found: dict[str, Any]) -> str:
     lines = [
         "# latentcam on this machine",
         "",
+        *(f"**{sentence}**\n" for sentence in verdict(found)),
         f"{card['cpu']}, {card['cores']} cores ({card['units'] or 'no wide units'}), load "
         f"{card['load']} when it began; {card['system']}, Python {card['python']}, commit "
         f"{card['commit']}. Avatar `{found['avatar']}`, {found['fps']} frames a second, decoder "
@@ -140,8 +168,8 @@ def as_markdown(found: dict[str, Any]) -> str:
         "",
         "## A file",
         "",
-        f"{file['speech_s']:.0f} s of speech became a video {file['faster_than_real_time']} times "
-        "faster than real time: "
+        f"{file['speech_s']:.0f} s of speech became a video at {file['times_real_time']} times "
+        "real time (above 1, it is made faster than it plays): "
         + ", ".join(
             f"{stage} {file['ms_per_frame'][stage]} ms" for stage in ("motion", "decode", "encode")
         )
@@ -149,6 +177,18 @@ def as_markdown(found: dict[str, Any]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def as_html(page: str, folder: Path) -> str:
+    """The page in one file that any browser shows: its plots, which lie in folder, are in it."""
+    from markdown_it import MarkdownIt
+
+    def inlined(found: re.Match[str]) -> str:
+        data = base64.b64encode((folder / found[1]).read_bytes()).decode()
+        return f'src="data:image/png;base64,{data}"'
+
+    body = MarkdownIt("commonmark").enable("table").render(page)
+    return TEMPLATE.format(style=STYLE, body=re.sub(r'src="([\w.]+\.png)"', inlined, body))
 
 
 def _ms(value: float, sign: str = "") -> str:

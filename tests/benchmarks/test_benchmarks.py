@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from latentcam.benchmarks.decode import measure, psnr_to_float32
 from latentcam.benchmarks.glass_to_glass import answers
 from latentcam.benchmarks.pipeline import pipeline
-from latentcam.benchmarks.report import as_markdown
+from latentcam.benchmarks.report import as_html, as_markdown
 from latentcam.benchmarks.soak import Point, compare
 from latentcam.benchmarks.tools import plots
 from latentcam.benchmarks.tools.call import Call, Shown, look, percentiles
@@ -328,7 +328,7 @@ SCENE = {
 def test_a_report_holds_its_figures_and_plots(tmp_path: Path) -> None:
     names = ("cpu", "cores", "units", "load", "system", "python", "commit")
     file = {
-        "decoder": "eager", "speech_s": 12.0, "faster_than_real_time": 3.2, "open_s": 0.5,
+        "decoder": "eager", "speech_s": 12.0, "times_real_time": 3.2, "open_s": 0.5,
         "ms_per_frame": {"motion": 1.0, "decode": 7.0, "encode": 2.0},
     }  # fmt: skip
     picture = {"p50_ms": 11.0, "p95_ms": 12.5, "gmac": 1.32, "share": 0.62}
@@ -343,7 +343,8 @@ def test_a_report_holds_its_figures_and_plots(tmp_path: Path) -> None:
     )  # fmt: skip
     assert "| 2 % loss | 21.5 ms | 30.0 ms | 40.0 ms | 299 of 300 | 21.5 ms | -1.5 ms |" in page
     assert "takes 11.0 ms (p50; p95 12.5 ms), 1.32 GMAC, 62% of what" in page
-    assert "2 session(s) held" in page and "3.2 times faster" in page
+    assert "2 session(s) held" in page and "at 3.2 times real time" in page
+    assert "**25 pictures a second: yes, for 2 calls at once.**" in page
     points = [Point(10.0 * i, 30 + i, 40, 1, 5, 250, i == 3, 200.0) for i in range(10)]
     plots.save_scenes(tmp_path / "ages.png", scenes)
     plots.save_stages(tmp_path / "stages.png", SCENE)
@@ -352,6 +353,10 @@ def test_a_report_holds_its_figures_and_plots(tmp_path: Path) -> None:
     for plot in ("ages.png", "stages.png", "capacity.png"):
         assert (tmp_path / plot).read_bytes().startswith(b"\x89PNG")
         assert f"({plot})" in page
+    shown = as_html(page, tmp_path)
+    assert shown.count('src="data:image/png;base64,iVBOR') == 3 and ".png" not in shown
+    assert "<strong>25 pictures a second: yes, for 2 calls at once.</strong>" in shown
+    assert shown.count("<table>") == 3 and "2 % loss" in shown
     assert "<svg" in (tmp_path / "soak.svg").read_text()
 
 
@@ -362,3 +367,7 @@ def test_bench_says_what_it_cannot_do(tmp_path: Path, capsys: pytest.CaptureFixt
     file.write_text(json.dumps({}))
     assert main(["bench", "--out", str(file)]) == 2
     assert "expected a folder" in capsys.readouterr().err
+    (tmp_path / "report.html").write_text("mine")
+    assert main(["bench", "--out", str(tmp_path)]) == 2
+    assert "exists: give another --out, or --force" in capsys.readouterr().err
+    assert (tmp_path / "report.html").read_text() == "mine"
