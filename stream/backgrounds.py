@@ -46,7 +46,9 @@ class Backgrounds:
     """
 
     def __init__(self, first: str = OWN, pictures: Iterable[Path] = ()) -> None:
-        self._pictures = {"room": room()}
+        self._pictures: dict[str, Rgb] = {}
+        self._blurred: dict[str, Rgb] = {}  # made once: a caller may ask for one after another
+        self._keep("room", room())
         self._own = Background(OWN, self._pictures["room"], own=True)
         for path in pictures:
             self._add(path)
@@ -73,13 +75,14 @@ class Backgrounds:
         if COLOUR.fullmatch(name):
             colour = np.frombuffer(bytes.fromhex(name[1:]), np.uint8)
             return Background(name, np.tile(colour, (16, 16, 1)))
-        picture = self._pictures.get(name.removeprefix(BLUR))
+        among = self._blurred if name.startswith(BLUR) else self._pictures
+        picture = among.get(name.removeprefix(BLUR))
         if picture is None:
             raise ValueError(
                 f"the background is {name[:80]!r}, expected #rrggbb, {', '.join(self.names)}, or "
                 f"{BLUR} and the name of a picture"
             )
-        return Background(name, blurred(picture) if name.startswith(BLUR) else picture)
+        return Background(name, picture)
 
     def _is_known(self, name: str) -> bool:
         # What begins like a colour is meant as one.
@@ -92,7 +95,10 @@ class Backgrounds:
                 f"the picture {path} cannot be asked for as {name[:80]!r}, expected a name of its "
                 f"own of up to {LONGEST_NAME} letters"
             )
-        self._pictures[name] = read_picture(path)
+        self._keep(name, read_picture(path))
+
+    def _keep(self, name: str, picture: Rgb) -> None:
+        self._pictures[name], self._blurred[name] = picture, blurred(picture)
 
 
 def pictures_in(folder: Path) -> list[Path]:

@@ -24,6 +24,7 @@ from latentcam.realtime_models.pack_places import (
     remove_pack,
     user_packs,
 )
+from latentcam.realtime_models.resolutions import AUTO, resolutions
 from latentcam.server.commands.options import Help, NewParser
 
 TRAINING = "latentcam.realtime_models.training"
@@ -97,9 +98,13 @@ def show(args: argparse.Namespace) -> None:
     rows |= {field: getattr(card, field) for field in SHOWN}
     rows["faces"] = ", ".join(card.identities)
     rows["picture"] = f"{side}x{side}, {config.macs / 1e9:.2f} GMAC in {len(config.layers)} layers"
+    rows["picture"] += ", with alpha" if config.channels == 4 else ""
+    rows["resolutions"] = ", ".join(resolutions(card))
     rows["axes"] = ", ".join(axis.name for axis in card.axes)
-    for part in ("generator", "motion", "identities"):
+    for part in ("generator", "light", "motion", "identities"):
         weights = getattr(card.files, part)
+        if weights is None:
+            continue
         lender = f", borrowed from {weights.borrow}" if weights.borrow else ""
         rows[part] = f"SHA-256 {weights.digest[:16]}…{lender}"
     for name, words in rows.items():
@@ -110,16 +115,19 @@ def show(args: argparse.Namespace) -> None:
 
 
 def check(args: argparse.Namespace) -> int:
-    """Read all of it and draw all of its faces, at rest and with every axis at its ends; 1 if
-    something is wrong with a picture. Raises what `main` tells the user."""
-    opened = open_pack(args.avatar, args.decoder)
+    """Read all of it and draw all of its faces at every resolution, at rest and with every axis at
+    its ends; 1 if something is wrong with a picture. Raises what `main` tells the user."""
+    opened = open_pack(args.avatar, args.decoder, resolution=AUTO)
     avatar, blank = opened.avatar, []
     for name in opened.pack.card.identities:
         anchor = avatar.anchor(name)
         moves = [{}, *({axis.name: axis.high} for axis in avatar.basis.axes)]
         for values in moves if name == opened.pack.card.identities[0] else moves[:1]:
-            if np.ptp(avatar.render(anchor, avatar.basis.control(values))) == 0:
-                blank.append(f"{name} {' '.join(values)}".strip())
+            ws = avatar.basis.move(anchor, avatar.basis.control(values))[None]
+            for decoder in avatar.decoders:
+                if np.ptp(decoder.decode(ws)) == 0:
+                    said = (name, *values, decoder.resolution if avatar.decoders[1:] else "")
+                    blank.append(" ".join(said).strip())
     if blank:
         print(f"one colour only, no face: {', '.join(blank)}")
         return 1

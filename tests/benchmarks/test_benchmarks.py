@@ -46,10 +46,12 @@ from tests.tiny import tiny_card, tiny_generator, write_pack
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.parametrize("form", ["rgb24", "rgba"])
 @pytest.mark.parametrize("tick", [0, 1, 12345, 65535, 65536 + 7])
-def test_a_stamp_survives_vp8(tick: int) -> None:
+def test_a_stamp_survives_vp8(tick: int, form: str) -> None:
     grain = np.random.default_rng(0).integers(60, 190, (256, 256, 3), dtype=np.uint8)
-    frame = av.VideoFrame.from_ndarray(stamped(grain, tick), format="rgb24")
+    picture = grain if form == "rgb24" else np.concatenate([grain, grain[..., :1]], axis=2)
+    frame = av.VideoFrame.from_ndarray(stamped(picture, tick), format=form)
     frame.pts, frame.time_base = 0, Fraction(1, 90_000)
     shown_as = Look(Backgrounds().first, stacked=False)
     payloads, _ = FaceVp8(Rate(256 * 256, 25), shown_as, lambda seconds: None).encode(frame)

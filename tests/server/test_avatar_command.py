@@ -9,12 +9,19 @@ from pathlib import Path
 import msgspec
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
-from latentcam.realtime_models.avatar_pack import DEFAULT_PACK
-from latentcam.realtime_models.card import generator_shapes, identities_shapes
+from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, load_card, sha256
+from latentcam.realtime_models.card import (
+    Weights,
+    generator_shapes,
+    identities_shapes,
+    light_shapes,
+)
 from latentcam.realtime_models.pack_places import SHIPPED, user_packs
+from latentcam.realtime_models.training.write_pack import write_card
 from latentcam.server.__main__ import main
-from tests.tiny import random_tensors, tiny_card, write_pack
+from tests.tiny import random_tensors, three_card, tiny_card, write_pack
 
 
 @pytest.fixture
@@ -50,6 +57,25 @@ def test_a_pack_says_where_it_comes_from(
         assert words in shown
     card = json.loads(told(capsys, "show", "mine", "--json"))
     assert card == json.loads((installed / "card.json").read_text())
+
+
+def test_a_pack_names_its_resolutions_and_each_is_drawn(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = write_pack(tmp_path / "three", three_card())
+    shown = told(capsys, "show", str(folder))
+    assert "64, 32, 32-light" in shown and "with alpha" in shown and "light         SHA" in shown
+    assert "digests match, 2 faces drawn" in told(capsys, "check", str(folder))
+    tensors = {
+        name: 0 * tensor for name, tensor in random_tensors(light_shapes(three_card()), 3).items()
+    }
+    save_file(tensors, folder / "light.safetensors")
+    card = load_card(folder)
+    light = Weights(sha256(folder / "light.safetensors"))
+    files = msgspec.structs.replace(card.files, light=light)
+    write_card(folder, msgspec.structs.replace(card, files=files))
+    said = told(capsys, "check", str(folder), status=1)
+    assert "Ada 32-light" in said and "Bo 32-light" in said and "Ada 64" not in said
 
 
 def test_a_card_does_not_steer_the_terminal(

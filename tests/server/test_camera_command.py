@@ -157,6 +157,17 @@ def test_the_panic_key_on_the_page(camera: Camera) -> None:
     camera.wait_for(lambda state: state["level"] > 0.001)
 
 
+def test_the_page_puts_something_else_behind_the_face(camera: Camera) -> None:
+    state = camera.ask("/state")
+    assert (state["background"], state["backgrounds"]) == ("#00b140", ["own", "room"])
+    assert state["resolution"] == "32"
+    state = camera.ask("/change", {"background": "blur:room"})
+    assert state["background"] == "blur:room"
+    code, said = camera.refused("/change", {"background": "/etc/passwd"})
+    assert code == 400 and "expected #rrggbb, own, room, or blur: and" in said
+    assert camera.ask("/change", {"background": "#00b140"})["background"] == "#00b140"
+
+
 def test_the_preview_is_the_camera_s_picture(camera: Camera) -> None:
     with urllib.request.urlopen(camera.address + "/preview.mjpg", timeout=20) as stream:
         assert stream.headers["Content-Type"].startswith("multipart/x-mixed-replace")
@@ -196,6 +207,8 @@ def test_bad_options_are_one_sentence(
     assert "the size is 639x360, expected even numbers" in told("--size", "639x360")
     assert "expected #rrggbb" in told("--background", "#red")
     assert "none.png cannot be read" in told("--background", str(tmp_path / "none.png"))
+    assert "holds 0 pictures, expected 1 to 64" in told("--backgrounds", str(tmp_path))
+    assert "has no resolution '512', expected 32 or auto" in told("--resolution", "512")
     assert "'Zoe' is neither one of" in told("--identity", "Zoe")
     assert "--fps is 0" in told("--fps", "0")
     assert "--port is 70000, expected 0 to 65535" in told("--port", "70000")
