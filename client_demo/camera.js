@@ -2,6 +2,7 @@
 
 import { buildControls } from './controls.js';
 import { $, card, element, isWritten, say } from './elements.js';
+import { Health } from './health.js';
 import { buildTry } from './try.js';
 
 const EVERY = 500; // ms between looks at the state
@@ -11,6 +12,9 @@ const SEEN = {
   avatar: 'The meeting sees the avatar', camera: 'The meeting sees YOU',
   still: 'The meeting sees a still picture',
 };
+
+const health = new Health();
+let judged = null; // the counts that were judged last
 
 let state = null; // the server's newest, with what was changed here since
 let [begun, ended] = [0, 0]; // changes asked for, changes answered
@@ -78,8 +82,22 @@ function show(newest) {
   }
   document.body.removeAttribute('data-gone');
   if (again) $('picture').src = `preview.mjpg?${Date.now()}`; // its stream ended with the camera
+  judge(state);
   if (refusal || state.notice) say(refusal || state.notice, false);
   else say(state.playing ? 'The face says it, in place of your microphone.' : '');
+}
+
+/** Says it when pictures do not come in time: then the last one is shown again. Once a second. */
+function judge({ frames, repeated, age_ms, frozen, through }) {
+  const at = performance.now();
+  if (judged && at - judged.at < 900) return;
+  const [before, seconds] = [judged, (at - judged?.at) / 1000];
+  judged = { frames, repeated, at };
+  if (!before || frozen || through) return;
+  const made = (frames - before.frames) / seconds;
+  const fps = Math.round(made + (repeated - before.repeated) / seconds);
+  const words = health.look({ fps, made, shown: fps, age: age_ms.p50, trip: 0, lost: 0 });
+  if (words !== null) $('slow').textContent = words.replace('server’s machine', 'machine');
 }
 
 const ms = (value) => `${Math.round(value)} ms`;
