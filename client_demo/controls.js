@@ -17,6 +17,9 @@ const EXPRESSIONS = [
   { label: 'Squint', axes: ['eyeSquint'] },
 ];
 
+const MORPH_SECONDS = 2;
+const STYLES = [['coarse', 'Shape'], ['middle', 'Features'], ['fine', 'Colours']];
+
 const COLOURS = [
   ['#20242e', 'Night'], ['#e8e4dc', 'Linen'], ['#b9cbd9', 'Sky'], ['#3f5b4b', 'Forest'],
   ['#00b140', 'Green screen'],
@@ -129,6 +132,24 @@ function randomFace() {
   return String(1 + Math.floor(Math.random() * 999_999)); // short enough to note down
 }
 
+/** What a face may take from another: its styles of one kind. */
+function makeMix(identities, apply) {
+  const whose = element('select', { id: 'mix-with' }, ...identities.map(
+    (name) => element('option', { value: name, textContent: name }),
+  ));
+  whose.setAttribute('aria-label', 'Mix with');
+  const buttons = STYLES.map(([styles, label]) => {
+    const button = element('button', { className: 'quiet', type: 'button', textContent: label });
+    button.addEventListener('click', () => apply({
+      mix: { identity: whose.value, styles }, morph: MORPH_SECONDS,
+    }));
+    return button;
+  });
+  return element('details', { id: 'mix' },
+    element('summary', { textContent: 'Mix with' }),
+    element('div', { className: 'chips' }, whose, ...buttons));
+}
+
 /** names: of the pictures that there are, besides colours. */
 function makeBackgrounds(names, apply) {
   const swatches = element('div', { className: 'chips', id: 'backgrounds', role: 'radiogroup' });
@@ -198,7 +219,13 @@ export function buildControls(place, about, apply) {
     element('i', {}, icon('plus')), element('span', { textContent: 'New' }));
   newFace.setAttribute('aria-label', 'A new face');
   const list = element('div', { className: 'faces', id: 'faces' }, newFace);
-  const facesCard = card('Face', list);
+  const slowly = element('input', { type: 'checkbox', role: 'switch', id: 'morph' });
+  const morph = element('label', { className: 'quiet' }, slowly,
+    element('span', { textContent: ' Morph from face to face' }));
+  const facesCard = card('Face', list, morph, makeMix(about.identities, change));
+  const become = (identity) => change(
+    slowly.checked ? { identity, morph: MORPH_SECONDS } : { identity },
+  );
 
   const moods = makeMoods(about.axes, express);
   const neutral = element('button', {
@@ -237,12 +264,12 @@ export function buildControls(place, about, apply) {
     backgrounds.show(state.background);
   };
   for (const name of about.identities) addFace(name);
-  list.addEventListener('change', (event) => change({ identity: event.target.value }));
+  list.addEventListener('change', (event) => become(event.target.value));
   newFace.addEventListener('click', () => {
     const identity = randomFace();
     addFace(identity).checked = true;
     newFace.scrollIntoView({ block: 'nearest' });
-    change({ identity });
+    become(identity);
   });
   neutral.addEventListener('click', () => {
     change({ expression: {}, life: 1 });

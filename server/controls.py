@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from latentcam.realtime_models.arrays import Latent
 from latentcam.realtime_models.axes import Axis
+from latentcam.realtime_models.generator.mixing import mixed
 from latentcam.realtime_models.motion.performance import LIVELIEST
 from latentcam.server.errors import BadRequest
 from latentcam.server.messages import Change
@@ -15,6 +16,8 @@ from latentcam.stream.backgrounds import Background, Backgrounds
 from latentcam.stream.engine import Engine
 from latentcam.stream.session import Session
 from latentcam.stream.voice_motion import VoiceMotion
+
+LONGEST_MORPH = 30.0  # seconds
 
 
 class Controls:
@@ -56,11 +59,17 @@ class Controls:
                 check_life(change.life)
             if change.through is not None and self._put_through is None:
                 raise BadRequest("got through, expected it only of latentcam camera")
+            check_morph(change)
             background, anchor = None, None
             if change.background is not None:
                 background = find_background(self._backgrounds, change.background)
             if change.identity is not None:
                 anchor = await find_face(self._engine, change.identity)
+            if change.mix is not None:
+                into = await find_face(self._engine, change.identity or self.identity)
+                taken = await find_face(self._engine, change.mix.identity)
+                config = self._engine.avatar.card.generator
+                anchor = mixed(config, into, taken, change.mix.styles)
             self._take(change, anchor, background)
 
     def _take(self, change: Change, anchor: Latent | None, background: Background | None) -> None:
@@ -68,8 +77,9 @@ class Controls:
         if background is not None:
             self.background = background.name
             self._put_behind(background)
-        if change.identity is not None and anchor is not None:
-            session.anchor, self.identity = anchor, change.identity
+        if anchor is not None:
+            self.identity = change.identity or self.identity
+            session.morph(anchor, change.morph)
         if change.expression is not None:
             motion.settings = replace(motion.settings, expression=change.expression)
         if change.life is not None:
@@ -82,6 +92,14 @@ class Controls:
             self._freeze(change.frozen)
         if change.through is not None and self._put_through is not None:
             self._put_through(change.through)
+
+
+def check_morph(change: Change) -> None:
+    """Raises BadRequest for a morph to nobody, or of a length out of range."""
+    if not 0.0 <= change.morph <= LONGEST_MORPH:
+        raise BadRequest(f"morph is {change.morph:g}, expected 0 to {LONGEST_MORPH:g} seconds")
+    if change.morph and change.identity is None and change.mix is None:
+        raise BadRequest("got morph alone, expected identity or mix: to whom?")
 
 
 async def find_face(engine: Engine, identity: str) -> Latent:

@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 
 from latentcam.realtime_models.axes import Axis
+from latentcam.realtime_models.generator.mixing import Band
 from latentcam.server.config import IceServer
 from latentcam.stream.meter import Meter
 
@@ -38,6 +39,13 @@ class Offer(msgspec.Struct, tag="offer", tag_field="type", forbid_unknown_fields
     alpha: bool = False
 
 
+class Mix(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Whose styles a face takes, and which: of coarse, middle or fine resolutions."""
+
+    identity: Name
+    styles: Band
+
+
 class Change(
     msgspec.Struct,
     tag="change",
@@ -48,12 +56,15 @@ class Change(
 ):
     """What a person wants changed; anything not named stays as it is.
 
-    background: by its name. expression: replaces the previous one entirely. life: 0 to 2. muted:
-    silence replaces the voice. frozen: the last picture stays. through: of `latentcam camera`, the
-    real camera and microphone take the avatar's place.
+    mix: the face takes styles of another. morph: it becomes the face asked for in so many seconds,
+    instead of at once. background: by its name. expression: replaces the previous one entirely.
+    life: 0 to 2. muted: silence replaces the voice. frozen: the last picture stays. through: of
+    `latentcam camera`, the real camera and microphone take the avatar's place.
     """
 
     identity: Name | None = None
+    mix: Mix | None = None
+    morph: float = 0.0
     background: Name | None = None
     expression: Expression | None = None
     life: float | None = None

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Protocol
 
 from latentcam.realtime_models.arrays import Latent
+from latentcam.realtime_models.generator.mixing import between, eased
 from latentcam.stream.engine import Engine
 from latentcam.stream.latest import Latest
 from latentcam.stream.messages import Frame, Motion
@@ -24,6 +26,22 @@ class FrameSink(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """From one face to another, beginning and ending at rest. begun: the loop's time."""
+
+    start: Latent
+    goal: Latent
+    begun: float
+    seconds: float
+
+    def at(self, now: float) -> Latent:
+        """Where it is; at the goal when the time is over."""
+        if now >= self.begun + self.seconds:
+            return self.goal
+        return between(self.start, self.goal, eased(max(now - self.begun, 0.0) / self.seconds))
+
+
 class Session:
     """Two loops: listen puts every motion into a slot of one; render shows the newest."""
 
@@ -32,9 +50,22 @@ class Session:
     ) -> None:
         self._engine, self._source, self._sink = engine, source, sink
         self._latest: Latest[Motion] = Latest()
-        self.anchor = anchor
-        """The latent of the face at rest; setting it shows another face from the next frame on."""
+        self._passage = Passage(anchor, anchor, 0.0, 0.0)
         self._moved = 0.0  # when the newest motion was put into the slot
+
+    @property
+    def anchor(self) -> Latent:
+        """The latent of the face at rest; setting it shows another face from the next frame on."""
+        return self._passage.goal
+
+    @anchor.setter
+    def anchor(self, anchor: Latent) -> None:
+        self._passage = Passage(anchor, anchor, 0.0, 0.0)
+
+    def morph(self, anchor: Latent, seconds: float) -> None:
+        """Become another face in so many seconds, from wherever the face is now."""
+        now = asyncio.get_running_loop().time()
+        self._passage = Passage(self._passage.at(now), anchor, now, seconds)
 
     @property
     def skipped(self) -> int:
@@ -62,7 +93,8 @@ class Session:
         engine, loop = self._engine, asyncio.get_running_loop()
         async for motion in self._latest:
             moved = self._moved
-            picture, took = await engine.renderer.render(self.anchor, motion.x)
+            anchor = self._passage.at(loop.time())
+            picture, took = await engine.renderer.render(anchor, motion.x)
             now = loop.time()
             engine.stages.observe("wait", now - took - moved)
             engine.stages.observe("decode", took)

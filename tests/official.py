@@ -431,3 +431,51 @@ def write_rosinality(network: Official, path: Path, *, zipped: bool = True, **mo
     }
     torch.save(content, path, _use_new_zipfile_serialization=zipped)
     return path
+
+
+def from_checkpoint(path: Path) -> Official:
+    """What `training.imports.train` trained, as NVIDIA's and rosinality's code would store it."""
+    found = torch.load(path, map_location="cpu", weights_only=True)
+    config, state = found["config"], found["ema"]
+    layers = config["layers"]
+    widths = {
+        layer["resolution"]: layer["in_channels"] for layer in layers if "rgb" in layer["kind"]
+    }
+    network = Official(
+        z_dim=config["z_dim"], w_dim=config["w_dim"],
+        mapping_layers=config["mapping"]["layers"], widths=widths,
+    )  # fmt: skip
+
+    def put(name: str, found: torch.Tensor, gain: float = 1.0) -> None:
+        stored = found.double().numpy() / gain
+        assert stored.shape == network[name].shape, name
+        network.weights[name] = stored
+
+    width, rate = network.z_dim, network.lr_multiplier
+    for index in range(network.mapping_layers):
+        prefix = f"mapping.layers.{index}"
+        put(f"mapping.fc{index}.weight", state[f"{prefix}.weight"], rate / np.sqrt(width))
+        put(f"mapping.fc{index}.bias", state[f"{prefix}.bias"], rate)
+        width = network.w_dim
+    put("mapping.w_avg", state["mapping.w_avg"])
+    put("synthesis.b4.const", state["synthesis.const"][0])
+    parts = {"up": "conv0", "conv": "conv1", "rgb": "torgb"}
+    for layer in layers:
+        ours = f"synthesis.convs.{layer['name']}"
+        block, part = layer["name"].split("_")
+        theirs = f"synthesis.{block}.{parts[part]}"
+        gain = 1 / np.sqrt(layer["in_channels"]) if part == "rgb" else 1.0
+        put(f"{theirs}.weight", state[f"{ours}.weight"], gain)
+        put(f"{theirs}.bias", state[f"{ours}.bias"])
+        put(f"{theirs}.affine.weight", state[f"{ours}.affine.weight"], 1 / np.sqrt(width))
+        put(f"{theirs}.affine.bias", state[f"{ours}.affine.bias"])
+        if part != "rgb":
+            put(f"{theirs}.noise_const", state[f"{ours}.noise"])
+            put(f"{theirs}.noise_strength", state[f"{ours}.noise_strength"][0])
+    return network
+
+
+if __name__ == "__main__":  # python -m tests.official CHECKPOINT FOLDER: in both public formats
+    trained = from_checkpoint(Path(sys.argv[1]))
+    write_nvidia(trained, Path(sys.argv[2]) / "network.pkl")
+    write_rosinality(trained, Path(sys.argv[2]) / "network.pt")

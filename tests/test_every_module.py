@@ -29,6 +29,9 @@ RUN_BY = {
         "realtime_models.generator.filters", "realtime_models.training.imports.nvidia",
         "realtime_models.training.imports.rosinality",
     ),
+    "realtime_models/training/latents/test_distil.py": (
+        "realtime_models.training.latents.distil_command",
+    ),
     "realtime_models/training/latents/test_bases.py": (
         "realtime_models.training.latents.basis_command", "realtime_models.training.latents.faces",
     ),

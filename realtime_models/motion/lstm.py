@@ -67,6 +67,11 @@ class MotionLstm:
 
     def step(self, features: Float32, state: LstmState) -> tuple[Float32, LstmState]:
         """One hop: float32 [inputs] -> float32 [outputs] in [0, 1]. `state` is not changed."""
+        z, state = self.read_out(features, state)
+        return squash(z), state
+
+    def read_out(self, features: Float32, state: LstmState) -> tuple[Float32, LstmState]:
+        """The same before it is squashed: any numbers."""
         x = (features - self._mean) * self._scale
         n = self._hidden
         h, c = np.empty_like(state.h), np.empty_like(state.c)
@@ -75,7 +80,7 @@ class MotionLstm:
             in_forget = _sigmoid(gates[: 2 * n])
             c[i] = in_forget[n:] * state.c[i] + in_forget[:n] * np.tanh(gates[2 * n : 3 * n])
             x = h[i] = _sigmoid(gates[3 * n :]) * np.tanh(c[i])
-        return squash(self._out_w @ x + self._out_b), LstmState(h, c)
+        return np.asarray(self._out_w @ x + self._out_b), LstmState(h, c)
 
 
 def squash(z: Float32) -> Float32:

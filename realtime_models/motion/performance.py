@@ -23,6 +23,7 @@ from latentcam.realtime_models.motion.gestures import (
 )
 from latentcam.realtime_models.motion.life import life
 from latentcam.realtime_models.motion.model import MotionModel, MotionState
+from latentcam.realtime_models.motion.moods import STRENGTH, MoodModel, MoodState
 
 LOUDEST = 10.0  # samples beyond are broken: their square must stay a number
 EASE = 0.2  # seconds; time constant with which a new expression comes on, and life
@@ -36,6 +37,7 @@ class Settings:
 
     expression: offsets by axis name; the face eases into it. Names that the avatar does not have
         move nothing, and an offset beyond the length of its axis counts as that length.
+    moods: which moods come by themselves, beside the expression; None: none.
     life: strength of blinks, glances, and movements of head and brows, 0 (only the lips move) to
         2; the face eases into this, too.
     Raises ValueError for anything that is not a number, or a life out of range.
@@ -43,6 +45,7 @@ class Settings:
 
     expression: Mapping[str, float] = field(default_factory=dict)
     life: float = 1.0
+    moods: MoodModel | None = None
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.life <= LIVELIEST:
@@ -59,6 +62,7 @@ class PerformanceState:
 
     heard: samples up to now, counted from the beginning of media time.
     expression, life: how far the face has come on its way to what the settings ask for.
+    mood: of a face whose moods come by themselves.
     """
 
     seed: int
@@ -68,6 +72,7 @@ class PerformanceState:
     heard: int = 0
     expression: Mapping[str, float] = field(default_factory=dict)
     life: float = 0.0
+    mood: MoodState | None = None
 
 
 class Performer:
@@ -126,8 +131,10 @@ class Performer:
         samples = samples.clip(-LOUDEST, LOUDEST)
         mouth, motion = self.motion.step(samples, state.motion)
         opened = gate(samples, state.gate)
+        state = replace(state, motion=motion, gate=opened, heard=state.heard + len(samples))
+        settings, state = self._in_mood(settings, state)
         state = self._ease(
-            replace(state, motion=motion, gate=opened, heard=state.heard + len(samples)),
+            state,
             settings,
             len(samples) / SAMPLE_RATE,
         )
@@ -146,6 +153,19 @@ class Performer:
                 if (at := self._index.get(name)) is not None:
                     x[at] += value
         return np.array(x, np.float32).clip(self._low, self._high), state
+
+    def _in_mood(
+        self, settings: Settings, state: PerformanceState
+    ) -> tuple[Settings, PerformanceState]:
+        """The settings with the mood that is on by itself, and the state that remembers it."""
+        if settings.moods is None:
+            return settings, state
+        now = state.heard / SAMPLE_RATE
+        mood = settings.moods.at(now, state.seed, state.mood or settings.moods.initial_state(now))
+        name, expression = mood.mood.name, dict(settings.expression)
+        if name in self._width:
+            expression[name] = expression.get(name, 0.0) + STRENGTH * self._width[name]
+        return replace(settings, expression=expression), replace(state, mood=mood)
 
     def _ease(
         self, state: PerformanceState, settings: Settings, seconds: float

@@ -13,11 +13,12 @@ from latentcam.realtime_models.avatar_pack import (
     IDENTITIES_FILE,
     LIGHT_FILE,
     MOTION_FILE,
+    AvatarPack,
     Tensors,
     sha256,
 )
 from latentcam.realtime_models.card import Card, Files, Weights
-from latentcam.realtime_models.pack_places import CARD
+from latentcam.realtime_models.pack_places import CARD, find_lender
 from latentcam.realtime_models.training.weights import save_weights
 
 Precision = type[np.float16] | type[np.float32]
@@ -55,6 +56,16 @@ def write_card(folder: Path, card: Card) -> None:
 def borrowed(weights: Weights, lender: str) -> Weights:
     """The same file, in the pack `lender`, or in the one from which that borrows it."""
     return weights if weights.borrow else Weights(weights.digest, lender)
+
+
+def motion_of(pack: AvatarPack, name: str, folder: Path) -> Weights:
+    """The motion model of the pack `name`, lent to the one in `folder` where that will find it, or
+    else written into it."""
+    lent = borrowed(pack.card.files.motion, name)
+    lender = find_lender(folder, lent.borrow or name)
+    if lender is None or lender.resolve() == folder.resolve():
+        return write_motion(folder, pack.motion)
+    return lent
 
 
 def unwritten(light: bool = False) -> Files:

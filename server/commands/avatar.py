@@ -33,6 +33,8 @@ MORE = {
     "mix": ("latentcam.server.commands.avatar_mix", "a sheet of faces with others' styles"),
     "morph": ("latentcam.server.commands.avatar_morph", "a video from face to face"),
     "import": (f"{TRAINING}.imports.command", "make a pack of a StyleGAN2 of another project"),
+    "calibrate": (f"{TRAINING}.latents.calibrate_command", "find a pack's named axes by tracking"),
+    "distil": (f"{TRAINING}.latents.distil_command", "a small generator in a large one's place"),
     "basis": (f"{TRAINING}.latents.basis_command", "directions in W: global, and local at a face"),
 }
 """Action -> its module, and what it does in a few words."""

@@ -14,6 +14,7 @@ from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK
 from latentcam.realtime_models.axes import Axis
 from latentcam.realtime_models.decoders.auto import DECODERS
+from latentcam.realtime_models.motion.moods import load_moods
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.realtime_models.resolutions import AUTO
 from latentcam.server.errors import UsageError
@@ -151,11 +152,15 @@ def life_options() -> argparse.ArgumentParser:
         help="an emotion or any other axis of the pack, at a strength of 0 to 1; "
         "more than one may be given",
     )
+    parser.add_argument(
+        "--moods", type=local_file, help="moods that come by themselves, as they were learned"
+    )
     return parser
 
 
 def settings_of(args: argparse.Namespace, axes: Sequence[Axis]) -> Settings:
-    """The settings of `--still` and `--expression`. Raises UsageError."""
+    """The settings of `--still`, `--expression` and `--moods`. Raises UsageError, and
+    AvatarPackError for a file that holds no moods."""
     known = {axis.name: axis for axis in axes}
     expression = {}
     for text in args.expression:
@@ -176,7 +181,8 @@ def settings_of(args: argparse.Namespace, axes: Sequence[Axis]) -> Settings:
         if not 0 <= share <= 1:
             raise UsageError(f"--expression is {text!r}, expected {name}:STRENGTH, from 0 to 1")
         expression[name] = share * known[name].high
-    return Settings(expression, life=0.0 if args.still else 1.0)
+    own = None if args.moods is None else load_moods(args.moods)
+    return Settings(expression, life=0.0 if args.still else 1.0, moods=own)
 
 
 def speech_options() -> argparse.ArgumentParser:

@@ -13,9 +13,10 @@ import pytest
 
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.axes import FACE_AXES
+from latentcam.realtime_models.generator.mixing import mixed
 from latentcam.server.controls import Controls, check_expression, check_life
 from latentcam.server.errors import BadRequest
-from latentcam.server.messages import Change
+from latentcam.server.messages import Change, Mix
 from latentcam.stream.backgrounds import Backgrounds
 from latentcam.stream.engine import Engine
 from latentcam.stream.messages import AudioChunk, Frame
@@ -246,5 +247,29 @@ def test_a_background_that_is_not_there_changes_nothing(tiny_pack: AvatarPack) -
         state = one.state()
         assert state["background"] == "blur:room" and state["switched"] == [("behind", "blur:room")]
         await engine.aclose()
+
+    run(scene())
+
+
+def test_a_face_takes_styles_of_another_and_becomes_it_slowly(tiny_pack: AvatarPack) -> None:
+    async def scene() -> None:
+        engine = make_engine(tiny_pack)
+        one = Scene(engine)
+        ada, bo = (engine.avatar.anchor(name) for name in ("Ada", "Bo"))
+        await one.controls.apply(Change(mix=Mix("Bo", "coarse"), morph=5.0))
+        wanted = mixed(engine.avatar.card.generator, ada, bo, "coarse")
+        assert np.array_equal(one.session.anchor, wanted) and one.controls.identity == "Ada"
+        await one.controls.apply(Change(identity="7", mix=Mix("Bo", "fine")))
+        assert one.controls.identity == "7"
+        before = one.state()
+        for change, said in (
+            (Change(morph=1.0), "got morph alone, expected identity or mix"),
+            (Change(identity="Bo", morph=31.0), "morph is 31, expected 0 to 30 seconds"),
+            (Change(identity="Bo", morph=math.nan), "morph is nan"),
+            (Change(mix=Mix("Nobody", "fine")), "'Nobody' is neither"),
+        ):
+            with pytest.raises(BadRequest, match=said):
+                await one.controls.apply(change)
+        assert one.state() == before
 
     run(scene())

@@ -22,7 +22,7 @@ from latentcam.stream.engine import Engine
 from latentcam.stream.errors import EngineFull
 from latentcam.stream.messages import AudioChunk, Frame, Motion
 from latentcam.stream.renderer import Renderer
-from latentcam.stream.session import Session
+from latentcam.stream.session import Passage, Session
 from latentcam.stream.timeline import Timeline
 from latentcam.stream.voice_motion import VoiceMotion
 from tests.aio import run
@@ -415,3 +415,15 @@ def test_nobody_is_served_twice_before_another_once(tiny_pack: AvatarPack) -> No
         await engine.aclose()
 
     run(scene())
+
+
+def test_a_passage_has_no_jump() -> None:
+    """Not even when it is turned around half way."""
+    a, b = np.zeros((2, 3), np.float32), np.ones((2, 3), np.float32)
+    there = Passage(a, b, 10.0, 2.0)
+    ways = [float(there.at(10.0 + t).mean()) for t in np.linspace(0, 2, 41)]
+    assert ways[0] == 0.0 and ways[-1] == 1.0 and np.all(np.diff(ways) >= 0)
+    assert max(np.diff(ways)) < 0.04
+    back = Passage(there.at(11.0), a, 11.0, 2.0)
+    assert np.array_equal(back.at(11.0), there.at(11.0)) and np.array_equal(back.at(99.0), a)
+    assert np.array_equal(Passage(a, b, 10.0, 0.0).at(10.0), b)

@@ -20,7 +20,7 @@ from latentcam.realtime_models.training.imports.nvidia import from_nvidia, is_nv
 from latentcam.realtime_models.training.imports.rosinality import from_rosinality, is_rosinality
 from latentcam.realtime_models.training.imports.tensors import read_tensors
 from latentcam.realtime_models.training.write_pack import (
-    borrowed,
+    motion_of,
     unwritten,
     write_card,
     write_generator,
@@ -116,7 +116,7 @@ def write_imported(
     # As float32: the rounding of 30 million weights to float16 would be seen as a soft grain.
     files = Files(
         generator=write_generator(out, {**tensors, "basis": basis}, np.float32),
-        motion=borrowed(base.card.files.motion, lender),
+        motion=motion_of(base, lender, out),
         identities=write_identities(out, faces, np.float32),
     )
     card = msgspec.structs.replace(card, files=files)

@@ -12,18 +12,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, AvatarPack, load_pack
-from latentcam.realtime_models.errors import LatentcamError
 from latentcam.realtime_models.generator.latents import sample_z
+from latentcam.realtime_models.training.latents.errors import LatentsError
 
 if TYPE_CHECKING:
     from latentcam.realtime_models.training.latents.bases import GlobalBasis, Jacobians
 
 SPECTRA = 3  # points whose spectrum is drawn
 WALKED = 4  # directions of each basis, from each of as many faces
-
-
-class LatentsError(LatentcamError, ValueError):
-    """What was asked for cannot be done with this pack; the message says why."""
 
 
 def add(new_parser: Callable[..., argparse.ArgumentParser]) -> None:
