@@ -12,9 +12,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.decoders.openvino import OpenVinoDecoder
+from latentcam.realtime_models.motion.performance import Performer
+from latentcam.realtime_models.resolutions import drawn_at, resolutions
 from latentcam.server.webrtc.look import Look
 from latentcam.stream.backgrounds import Backgrounds
+from latentcam.stream.engine import Engine
+from latentcam.stream.stepping import Stepping
+from latentcam.stream.timeline import Timeline
 from tests.aio import run
 from tests.peers import Caller, serving
 from tests.server.test_server import SILENCE, make_engine
@@ -133,3 +140,27 @@ def test_an_avatar_without_alpha_has_none_to_give(tiny_pack: AvatarPack) -> None
         assert caller.frames[-1][2].shape == (32, 32, 3)
 
     run(scene(), timeout=90)
+
+
+def test_a_call_goes_on_in_another_resolution(three_pack: AvatarPack) -> None:
+    """The video's size changes with it, and the telemetry says so."""
+
+    async def scene() -> None:
+        decoders = [OpenVinoDecoder(drawn_at(three_pack, n)) for n in resolutions(three_pack.card)]
+        engine = Engine(Avatar(three_pack, *decoders), Performer(three_pack), Timeline(25), 2)
+        async with serving(engine) as port:
+            caller = Caller(SILENCE)
+            socket = await caller.call(port, background=RED)
+            for index, side in ((0, 64), (2, 32), (0, 64)):
+                engine.renderer._stepping = Stepping([1.0, 1.0, 1.0], due=1.0)
+                engine.renderer._stepping.index = index
+                async with asyncio.timeout(30):
+                    while not caller.frames or caller.frames[-1][2].shape != (side, side, 3):
+                        await asyncio.sleep(0.02)
+                    name = decoders[index].resolution
+                    while json.loads(await socket.recv()).get("resolution") != name:
+                        pass
+            await socket.close()
+            await caller.aclose()
+
+    run(scene(), timeout=120)
