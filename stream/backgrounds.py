@@ -42,7 +42,8 @@ class Backgrounds:
 
     first: what is behind a face until somebody asks for another: a name or a picture file, also
     with "blur:" before it; its picture can then be asked for, too. pictures: files, each under its
-    name without the ending. Raises MediaError, also for a name that cannot be used.
+    name without the ending, or with it where that is taken. Raises MediaError, also for a name that
+    cannot be used.
     """
 
     def __init__(self, first: str = OWN, pictures: Iterable[Path] = ()) -> None:
@@ -50,14 +51,11 @@ class Backgrounds:
         self._blurred: dict[str, Rgb] = {}  # made once: a caller may ask for one after another
         self._keep("room", room())
         self._own = Background(OWN, self._pictures["room"], own=True)
-        for path in pictures:
-            self._add(path)
+        files = {path.absolute(): self._add(path) for path in pictures}
         wanted = first.removeprefix(BLUR)
         if not self._is_known(wanted):
             path = Path(wanted)
-            wanted = path.stem
-            if wanted not in self._pictures:
-                self._add(path)
+            wanted = files.get(path.absolute()) or self._add(path)
         try:
             self.first = self.find(BLUR * first.startswith(BLUR) + wanted)
         except ValueError as error:
@@ -88,14 +86,16 @@ class Backgrounds:
         # What begins like a colour is meant as one.
         return name.startswith("#") or name in self.names
 
-    def _add(self, path: Path) -> None:
-        name = path.stem
+    def _add(self, path: Path) -> str:
+        """Under which name."""
+        name = path.name if path.stem in self.names else path.stem
         if name in self.names or len(name) > LONGEST_NAME or name.startswith(("#", BLUR)):
             raise MediaError(
                 f"the picture {path} cannot be asked for as {name[:80]!r}, expected a name of its "
                 f"own of up to {LONGEST_NAME} letters"
             )
         self._keep(name, read_picture(path))
+        return name
 
     def _keep(self, name: str, picture: Rgb) -> None:
         self._pictures[name], self._blurred[name] = picture, blurred(picture)

@@ -46,6 +46,15 @@ def test_a_picture_that_is_on_offer_may_come_first(tmp_path: Path) -> None:
         assert backgrounds.first.name == "garden" and backgrounds.names[2:] == ("garden",)
 
 
+def test_a_picture_of_ones_own_room_is_not_taken_for_the_built_in_one(tmp_path: Path) -> None:
+    own = write_picture(tmp_path / "room.png", plain((20, 120, 30)))
+    for first in (str(own), f"blur:{own}"):
+        backgrounds = Backgrounds(first)
+        np.testing.assert_allclose(backgrounds.first.picture[5, 5], (20, 120, 30), atol=2)
+        assert backgrounds.names == ("own", "room", "room.png")
+        assert backgrounds.find("room").picture.shape == (180, 320, 3)
+
+
 def test_any_colour_is_that_colour() -> None:
     picture = Backgrounds("#00b140").first.picture
     np.testing.assert_array_equal(np.unique(picture.reshape(-1, 3), axis=0), [[0, 0xB1, 0x40]])
@@ -90,7 +99,9 @@ def test_names_are_one_of_a_kind_and_short(tmp_path: Path) -> None:
     twice = [
         write_picture(tmp_path / folder / "garden.png", plain((1, 2, 3))) for folder in ("", "more")
     ]
-    for pictures in (twice, [tmp_path / "room.png"], [tmp_path / f"{'x' * 60}.png"]):
+    assert Backgrounds("own", twice).names[2:] == ("garden", "garden.png")
+    thrice = [*twice, twice[0]]
+    for pictures in (thrice, [tmp_path / f"{'x' * 60}.png"], [tmp_path / "#1.png"]):
         with pytest.raises(MediaError, match="cannot be asked for as .* a name of its own"):
             Backgrounds("own", pictures)
 
