@@ -6,6 +6,8 @@ import { cutOut } from './cut.js';
 import { say } from './elements.js';
 import { clearFigures, digest, lookAt, showFigures, tellSkew } from './figures.js';
 import { Health, stepWords } from './health.js';
+import { HereCall } from './here/call.js';
+import { chooseWay, giveUpHere, showWay } from './here/ways.js';
 import { Meter, askMic, closeMic, learnMics, listMics } from './microphone.js';
 import { hideTrouble, page, phaseIs, showPhase, showTrouble } from './page.js';
 import { recall, remember } from './remembered.js';
@@ -19,6 +21,7 @@ import { Trouble } from './words.js';
 
 const RECONNECT_PAUSES = [1, 2, 4, 8, 15, 15, 15]; // seconds; about a minute, then the mic is freed
 const STEADY_AFTER = 10_000; // ms of life after which a lost connection counts as a fresh one
+
 const HELD = 6_000; // ms to read a sentence
 
 const STOPPED = new Trouble('lost'); // what a conversation ends with when its person says so
@@ -112,7 +115,11 @@ function offered() {
 
 /** One call from dialling to its end, which is always thrown. */
 async function callOnce(signal) {
-  const current = call = new Call(config, mic, isHeard(), handlers);
+  const way = await chooseWay(config);
+  signal.throwIfAborted();
+  showWay(way);
+  const current = call = way.face ? new HereCall(way.face, config, mic, handlers)
+    : new Call(config, mic, isHeard(), handlers);
   const onStop = () => current.close(signal.reason);
   signal.addEventListener('abort', onStop);
   let unwatch = () => {};
@@ -146,7 +153,8 @@ async function keepCalling(signal) {
       await callOnce(signal);
     } catch (trouble) {
       signal.throwIfAborted();
-      if (trouble === REDIAL) {
+      if (trouble.code === 'slow') giveUpHere();
+      if (trouble === REDIAL || trouble.code === 'slow') {
         worked = true;
         showPhase('connecting');
         continue;
@@ -174,6 +182,7 @@ async function countDown(seconds, signal) {
 async function talk(opened = null) {
   const { signal } = talking = new AbortController();
   silentMic = opened !== null;
+  document.body.toggleAttribute('data-clips', silentMic);
   hideTrouble();
   hideLast();
   try {
@@ -213,13 +222,13 @@ function hangUp() {
   clips?.close();
   clips = null;
   silentMic = false;
+  document.body.removeAttribute('data-clips');
   meter?.stop();
   meter = null;
   page.face.srcObject = null;
   page.voice.srcObject = null;
   showPicture(false);
   showPhase('idle');
-  if (config) void showAtRest(settings.identity); // chosen during the call, perhaps
 }
 
 /** Whether the stage shows a picture of the call, or the face at rest. */
@@ -328,13 +337,10 @@ export function begin(wishes = null) {
   begun ??= loadConfig().then((loaded) => {
     config = loaded;
     cuts = wishes !== null && !wishes.has('background');
-    const chosen = (identity) => {
-      if (talking) return; // its call shows it
-      hideLast();
-      void showAtRest(identity);
-    };
+    const chosen = (identity) => { if (!call) void showAtRest(identity); };
     buildSettings(config, (message) => call?.send(message), chosen, wishes);
     buildTry(page.panel, config.speech, speak, showTrouble);
+    chooseWay(config).then(showWay, showTrouble);
   }).catch((error) => {
     begun = null;
     throw error;

@@ -32,6 +32,9 @@ const WORDS = {
   'no-sound': ['This file cannot be played', 'Expected a sound or a video that this browser knows, '
     + 'like MP3, WAV, M4A or Ogg.'],
   'no-speech': ['The words could not be spoken', 'The server says no more.'],
+  slow: ['This device is too slow to draw the face', 'Close other tabs or programs, then press Talk.'],
+  'gpu-lost': ['The graphics card was taken away', 'Press Talk again.'],
+  pack: ['The face could not be loaded', 'Reload the page.'],
   playback: ['The browser did not start the picture', 'Press Talk again.'],
   unknown: ['Something unexpected happened', 'Reload the page and try again.'],
 };

@@ -130,6 +130,14 @@ def weights_path(folder: Path, card: Card, file: str) -> Path:
     return lender / file
 
 
+def pack_files(folder: Path) -> dict[str, Path]:
+    """Name -> path of each file of a pack, with those that it borrows. Raises AvatarPackError."""
+    card = load_card(folder)
+    weights = [GENERATOR_FILE, MOTION_FILE, IDENTITIES_FILE]
+    weights += [LIGHT_FILE] if card.files.light else []
+    return {CARD: folder / CARD} | {name: weights_path(folder, card, name) for name in weights}
+
+
 def sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

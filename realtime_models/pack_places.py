@@ -40,6 +40,11 @@ def find_pack(avatar: str) -> Path:
     )
 
 
+def is_shipped(folder: Path) -> bool:
+    """Whether a pack came with latentcam: whoever wants it has it already."""
+    return folder.resolve().parent == SHIPPED.resolve()
+
+
 def find_lender(borrower: Path, name: str) -> Path | None:
     """The folder of the pack from which the one in `borrower` borrows: beside it, or installed."""
     for folder in (borrower.resolve().parent / name, SHIPPED / name, user_packs() / name):

@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 HEADERS = {
     "Cache-Control": "no-cache",  # a new version of the server brings its own page
     "Content-Security-Policy": "default-src 'self'; connect-src 'self'; img-src 'self' data:; "
+    "script-src 'self' 'wasm-unsafe-eval'; "  # the voice detector of pages that hear themselves
     "media-src 'self' blob:; "  # films of faces and recordings, which the page itself makes
     "base-uri 'none'; form-action 'none'; "
     "frame-ancestors 'none'",  # no other page may lay itself over the buttons

@@ -31,6 +31,7 @@ from latentcam.server.messages import (
     PageConfig,
 )
 from latentcam.server.metrics import CONTENT_TYPE, exposition, figures
+from latentcam.server.pack_files import pack_routes
 from latentcam.server.phone import phone_routes
 from latentcam.server.portraits import Portraits
 from latentcam.server.say import Speaker
@@ -88,6 +89,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         card = engine.avatar.card
         return told(
             PageConfig(
+                ways=["here", "video"] if config.pack else ["video"],
                 avatar=card.name,
                 identities=list(card.identities),
                 identity=config.identity or card.identities[0],
@@ -121,6 +123,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         *Portraits(engine, config.backgrounds.first, drawing).routes(config),
         *speaker.routes(config),
         *phone_routes(config),
+        *pack_routes(config),
         WebSocketRoute("/ws", socket),
         Mount("/", StaticFiles(directory=PAGE, html=True)),
     ]

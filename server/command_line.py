@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 COMMANDS = {
     "camera": ("latentcam.server.commands.camera", "be a camera that meeting apps can pick"),
     "serve": ("latentcam.server.commands.serve", "talk in a browser"),
+    "page": ("latentcam.server.commands.page", "a folder for any web server: no server of ours"),
     "render": ("latentcam.server.commands.render", "speech file to video file"),
     "motion": ("latentcam.server.commands.motion", "speech file to motion curves"),
     "avatar": ("latentcam.server.commands.avatar", "list, show, check and remove avatar packs"),

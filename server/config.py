@@ -23,7 +23,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """origins: pages of other hosts that may connect. audio_prefetch: received packets of 20 ms
     that wait for a missing one before it is given up; without loss nothing waits. fingerprint: of a
     certificate that this machine made for itself, or nothing. identity: whose face a call without a
-    wish gets, None for the avatar's first. backgrounds: what may be behind a face with alpha."""
+    wish gets, None for the avatar's first. backgrounds: what may be behind a face with alpha. pack:
+    the folder of the pack that pages may have to draw it themselves; None: they may not."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -36,6 +37,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     audio_prefetch: int = 2
     identity: str | None = None
     backgrounds: Backgrounds = msgspec.field(default_factory=Backgrounds)
+    pack: Path | None = None
 
     def __post_init__(self) -> None:
         check_port(self.port)

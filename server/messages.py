@@ -8,7 +8,7 @@ address.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 
@@ -219,10 +219,12 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 
 class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What a page needs to know before it calls. identity, background: what a call without a wish
-    gets. alpha: whether faces have it. backgrounds: what may be asked for by name; none without
+    gets. ways: how a page may get its face, the best first: "here", drawn by itself, or "video".
+    alpha: whether faces have it. backgrounds: what may be asked for by name; none without
     alpha. look_ahead_ms: of the motion model. speech: why the server cannot speak typed words, or
     nothing."""
 
+    ways: list[Literal["here", "video"]]
     avatar: str
     identities: list[str]
     identity: str

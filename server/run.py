@@ -34,8 +34,6 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
         super().__init__(config)
         self._listening = listening
-        self.failed: OSError | None = None
-        """Why nobody could be told where it listens: a closed pipe, a full disk."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -44,11 +42,7 @@ class _Server(uvicorn.Server):
             # time, would hold up every call while others come and go.
             gc.collect()
             gc.freeze()
-            try:
-                self._listening()
-            except OSError as error:  # raised here, it would leave the lifespan behind
-                self.failed, self.should_exit = error, True
-                await self.shutdown(sockets)
+            self._listening()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:  # whatever still holds it: nobody should need SIGKILL
@@ -74,8 +68,7 @@ def listen(host: str, port: int) -> Door:
 def run_server(
     engine: Engine, config: ServerConfig, retouch: Retouch | None = None, opens: bool = False
 ) -> None:
-    """Serve until interrupted. Raises ConfigError if the address or certificate cannot be used, and
-    OSError if its address cannot be printed.
+    """Serve until interrupted. Raises ConfigError if the address or certificate cannot be used.
 
     retouch: applied to every frame before it leaves. opens: the page in this machine's browser.
     """
@@ -103,10 +96,7 @@ def run_server(
                 f"{config.tls_cert} with {config.tls_key} cannot be used for HTTPS: "
                 f"{error.strerror or error}, expected a certificate and its key as PEM files"
             ) from None
-        server = _Server(settings, listening)
-        server.run(sockets=[listener])
-    if server.failed is not None:
-        raise server.failed
+        _Server(settings, listening).run(sockets=[listener])
 
 
 def greet(config: ServerConfig, port: int) -> None:

@@ -195,17 +195,17 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
 }`;
 
-/** The picture, from about -1 to 1, as levels of 8 bits; no colour exceeds its alpha. */
-export const SHOW = (channels) => `
+/** The picture, from about -1 to 1, as levels of 8 bits; no colour exceeds its alpha. straight:
+ * colours are no longer multiplied by it, as canvases want them. */
+export const LEVELS = (channels, straight) => `
 @group(0) @binding(0) var<storage, read> picture: array<vec4f>;
-@vertex fn corner(@builtin(vertex_index) i: u32) -> @builtin(position) vec4f {
-  return vec4f(f32(i % 2) * 4 - 1, f32(i / 2) * 4 - 1, 0, 1);
-}
-@fragment fn pixel(@builtin(position) at: vec4f) -> @location(0) vec4f {
-  let side = u32(sqrt(f32(arrayLength(&picture))));
-  let levels = clamp(round(picture[u32(at.y) * side + u32(at.x)] * 127.5 + 127.5),
-                     vec4f(0), vec4f(255));
-  ${channels === 4
-    ? 'return min(levels, vec4f(levels.a)) / 255;'
-    : 'return vec4f(levels.rgb / 255, 1);'}
+@group(0) @binding(1) var<storage, read_write> levels: array<u32>;
+@compute @workgroup_size(${THREADS})
+fn main(@builtin(global_invocation_id) id: vec3u) {
+  if (id.x >= arrayLength(&levels)) { return; }
+  var level = clamp(round(picture[id.x] * 127.5 + 127.5), vec4f(0), vec4f(255));
+  ${channels === 4 ? 'level = min(level, vec4f(level.a));' : 'level.a = 255;'}
+  ${straight ? 'level = vec4f(round(level.rgb * 255 / max(level.a, 1)), level.a);' : ''}
+  let byte = vec4u(level);
+  levels[id.x] = byte.r | (byte.g << 8) | (byte.b << 16) | (byte.a << 24);
 }`;

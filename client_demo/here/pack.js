@@ -2,7 +2,7 @@
 
 import { checkDrawn } from './network.js';
 
-const FILES = ['generator', 'motion', 'identities'];
+const FILES = ['generator', 'motion', 'identities']; // and `light`, which a quick machine needs not
 const KINDS = { F16: Uint16Array, F32: Float32Array };
 const KEPT = 'latentcam packs'; // name of the browser's cache
 
@@ -26,6 +26,11 @@ export async function loadPack(open, onBytes = () => {}) {
     name, tensors(await file(open, name, card.files[name].digest, count(name))),
   ]));
   return { card, ...Object.fromEntries(parts) };
+}
+
+/** The tensors of a pack's light branch. As `loadPack`. */
+export async function loadLight(open, card, onBytes = () => {}) {
+  return tensors(await file(open, 'light', card.files.light.digest, onBytes));
 }
 
 async function got(open, name) {

@@ -1,11 +1,13 @@
-// The synthesis network on WebGPU: a latent becomes a picture on the GPU that shows it.
+// The synthesis network on WebGPU.
+//
+// The picture is read back and not drawn into a canvas by the GPU: so it comes at its own pace, also
+// into a tab that nobody looks at, and can be recorded and kept like any other.
 
 import { fromHalf } from './half.js';
-import { CONV, DEMODS, ENLARGE, RGB, SHAPES, SHOW, STYLES, THREADS } from './kernels.js';
+import { CONV, DEMODS, ENLARGE, LEVELS, RGB, SHAPES, STYLES, THREADS } from './kernels.js';
 import { draws, layersTo, numWs } from './network.js';
 
 const SMALL = 16; // pixels a side up to which there are too few of them for the large tiles
-const FORMAT = 'rgba8unorm';
 
 const fours = (n) => Math.ceil(n / 4);
 
@@ -23,21 +25,27 @@ export async function findGpu() {
 export class WebGpuDecoder {
   #device;
   #ws; // the buffer that latents are written to
-  #passes = []; // what is computed for a picture, in order: [pipeline, bind group, workgroups]
-  #show;
-  #shown; // bind group of the last picture
+  #passes; // what is computed for a picture, in order: [pipeline, bind group, workgroups]
+  #levels; // the picture on the GPU
+  #copies = []; // where it comes to be read, when it is not being read
 
-  /** generator: { config, tensors } of a pack. size: the picture's, one that the network draws. */
-  static async make({ device }, generator, size = generator.config.resolution) {
+  /** generator: { config, tensors } of a pack. size: the picture's, one that the network draws.
+   * straight: whether colours are as canvases want them, not multiplied by alpha. */
+  static async make({ device }, generator, { size = generator.config.resolution, straight = false } = {}) {
     const decoder = new WebGpuDecoder();
-    await decoder.#build(device, generator, size);
+    await decoder.#build(device, generator, size, straight);
     return decoder;
   }
 
-  /** Draws the face of `ws`, Float32Array [num_ws * w_dim], into a texture of `format`. */
-  draw(ws, texture) {
-    this.#device.queue.writeBuffer(this.#ws, 0, ws);
-    const encoder = this.#device.createCommandEncoder();
+  /** The picture of `ws`, Float32Array [num_ws * w_dim]: Uint8ClampedArray [size * size * 4]. */
+  async decode(ws) {
+    const device = this.#device;
+    const bytes = 4 * this.size * this.size;
+    const copy = this.#copies.pop() ?? device.createBuffer({
+      size: bytes, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
+    });
+    device.queue.writeBuffer(this.#ws, 0, ws, 0, this.#ws.size / 4); // a light branch reads less
+    const encoder = device.createCommandEncoder();
     const pass = encoder.beginComputePass();
     for (const [pipeline, group, counts] of this.#passes) {
       pass.setPipeline(pipeline);
@@ -45,81 +53,45 @@ export class WebGpuDecoder {
       pass.dispatchWorkgroups(...counts);
     }
     pass.end();
-    const show = encoder.beginRenderPass({ colorAttachments: [
-      { view: texture.createView(), loadOp: 'clear', storeOp: 'store' },
-    ] });
-    show.setPipeline(this.#show);
-    show.setBindGroup(0, this.#shown);
-    show.draw(3);
-    show.end();
-    this.#device.queue.submit([encoder.finish()]);
-  }
-
-  /** Resolves when everything that was drawn is done. */
-  done() {
-    return this.#device.queue.onSubmittedWorkDone();
-  }
-
-  /** A picture as levels, Uint8ClampedArray [size * size * 4]. */
-  async decode(ws) {
-    const { size } = this;
-    const usage = GPUTextureUsage.RENDER_ATTACHMENT | GPUTextureUsage.COPY_SRC;
-    const texture = this.#device.createTexture({ size: [size, size], format: FORMAT, usage });
-    const bytesPerRow = Math.ceil(size / 64) * 256;
-    const buffer = this.#device.createBuffer({
-      size: bytesPerRow * size, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
-    });
-    this.draw(ws, texture);
-    const encoder = this.#device.createCommandEncoder();
-    encoder.copyTextureToBuffer({ texture }, { buffer, bytesPerRow }, [size, size]);
-    this.#device.queue.submit([encoder.finish()]);
-    await buffer.mapAsync(GPUMapMode.READ);
-    const rows = new Uint8ClampedArray(buffer.getMappedRange());
-    const levels = new Uint8ClampedArray(size * size * 4);
-    for (let y = 0; y < size; y += 1) {
-      levels.set(rows.subarray(y * bytesPerRow, y * bytesPerRow + 4 * size), y * size * 4);
-    }
-    buffer.destroy();
-    texture.destroy();
+    encoder.copyBufferToBuffer(this.#levels, 0, copy, 0, bytes);
+    device.queue.submit([encoder.finish()]);
+    await copy.mapAsync(GPUMapMode.READ);
+    const levels = new Uint8ClampedArray(copy.getMappedRange()).slice();
+    copy.unmap();
+    this.#copies.push(copy);
     return levels;
   }
 
-  /** A canvas context that `draw` may draw into. */
-  attach(canvas) {
-    canvas.width = canvas.height = this.size;
-    const context = canvas.getContext('webgpu');
-    context.configure({ device: this.#device, format: FORMAT, alphaMode: 'premultiplied' });
-    return () => context.getCurrentTexture();
+  close() {
+    this.#device.destroy();
   }
 
-  async #build(device, { config, tensors }, size) {
+  async #build(device, { config, tensors }, size, straight) {
     this.#device = device;
     this.size = size;
     this.lost = device.lost;
-    const layers = layersTo(config, size);
-    const made = new Map(); // pipelines by their text, compiled side by side
+    const compiled = new Map(); // by their text, side by side
     const pipeline = (code) => {
-      if (!made.has(code)) {
-        made.set(code, device.createComputePipelineAsync({
+      if (!compiled.has(code)) {
+        compiled.set(code, device.createComputePipelineAsync({
           layout: 'auto', compute: { module: device.createShaderModule({ code }) },
         }));
       }
-      return made.get(code);
+      return compiled.get(code);
     };
-    const planned = plan(device, config, layers, tensors);
-    this.#ws = planned.ws;
-    const show = device.createShaderModule({ code: SHOW(config.channels) });
-    const shown = device.createRenderPipelineAsync({
-      layout: 'auto',
-      vertex: { module: show },
-      fragment: { module: show, targets: [{ format: FORMAT }] },
+    const { ws, passes, picture } = plan(device, config, layersTo(config, size), tensors);
+    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
+    this.#ws = ws;
+    this.#levels = device.createBuffer({ size: 4 * size * size, usage });
+    passes.push({
+      code: LEVELS(config.channels, straight),
+      buffers: [picture, this.#levels],
+      counts: [Math.ceil((size * size) / THREADS)],
     });
-    this.#passes = await Promise.all(planned.passes.map(async ({ code, buffers, counts }) => {
+    this.#passes = await Promise.all(passes.map(async ({ code, buffers, counts }) => {
       const ready = await pipeline(code);
       return [ready, bind(device, ready, buffers), counts];
     }));
-    this.#show = await shown;
-    this.#shown = bind(device, this.#show, [planned.picture]);
   }
 }
 
@@ -160,7 +132,7 @@ function plan(device, config, layers, tensors) {
     if (!draws(layer)) demodFours += fours(layer.out_channels);
   }
 
-  const ws = fresh(4 * numWs(config) * config.w_dim);
+  const ws = fresh(4 * numWs({ layers }) * config.w_dim);
   const styles = fresh(16 * styleFours);
   const demods = fresh(16 * demodFours);
   const passes = [];

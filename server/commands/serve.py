@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from latentcam.realtime_models.opened import open_pack
+from latentcam.realtime_models.pack_places import find_pack, is_shipped
 from latentcam.server.commands.options import (
     Help,
     NewParser,
@@ -82,8 +83,30 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
     parser.add_argument(
         "--audio-prefetch", type=int, default=2, help="how many packets wait for a missing one"
     )
+    parser.add_argument(
+        "--ways",
+        choices=("auto", "all", "video"),
+        default="auto",
+        help="all: pages with a GPU get the avatar's files and draw the face themselves, and no "
+        "voice is uploaded; video: faces are drawn here; auto: all for an avatar that came with "
+        "latentcam, video for any other",
+    )
     parser.set_defaults(run=run)
     return parser
+
+
+def pack_of(args: argparse.Namespace) -> Path | None:
+    """The folder of the pack if pages may have it. Raises AvatarPackError."""
+    folder = find_pack(args.avatar)
+    if args.ways == "auto":
+        shipped = is_shipped(folder)
+        logger.info(
+            "%s, because the avatar %s with latentcam",
+            "pages may draw the face themselves" if shipped else "faces are drawn here",
+            "came" if shipped else "did not come",
+        )
+        return folder if shipped else None
+    return folder if args.ways == "all" else None
 
 
 def cores() -> int:
@@ -157,6 +180,7 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
         audio_prefetch=args.audio_prefetch,
         identity=args.identity,
         backgrounds=backgrounds_of(args),
+        pack=pack_of(args),
     )
     if args.tls is None:
         return config

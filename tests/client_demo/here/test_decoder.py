@@ -29,7 +29,7 @@ DRAW = """async ([pack, identity, x, size]) => {
   const gpu = await findGpu(), wrong = [];
   gpu.device.addEventListener('uncapturederror', ({ error }) => wrong.push(error.message));
   const generator = { config: loaded.card.generator, tensors: loaded.generator };
-  const decoder = await WebGpuDecoder.make(gpu, generator, size);
+  const decoder = await WebGpuDecoder.make(gpu, generator, { size });
   const faces = new Faces(loaded);
   const ws = faces.move(faces.anchor(identity), new Float32Array(TO_BYTES(x)));
   const picture = FROM_BYTES(await decoder.decode(ws));
