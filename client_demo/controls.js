@@ -139,7 +139,7 @@ function makeMix(identities, apply) {
   ));
   whose.setAttribute('aria-label', 'Mix with');
   const buttons = STYLES.map(([styles, label]) => {
-    const button = element('button', { className: 'quiet', type: 'button', textContent: label });
+    const button = element('button', { className: 'plain', type: 'button', textContent: label });
     button.addEventListener('click', () => apply({
       mix: { identity: whose.value, styles }, morph: MORPH_SECONDS,
     }));
@@ -147,7 +147,7 @@ function makeMix(identities, apply) {
   });
   return element('details', { id: 'mix' },
     element('summary', { textContent: 'Mix with' }),
-    element('div', { className: 'chips' }, whose, ...buttons));
+    whose, element('div', { className: 'row' }, ...buttons));
 }
 
 /** names: of the pictures that there are, besides colours. */
@@ -220,8 +220,9 @@ export function buildControls(place, about, apply) {
   newFace.setAttribute('aria-label', 'A new face');
   const list = element('div', { className: 'faces', id: 'faces' }, newFace);
   const slowly = element('input', { type: 'checkbox', role: 'switch', id: 'morph' });
-  const morph = element('label', { className: 'quiet' }, slowly,
-    element('span', { textContent: ' Morph from face to face' }));
+  const morph = element('label', { className: 'switch' }, slowly,
+    element('span', { className: 'track', ariaHidden: 'true' }),
+    element('span', { textContent: 'Morph from face to face' }));
   const facesCard = card('Face', list, morph, makeMix(about.identities, change));
   const become = (identity) => change(
     slowly.checked ? { identity, morph: MORPH_SECONDS } : { identity },
