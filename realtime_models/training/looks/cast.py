@@ -19,7 +19,7 @@ CAST: dict[str, Person] = {
         smile=0.2, seed=12,
     ),
     "Mei": Person(
-        {"Asian_F_3": 1.2, "X_NHPI_F_3": -0.2}, "Asian_F_3", hair="bob", melanin=1.0, iris="brown",
+        {"Asian_F_1": 1.0}, "Asian_F_1", hair="bob", melanin=1.0, iris="brown",
         lips=(0.95, 0.92, 0.92), clothes="Asian_F_3", cloth=(0.62, 0.60, 0.56), seed=13,
     ),
     "Tom": Person(

@@ -16,6 +16,9 @@ from latentcam.realtime_models.training.looks.people import Person
 from latentcam.realtime_models.training.looks.wear import Piece
 
 
+THROAT = 0.12  # radiance of the back of the mouth, of its colour
+
+
 class Nodes:
     """A material's node tree, built by calls. Inputs are values or output sockets."""
 
@@ -191,7 +194,14 @@ def mouth(cache: Path) -> Any:
         Subsurface_Weight=0.35, Subsurface_Scale=0.0015,
     )  # fmt: skip
     n.set(shader, "Subsurface Radius", (1.0, 0.6, 0.45))
-    return n.done(shader.outputs[0])
+    # So few bounces leave the back of the mouth black, where it is dark and red.
+    depth = n.add("ShaderNodeAttribute", {"attribute_name": "throat"}).outputs["Fac"]
+    glow = n.math("MULTIPLY", depth, THROAT)
+    glow = n.add("ShaderNodeEmission", Color=(0.42, 0.085, 0.065, 1.0), Strength=glow)
+    both = n.add("ShaderNodeAddShader")
+    n.tree.links.new(shader.outputs[0], both.inputs[0])
+    n.tree.links.new(glow.outputs[0], both.inputs[1])
+    return n.done(both.outputs[0])
 
 
 def gland() -> Any:

@@ -152,8 +152,11 @@ class Stage:
         self._mesh("head", rig.rest["head"], bank["head_faces"], bank["head_uv"],
                    materials.skin(self.cache, person),
                    {"cover": figure.cover, "wet": figure.wet})  # fmt: skip
+        front = float(rig.rest["up"][:, 1].min())
         for key in ("up", "down"):
-            self._mesh(key, rig.rest[key], bank[f"{key}_faces"], bank[f"{key}_uv"], mouth)
+            deep = np.clip((rig.rest[key][:, 1] - front - 0.016) / 0.034, 0, 1)
+            self._mesh(key, rig.rest[key], bank[f"{key}_faces"], bank[f"{key}_uv"], mouth,
+                       {"throat": deep})  # fmt: skip
         gland = materials.gland()
         for key in ("gland_l", "gland_r"):
             self._mesh(key, rig.rest[key], bank[f"{key}_faces"], bank[f"{key}_uv"], gland)
