@@ -15,7 +15,6 @@ from latentcam.realtime_models.training.looks.eyes import paint
 from latentcam.realtime_models.training.looks.people import Person
 from latentcam.realtime_models.training.looks.wear import Piece
 
-
 THROAT = 0.12  # radiance of the back of the mouth, of its colour
 
 
