@@ -8,6 +8,7 @@ voice and sound. In this order, each a module with `--help`:
     annotate     phone times for recordings whose words are known (GRID, speechocean762)
     prepare      all of it, disturbed in many ways -> features and target mouths
     train        -> motion.safetensors and motion.json
+    read_out     a model, lips of many speakers -> the same with a read-out that fits them all
     evaluate     clips, speakers and voices that training never saw -> figures
 
 natural.csv lists where the other people's recordings that the default pack was last trained on are

@@ -132,9 +132,7 @@ def judge_both_ways(folder: Path) -> Judge:
 
 def open_model(folder: Path) -> MotionModel:
     """What `train` left in `folder`."""
-    card = json.loads((folder / "motion.json").read_text())
-    config = MotionConfig.from_json(card["config"])
-    return MotionModel(config, load_file(folder / "motion.safetensors"))
+    return MotionModel(*_trained(folder))
 
 
 def open_pack(pack: str) -> MotionModel:
@@ -142,11 +140,21 @@ def open_pack(pack: str) -> MotionModel:
 
     Raises AvatarPackError.
     """
+    return MotionModel(*open_parts(pack))
+
+
+def open_parts(pack: str) -> tuple[MotionConfig, Mapping[str, NDArray[np.float32]]]:
+    """The config and the weights of what `open_pack` opens. Raises AvatarPackError."""
     folder = Path(pack)
     if all((folder / name).is_file() for name in ("motion.json", "motion.safetensors")):
-        return open_model(folder)
+        return _trained(folder)
     avatar = load_pack(pack)
-    return MotionModel(avatar.card.motion, avatar.motion)
+    return avatar.card.motion, avatar.motion
+
+
+def _trained(folder: Path) -> tuple[MotionConfig, Mapping[str, NDArray[np.float32]]]:
+    card = json.loads((folder / "motion.json").read_text())
+    return MotionConfig.from_json(card["config"]), load_file(folder / "motion.safetensors")
 
 
 def real_lips(
