@@ -33,6 +33,8 @@ def written(status: int) -> int:
         sys.stdout.flush()
     except OSError as error:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if status:  # the command itself has found out, or failed for another reason
+            return status
         if isinstance(error, BrokenPipeError):
             return EXIT_PIPE
         os.write(2, f"latentcam: the output cannot be written: {error.strerror}\n".encode())

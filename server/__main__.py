@@ -21,7 +21,10 @@ def main(argv: list[str] | None = None) -> int:
         if not words:  # somebody new: everything there is, not what is missing
             parser.exit(EXIT_REFUSED, parser.format_help())
         args = parser.parse_args(words)
-        logging.basicConfig(level=logging.INFO if args.verbose else logging.WARNING)
+        if args.verbose:
+            logging.basicConfig(level=logging.INFO)
+        else:
+            logging.basicConfig(level=logging.WARNING, format="latentcam: %(message)s")
         logging.getLogger("aioice").setLevel(logging.WARNING)  # its INFO shows peers' addresses
         return args.run(args) or 0
     except LatentcamError as error:
@@ -29,15 +32,16 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         _say("interrupted")
         return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        return EXIT_PIPE  # whoever read the output has seen enough
     except Exception as error:
         if lacks_memory(error):
             return _refuse(
                 "there is not enough memory: close other programs, or raise the limit that "
                 "`ulimit -v` shows"
             )
-        if (refusal := refused_by_system(error)) is not None:
+        refusal = refused_by_system(error)
+        if isinstance(refusal, BrokenPipeError):
+            return EXIT_PIPE  # whoever read the output has seen enough
+        if refusal is not None:
             logger.info("refused by the system", exc_info=error)
             what = refusal.filename or "the output"
             return _refuse(f"{what} cannot be used: {refusal.strerror}")

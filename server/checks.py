@@ -346,7 +346,7 @@ def https(cert: str | None, key: str | None) -> Finding:
     mend = "latentcam serve --tls self-signed, which makes its own"
     if cert is None and key is None:
         return Finding(
-            "HTTPS", "for this machine's browsers not needed; for phones: --tls self-signed", "ok"
+            "HTTPS", "this machine's browsers need none; for phones: --tls self-signed", "ok"
         )
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).load_cert_chain(cert or "", key)

@@ -34,6 +34,8 @@ class _Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, listening: Callable[[], None]) -> None:
         super().__init__(config)
         self._listening = listening
+        self.failed: OSError | None = None
+        """Why nobody could be told where it listens: a closed pipe, a full disk."""
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -42,7 +44,11 @@ class _Server(uvicorn.Server):
             # time, would hold up every call while others come and go.
             gc.collect()
             gc.freeze()
-            self._listening()
+            try:
+                self._listening()
+            except OSError as error:  # raised here, it would leave the lifespan behind
+                self.failed, self.should_exit = error, True
+                await self.shutdown(sockets)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self.should_exit:  # whatever still holds it: nobody should need SIGKILL
@@ -68,7 +74,8 @@ def listen(host: str, port: int) -> Door:
 def run_server(
     engine: Engine, config: ServerConfig, retouch: Retouch | None = None, opens: bool = False
 ) -> None:
-    """Serve until interrupted. Raises ConfigError if the address or certificate cannot be used.
+    """Serve until interrupted. Raises ConfigError if the address or certificate cannot be used, and
+    OSError if its address cannot be printed.
 
     retouch: applied to every frame before it leaves. opens: the page in this machine's browser.
     """
@@ -96,7 +103,10 @@ def run_server(
                 f"{config.tls_cert} with {config.tls_key} cannot be used for HTTPS: "
                 f"{error.strerror or error}, expected a certificate and its key as PEM files"
             ) from None
-        _Server(settings, listening).run(sockets=[listener])
+        server = _Server(settings, listening)
+        server.run(sockets=[listener])
+    if server.failed is not None:
+        raise server.failed
 
 
 def greet(config: ServerConfig, port: int) -> None:

@@ -24,7 +24,7 @@ def cache_folder(name: str) -> Path | None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        logger.warning("nothing compiled is kept for the next start: %s", error)
+        logger.warning("nothing compiled is kept for the next start: %s", error.strerror)
         return None
     if not os.access(folder, os.W_OK):
         logger.warning("nothing compiled is kept for the next start: %s is read-only", folder)
@@ -65,7 +65,7 @@ def store(folder: Path | None, key: str, blob: bytes) -> None:
         part.replace(folder / key)
         tidy(folder, MOST_KEPT)
     except OSError as error:
-        logger.warning("nothing compiled is kept for the next start: %s", error)
+        logger.warning("nothing compiled is kept for the next start: %s", error.strerror)
         with suppress(OSError):  # half of it
             part.unlink()
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from latentcam.server.endings import SAID, leave, leave_at_once, orderly, raising
-from tests.server.test_commands import ROOT
+from tests.server.test_commands import ROOT, write_sound
+from tests.voice import speech
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="sends SIGINT to itself")
 
@@ -94,6 +95,8 @@ def test_what_is_ignored_stays_ignored() -> None:
         signal.signal(signal.SIGINT, before)
 
 
+SERVES = ["serve", "--port", "0", "--avatar"]
+"""Prints one line when all is warm, and would serve for ever."""
 COMMANDS = [["--help"], ["render", "--help"], ["avatar", "show", "studio"], ["completion", "bash"]]
 
 
@@ -124,3 +127,25 @@ def test_the_output_finds_no_space(argv: list[str]) -> None:
     assert status == 2 and said.count(b"\n") == 1
     assert said.startswith(b"latentcam: the output cannot be ")
     assert said.endswith(b"No space left on device\n")
+
+
+@pytest.mark.parametrize("camera", [False, True])
+def test_a_server_whose_address_nobody_reads_ends_in_order(
+    tiny_folder: Path, tmp_path: Path, camera: bool
+) -> None:
+    """It ended with two tracebacks: the print's, and the lifespan's that was left behind."""
+    argv = [*SERVES, str(tiny_folder)]
+    if camera:
+        clip = write_sound(tmp_path / "clip.wav", speech(0.5), 16000)
+        argv = ["camera", "--device", "none", "--mic", str(clip), *argv[1:]]
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        assert latentcam(argv, write) == (141, b"")
+    finally:
+        os.close(write)
+    if Path("/dev/full").exists():
+        with open("/dev/full", "wb") as full:
+            status, said = latentcam(argv, full.fileno())
+        assert status == 2
+        assert said == b"latentcam: the output cannot be used: No space left on device\n"
