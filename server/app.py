@@ -21,6 +21,7 @@ from starlette.websockets import WebSocket
 from latentcam.server.answers import answers, problem, told, unknown
 from latentcam.server.bodies import limited_body
 from latentcam.server.config import ServerConfig
+from latentcam.server.enrolling import Enrolling
 from latentcam.server.errors import BadRequest, Refused
 from latentcam.server.guard import check_request, guarded
 from latentcam.server.lobby import Lobby
@@ -51,6 +52,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
     """
     lobby = Lobby(engine, config, retouch)
     drawing, speaker = ThreadPoolExecutor(1, "portraits"), Speaker()
+    enrolling = Enrolling()
 
     @contextlib.asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -58,6 +60,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         try:
             yield
         finally:
+            await enrolling.aclose()
             await lobby.aclose()
             await finish(drawing)
             await engine.aclose()
@@ -122,6 +125,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         Route("/healthz", healthz),
         *Portraits(engine, config.backgrounds.first, drawing).routes(config),
         *speaker.routes(config),
+        *enrolling.routes(config, PAGE),
         *phone_routes(config),
         *pack_routes(config),
         WebSocketRoute("/ws", socket),

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 import msgspec
 
 from latentcam.realtime_models.axes import Axis
+from latentcam.realtime_models.enrolment import Consent
 from latentcam.realtime_models.generator.mixing import Band
 from latentcam.server.config import IceServer
 from latentcam.stream.meter import Meter
@@ -286,3 +287,39 @@ class CameraState(Figures, frozen=True, kw_only=True):
     notice: str
     ended: str
     repeated: int
+
+
+# ---- a face of one's own -------------------------------------------------------------------------
+
+
+class Enrol(msgspec.Struct, tag="enrol", tag_field="type", forbid_unknown_fields=True, frozen=True):
+    """Learn a face from what was recorded under this name. No consent: go on with what was begun,
+    for which it was given."""
+
+    name: Name
+    consent: Consent | None = None
+
+
+class Named(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """Which enrolment a request is about."""
+
+    name: Name
+
+
+class EnrolState(msgspec.Struct, frozen=True, kw_only=True):
+    """How far an enrolment is. phase: `idle`, `working`, `stopped` (it can go on), `done` or
+    `failed`. name: the new pack's. takes: how many were recorded. step, share, left_s: what is
+    being done, how much of it, and seconds until the end, null while unknown. missing: what would
+    make the face better. message: why it failed, or what is lacking on this machine, or nothing.
+    preview: a number that grows with each picture of the face so far, 0 if there is none.
+    """
+
+    phase: str
+    name: str = ""
+    takes: int = 0
+    step: str = ""
+    share: float = 0.0
+    left_s: float | None = None
+    missing: tuple[str, ...] = ()
+    message: str = ""
+    preview: int = 0

@@ -41,6 +41,10 @@ RUN_BY = {
                      "targets.prepare")
     ),
     "server/test_avatar_command.py": ("server.commands.avatar",),
+    "server/test_enrolling.py": (
+        "server.commands.avatar_enrol", "server.commands.avatar_forget",
+        "server.commands.avatar_stylise",
+    ),
     "server/test_avatar_faces.py": (
         "server.commands.avatar_mix", "server.commands.sheet",
     ),

@@ -89,9 +89,9 @@ class TrackedFace:
 
 
 class FaceTracker:
-    """model: the file face_landmarker.task."""
+    """model: the file face_landmarker.task. most: faces that are looked for in a picture."""
 
-    def __init__(self, model: Path) -> None:
+    def __init__(self, model: Path, most: int = 1) -> None:
         # Only here: mediapipe is an extra of its own.
         from mediapipe import Image, ImageFormat
         from mediapipe.tasks.python import BaseOptions, vision
@@ -102,7 +102,7 @@ class FaceTracker:
             )
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(model)),
-            num_faces=1,
+            num_faces=most,
             output_face_blendshapes=True,
             output_facial_transformation_matrixes=True,
         )
@@ -111,13 +111,25 @@ class FaceTracker:
 
     def track(self, picture: Rgb) -> TrackedFace | None:
         """The face in a picture, or None where none is found."""
+        return next(iter(self.track_all(picture)), None)
+
+    def track_all(self, picture: Rgb) -> list[TrackedFace]:
+        """The faces in a picture, the surest first."""
         h, w = picture.shape[:2]
         if (enlarge := -(-SMALLEST // w)) > 1:
             large = PilImage.fromarray(picture).resize((w * enlarge, h * enlarge))
             picture = np.asarray(large)
         found = self._landmarker.detect(self._image(np.ascontiguousarray(picture)))
-        if not found.face_landmarks:
-            return None
-        points = np.array([(p.x * w, p.y * h, p.z * w) for p in found.face_landmarks[0]])
-        scores = {c.category_name: float(c.score) for c in found.face_blendshapes[0]}
-        return TrackedFace(points, scores, np.array(found.facial_transformation_matrixes[0]))
+        return [
+            TrackedFace(
+                np.array([(p.x * w, p.y * h, p.z * w) for p in marks]),
+                {c.category_name: float(c.score) for c in scores},
+                np.array(pose),
+            )
+            for marks, scores, pose in zip(
+                found.face_landmarks,
+                found.face_blendshapes,
+                found.facial_transformation_matrixes,
+                strict=True,
+            )
+        ]

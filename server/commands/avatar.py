@@ -35,6 +35,9 @@ MORE = {
     "import": (f"{TRAINING}.imports.command", "make a pack of a StyleGAN2 of another project"),
     "calibrate": (f"{TRAINING}.latents.calibrate_command", "find a pack's named axes by tracking"),
     "distil": (f"{TRAINING}.latents.distil_command", "a small generator in a large one's place"),
+    "enrol": ("latentcam.server.commands.avatar_enrol", "your own face, from video or photos"),
+    "forget": ("latentcam.server.commands.avatar_forget", "delete all that is known of a face"),
+    "stylise": ("latentcam.server.commands.avatar_stylise", "a pack in the style of a picture"),
     "basis": (f"{TRAINING}.latents.basis_command", "directions in W: global, and local at a face"),
 }
 """Action -> its module, and what it does in a few words."""

@@ -1,0 +1,241 @@
+"""How a tracker sees a pack: what the axes do to its scores, and where in a picture faces are.
+
+The factors of a pack's own pictures are known, so both are regressions over pictures that it draws
+by itself, of all its faces, moved at random. They are learned once per pack and tracker, in a few
+minutes, and kept in the cache under the pack's digests. Scores are read relative to the face at
+rest: what is peculiar to one face is then no expression.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from sklearn.linear_model import RidgeCV
+
+from latentcam.realtime_models.arrays import Rgb
+from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.training.enrol.network import Teacher, moving
+from latentcam.realtime_models.training.enrol.refusal import CannotEnrol
+from latentcam.realtime_models.training.face_tracker import TrackedFace
+from latentcam.realtime_models.training.generator.losses import before_grey
+
+logger = logging.getLogger(__name__)
+
+Array = NDArray[np.float64]
+Track = Callable[[Rgb], list[TrackedFace]]
+"""The faces in a picture, the surest first: `FaceTracker.track_all`."""
+
+RIGID = (33, 133, 362, 263, 168, 6, 195, 4, 9, 151, 10, 127, 356)
+"""Landmarks that no expression moves much: corners of the eyes, bridge of the nose, forehead,
+temples."""
+MOUTH_MARKS = (61, 291, 0, 17)
+EYE_MARKS = (33, 133, 159, 145, 362, 263, 386, 374)
+ANGLE = 30.0  # degrees that count as 1
+PICTURES = 1500  # learned from; every sixth is held out
+AT_REST = 40  # pictures of faces at rest, of which the rest of an unknown face is the mean
+TRUSTED = 0.35  # of the variance of an axis explained on held-out pictures; others stay at rest
+PENALTIES = (0.1, 1.0, 10.0, 100.0, 1000.0)
+VERSION = 1  # of what is stored
+
+
+@dataclass(frozen=True, slots=True)
+class PackTracking:
+    """names: of the scores. rest: features of a face at rest, mean over the pack's.
+
+    weights [k, f], explained [k]: x over its reach = weights * (features - features at rest), and
+    the share of the variance that this explains. points [p, 2, 7]: where the RIGID landmarks are,
+    as shares of the side, by `turned` of the head's axes. mouth, eyes: centres, shares of the side;
+    height: forehead to chin, as a share.
+    """
+
+    names: tuple[str, ...]
+    rest: Array
+    weights: Array
+    explained: Array
+    points: Array
+    mouth: Array
+    eyes: Array
+    height: float
+
+    def features(self, face: TrackedFace) -> Array:
+        return features(face, self.names)
+
+    def axes(self, seen: Array, at_rest: Array | None = None) -> NDArray[np.float32]:
+        """seen: [n, f] features; at_rest: those of this face at rest, if they are known.
+
+        Returns float32 [n, k] over their reach, 0 for what the tracker does not tell.
+        """
+        moved = seen - (self.rest if at_rest is None else at_rest)
+        x = moved @ self.weights.T
+        x[:, self.explained < TRUSTED] = 0
+        return np.clip(x, -1, 1).astype(np.float32)
+
+    def places(self, head: Array) -> Array:
+        """head: [n, 3] yaw, pitch, roll over their reach. Returns [n, p, 2], shares of the side."""
+        return np.asarray(np.einsum("pcf,nf->npc", self.points, turned(head)))
+
+
+def features(face: TrackedFace, names: Sequence[str]) -> Array:
+    """What the tracker says of a face, in numbers of about 1."""
+    scores = [face.scores.get(name, 0.0) for name in names]
+    shape = [10 * face.aperture, 5 * face.width, 3 * face.eye_opening, 5 * face.brow_height]
+    return np.array([*scores, *shape, *(angle / ANGLE for angle in face.angles)])
+
+
+def turned(head: Array) -> Array:
+    """[n, 3] -> [n, 7]: a constant, yaw, pitch, roll, and what turning far adds."""
+    yaw, pitch, roll = head.T
+    return np.stack([np.ones_like(yaw), yaw, pitch, roll, yaw**2, pitch**2, yaw * pitch], axis=1)
+
+
+def head_axes(pack_axes: Sequence[str]) -> list[int]:
+    """Places in x of headYaw, headPitch, headRoll.
+
+    Raises CannotEnrol for a pack that does not turn its head.
+    """
+    wanted = ("headYaw", "headPitch", "headRoll")
+    if missing := [name for name in wanted if name not in pack_axes]:
+        raise CannotEnrol(f"the base pack has no axis {missing[0]}, expected one that turns heads")
+    return [list(pack_axes).index(name) for name in wanted]
+
+
+def key_of(pack: AvatarPack) -> str:
+    """Names what is learned here about a pack."""
+    files = pack.card.files
+    told = f"{files.generator.digest} {files.identities.digest} {VERSION}"
+    return hashlib.sha256(told.encode()).hexdigest()[:24]
+
+
+def pack_tracking(
+    pack: AvatarPack,
+    teacher: Teacher,
+    track: Track,
+    folder: Path,
+    told: Callable[[float], None] = lambda share: None,
+    pictures: int = PICTURES,
+) -> PackTracking:
+    """What is known of this pack, from the folder or learned now. told: how much is done.
+
+    Raises CannotEnrol if the tracker finds no faces in the pack's pictures.
+    """
+    path = folder / f"tracking-{key_of(pack)}.npz"
+    if path.is_file():
+        with np.load(path) as kept:
+            return PackTracking(
+                tuple(str(name) for name in kept["names"]), kept["rest"], kept["weights"],
+                kept["explained"], kept["points"], kept["mouth"], kept["eyes"],
+                float(kept["height"]),
+            )  # fmt: skip
+    found = learn(pack, teacher, track, told, pictures)
+    keep(found, pack, folder)
+    return found
+
+
+def keep(tracking: PackTracking, pack: AvatarPack, folder: Path) -> None:
+    """Put it where `pack_tracking` looks."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"tracking-{key_of(pack)}.npz"
+    part = path.with_suffix(".part.npz")
+    np.savez(
+        part, names=np.array(tracking.names), rest=tracking.rest, weights=tracking.weights,
+        explained=tracking.explained, points=tracking.points, mouth=tracking.mouth,
+        eyes=tracking.eyes, height=tracking.height,
+    )  # fmt: skip
+    part.replace(path)
+
+
+def learn(
+    pack: AvatarPack,
+    teacher: Teacher,
+    track: Track,
+    told: Callable[[float], None] = lambda share: None,
+    pictures: int = PICTURES,
+) -> PackTracking:
+    """Draw, track, regress. Raises CannotEnrol if the tracker finds no faces."""
+    rng = np.random.default_rng(0)
+    count = len(teacher.anchors)
+    side = pack.card.generator.resolution
+    head = head_axes([axis.name for axis in pack.card.axes])
+    who = np.concatenate(
+        [np.arange(count), rng.integers(0, count, max(0, AT_REST - count)),
+         rng.integers(0, count, pictures)]
+    )  # fmt: skip
+    x = teacher.random_x(len(who), rng)
+    x[: max(count, AT_REST)] = 0
+    seen: list[Array] = []
+    marks: list[Array] = []
+    kept: list[int] = []
+    names: tuple[str, ...] = ()
+    for part in np.array_split(np.arange(len(who)), max(1, len(who) // 8)):
+        anchors = teacher.anchors[torch.from_numpy(who[part])]
+        drawn = teacher.pictures(teacher.latents(anchors, x[torch.from_numpy(part)]))
+        for index, picture in zip(part, levels(before_grey(drawn)), strict=True):
+            face = next(iter(track(picture)), None)
+            if face is None:
+                continue
+            names = names or tuple(sorted(set(face.scores) - {"_neutral"}))
+            seen.append(features(face, names))
+            marks.append(face.points[:, :2] / side)
+            kept.append(int(index))
+        told((int(part[-1]) + 1) / len(who))
+    if len(kept) < len(who) / 2:
+        raise CannotEnrol(
+            f"the tracker finds a face in {len(kept)} of {len(who)} pictures of the base pack, "
+            "expected nearly all: choose another --base"
+        )
+    return _regress(
+        names, np.array(seen), np.array(marks), who[kept], x.cpu().double().numpy()[kept], head,
+        moving(pack.card),
+    )  # fmt: skip
+
+
+def _regress(
+    names: tuple[str, ...],
+    seen: Array,
+    marks: Array,
+    who: NDArray[np.int64],
+    x: Array,
+    head: list[int],
+    movable: list[int],
+) -> PackTracking:
+    resting = ~x.any(axis=1)
+    rest = seen[resting].mean(axis=0)
+    own = {one: seen[resting & (who == one)].mean(axis=0) for one in set(who[resting])}
+    moved = np.array([f - own.get(one, rest) for f, one in zip(seen, who, strict=True)])
+    held = np.arange(len(x)) % 6 == 0
+    fitted = RidgeCV(alphas=PENALTIES, fit_intercept=False).fit(moved[~held], x[~held])
+    told = moved[held] @ np.atleast_2d(fitted.coef_).T
+    spread = x[held].var(axis=0)
+    error = ((told - x[held]) ** 2).mean(axis=0)
+    explained = np.where(spread > 0, 1 - error / np.maximum(spread, 1e-9), 0.0)
+    frozen = np.ones(x.shape[1], bool)
+    frozen[movable] = False
+    explained[frozen] = 0.0
+    design = turned(x[:, head])
+    rigid = marks[:, RIGID]  # [n, p, 2]
+    solved, *_ = np.linalg.lstsq(design, rigid.reshape(len(rigid), -1), rcond=None)
+    still = marks[resting].mean(axis=0)
+    return PackTracking(
+        names,
+        rest,
+        np.atleast_2d(fitted.coef_),
+        explained,
+        np.asarray(solved.T.reshape(len(RIGID), 2, -1), np.float64),
+        still[list(MOUTH_MARKS)].mean(axis=0),
+        still[list(EYE_MARKS)].mean(axis=0),
+        float(np.linalg.norm(still[10] - still[152])),
+    )
+
+
+def levels(pictures: torch.Tensor) -> NDArray[np.uint8]:
+    """[n, C, H, W] in [-1, 1] -> uint8 [n, H, W, C]."""
+    told = (pictures.clamp(-1, 1) + 1) * 127.5
+    done: NDArray[np.uint8] = told.round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return done
