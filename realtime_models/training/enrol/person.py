@@ -127,13 +127,8 @@ def prepare(
     track: Track,
     segment: Segment,
     told: Told = lambda share: None,
-    like: Person | None = None,
 ) -> tuple[Person, Coverage]:
-    """Track, place, cut out, read the axes.
-
-    like: the same person, prepared before, whose rest is taken over: for pictures to judge with.
-    Raises CannotEnrol with one sentence.
-    """
+    """Track, place, cut out, read the axes. Raises CannotEnrol with one sentence."""
     seen = _track(sources, tracking, track, lambda share: told(0.6 * share))
     photos = sources[0].photo
     source = np.array(seen.source)
@@ -149,10 +144,8 @@ def prepare(
             "nearer to the camera, or give a larger picture"
         )
     features = np.array(seen.features)
-    if like is not None:
-        rest, blink = like.rest, like.blink
-    else:
-        rest, blink = (np.zeros(0) if photos else resting(seen.faces, features)), 1.0
+    rest = np.zeros(0) if photos else resting(seen.faces, features)
+    blink = 1.0
     askew = _askew(seen.faces, source, photos)
     names = [axis.name for axis in pack.card.axes]
     x = tracking.axes(features, rest if rest.size else None)
@@ -161,8 +154,7 @@ def prepare(
         x[:, head[2]] = 0  # they are turned upright
     else:
         x = framing.smooth(x, shots, framing.AXES_SMOOTH).astype(np.float32)
-        if like is None:
-            blink = _blink_factor(x, names)
+        blink = _blink_factor(x, names)
     if "eyeBlink" in names:
         eye = names.index("eyeBlink")
         x[:, eye] = np.clip(x[:, eye] * blink, -1, 1)
