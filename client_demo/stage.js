@@ -2,14 +2,16 @@
 // that broke. And what a person does with the picture: larger, smaller, kept.
 
 import { say } from './elements.js';
-import { page, phaseIs } from './page.js';
+import { page } from './page.js';
 import { faceAddress } from './server.js';
 
 let resting = null; // the AbortController of the film that is shown or being fetched
+let shown = ''; // whose it is
 
 /** Shows a face as it is before anybody talks: at once its portrait, then the film of it at rest. */
 export async function showAtRest(identity) {
-  hideLast();
+  if (identity === shown && document.body.hasAttribute('data-resting')) return;
+  shown = identity;
   page.portrait.src = faceAddress(identity, 'jpg');
   resting?.abort();
   const { signal } = resting = new AbortController();
@@ -23,7 +25,7 @@ export async function showAtRest(identity) {
     if (signal.aborted) return;
     URL.revokeObjectURL(page.rest.src);
     page.rest.src = film;
-    if (!phaseIs('live')) await page.rest.play();
+    if (!document.body.hasAttribute('data-picture')) await page.rest.play();
     if (!signal.aborted) document.body.dataset.resting = '';
   } catch {
     // the portrait stays: the server is gone, or the browser plays no such film

@@ -21,7 +21,6 @@ import { Trouble } from './words.js';
 
 const RECONNECT_PAUSES = [1, 2, 4, 8, 15, 15, 15]; // seconds; about a minute, then the mic is freed
 const STEADY_AFTER = 10_000; // ms of life after which a lost connection counts as a fresh one
-
 const HELD = 6_000; // ms to read a sentence
 
 const STOPPED = new Trouble('lost'); // what a conversation ends with when its person says so
@@ -182,7 +181,6 @@ async function countDown(seconds, signal) {
 async function talk(opened = null) {
   const { signal } = talking = new AbortController();
   silentMic = opened !== null;
-  document.body.toggleAttribute('data-clips', silentMic);
   hideTrouble();
   hideLast();
   try {
@@ -222,13 +220,13 @@ function hangUp() {
   clips?.close();
   clips = null;
   silentMic = false;
-  document.body.removeAttribute('data-clips');
   meter?.stop();
   meter = null;
   page.face.srcObject = null;
   page.voice.srcObject = null;
   showPicture(false);
   showPhase('idle');
+  if (config) void showAtRest(settings.identity); // chosen during the call, perhaps
 }
 
 /** Whether the stage shows a picture of the call, or the face at rest. */
@@ -337,7 +335,11 @@ export function begin(wishes = null) {
   begun ??= loadConfig().then((loaded) => {
     config = loaded;
     cuts = wishes !== null && !wishes.has('background');
-    const chosen = (identity) => { if (!call) void showAtRest(identity); };
+    const chosen = (identity) => {
+      if (talking) return; // its call shows it
+      hideLast();
+      void showAtRest(identity);
+    };
     buildSettings(config, (message) => call?.send(message), chosen, wishes);
     buildTry(page.panel, config.speech, speak, showTrouble);
     chooseWay(config).then(showWay, showTrouble);
