@@ -22,6 +22,7 @@ from latentcam.realtime_models.motion.gestures import (
     gestures_initial_state,
 )
 from latentcam.realtime_models.motion.life import life
+from latentcam.realtime_models.motion.manner import MANNERS, Manner
 from latentcam.realtime_models.motion.model import MotionModel, MotionState
 from latentcam.realtime_models.motion.moods import STRENGTH, MoodModel, MoodState
 
@@ -89,6 +90,8 @@ class Performer:
             for drive in card.calibration.drives
         ]
         self._articulation = card.calibration.articulation
+        self._manner = Manner(card.motion.axes)
+        self._moods = {axis.name: axis.high for axis in card.axes if axis.name in MANNERS}
         self._low = np.array([axis.low for axis in card.axes], np.float32)  # [k]
         self._high = np.array([axis.high for axis in card.axes], np.float32)  # [k]
         self._width = {axis.name: axis.high - axis.low for axis in card.axes}
@@ -140,7 +143,12 @@ class Performer:
         )
         x = [0.0] * len(self._index)
         strength = self._articulation * opened.open
-        said = mouth.tolist()
+        moods = {
+            mood: min(max(state.expression[mood] / high, 0.0), 1.0)
+            for mood, high in self._moods.items()
+            if mood in state.expression
+        }
+        said = self._manner.speak(mouth.tolist(), moods)
         for i, driven, gain in self._drives:
             x[driven] += strength * gain * said[i]
         moves = [state.expression]

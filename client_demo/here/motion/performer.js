@@ -5,6 +5,7 @@ import { Gate } from './gate.js';
 import { Gestures } from './gestures.js';
 import { Life } from './life.js';
 import { Lstm } from './lstm.js';
+import { Manner, MANNERS } from './manner.js';
 import { LogMel } from './mel.js';
 
 const RATE = 16000;
@@ -27,6 +28,8 @@ export class Performer {
   #index;
   #drives;
   #articulation;
+  #manner;
+  #moods; // axes that are moods
   #mouth; // of the motion model, in its axes' units
   #ranges; // of the motion model's axes
   #x;
@@ -48,6 +51,8 @@ export class Performer {
     this.#drives = card.calibration.drives.map(({ motion: from, axis, gain = 1 }) => (
       { from: card.motion.axes.indexOf(from), to: this.#index.get(axis), gain }));
     this.#articulation = card.calibration.articulation;
+    this.#manner = new Manner(card.motion.axes);
+    this.#moods = card.axes.filter(({ name }) => name in MANNERS);
     this.#ranges = card.motion.axes.map((name) => (
       name in DEGREES ? [-DEGREES[name], DEGREES[name]] : [0, 1]));
     this.#mouth = new Float32Array(card.motion.axes.length);
@@ -92,7 +97,10 @@ export class Performer {
     this.#newest.length = 0;
     const x = this.#x.fill(0);
     const strength = this.#articulation * this.#gate.open;
-    for (const { from, to, gain } of this.#drives) x[to] += strength * gain * this.#mouth[from];
+    const moods = this.#moods.filter(({ name }) => this.#mood.has(name)).map(({ name, high }) => (
+      [name, Math.min(Math.max(this.#mood.get(name) / high, 0), 1)]));
+    const said = this.#manner.speak(this.#mouth, moods);
+    for (const { from, to, gain } of this.#drives) x[to] += strength * gain * said[from];
     const add = (name, value) => {
       const at = this.#index.get(name);
       if (at !== undefined) x[at] += value;

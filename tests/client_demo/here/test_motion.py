@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
+from latentcam.realtime_models.motion.manner import MANNERS
 from latentcam.realtime_models.motion.performance import Performer, Settings
 from tests.client_demo.conftest import FROM_BYTES, TO_BYTES, packed, unpacked
 from tests.voice import speech
@@ -19,6 +20,7 @@ SEED = 3_456_789_012  # as large as those of calls
 SETTINGS = (  # from which tick on
     (0, Settings()),
     (60, Settings({"mouthSmile": 0.4, "headYaw": -9.0, "nothing": 1.0}, 1.6)),
+    (120, Settings({"happy": 0.8, "sad": -0.5, "angry": 7.0})),
     (190, Settings({}, 0.0)),
     (230, Settings({"jawOpen": 5.0}, 0.5)),
 )
@@ -92,6 +94,13 @@ def test_axes_reach_as_far_as_those_of_python(page: Any) -> None:
         most = degrees.get(axis.name)
         expected = (0.0, 1.0) if most is None else (-most, most)
         assert (axis.low, axis.high) == expected, axis.name
+
+
+def test_moods_speak_as_in_python(page: Any) -> None:
+    manners = page.evaluate("async () => (await import('/page/here/motion/manner.js')).MANNERS")
+    assert manners == {
+        mood: {axis: list(move) for axis, move in moves.items()} for mood, moves in MANNERS.items()
+    }
 
 
 def test_random_numbers_are_those_of_numpy(page: Any) -> None:
