@@ -36,7 +36,12 @@ LEAST_TRACKED = 50  # samples
 PENALTY = 1e4  # of the logistic regression
 SOFT = 0.03  # regularises the solution for axes that can hardly be told apart
 IDENTITY_WEIGHT = 0.5
+LEAST_OWN = 0.1  # of what an axis should move its own measure; one that moves less is not mixed
 ROUNDS = 2  # of measuring what the axes do and mixing them
+RESTING = (
+    "jawOpen", "eyeBlink", "gazeYaw", "gazePitch", "headYaw", "headPitch", "headRoll",
+)  # fmt: skip
+REST_STEPS = 3
 TRIED = np.linspace(0.25, 1.5, 6)  # of an axis, for its range
 
 
@@ -188,13 +193,17 @@ def unmixed(columns: Array, chosen: Sequence[int], prober: Prober) -> Array:
         if found is None:
             return columns
         response[:, index] = found[0][list(chosen)] / 0.5
+    # An axis that does nothing, or the opposite, would turn all others: it is left as it is.
     own = np.diag(response)
-    if (own <= 0.05).any():  # an axis that does nothing, or the opposite, would turn all others
-        return np.asarray(columns * np.where(own > 0.05, 1 / np.maximum(own, 0.3), 1.0))
-    normed = response / own
-    keep = 0.2 * np.eye(count)
-    mix = np.linalg.solve(normed.T @ normed + keep, normed.T + keep) / own[:, None]
-    return np.asarray(np.einsum("ldj,jk->ldk", columns, mix))
+    able = np.flatnonzero(own > LEAST_OWN)
+    if not len(able):
+        return columns
+    normed = response[np.ix_(able, able)] / own[able]
+    keep = 0.2 * np.eye(len(able))
+    mix = np.linalg.solve(normed.T @ normed + keep, normed.T + keep) / own[able][:, None]
+    done = columns.copy()
+    done[:, :, able] = np.einsum("ldj,jk->ldk", columns[:, :, able], mix)
+    return done
 
 
 def restricted(
@@ -224,13 +233,14 @@ def ranged(column: Array, index: int, seen: Seen, rows: str, prober: Prober) -> 
     """How far the axis goes, and what it does on its way; or why it is none."""
     changes: dict[float, tuple[Array, float]] = {}
     for sign in (1.0, -1.0) if seen.both_ways else (1.0,):
-        reached = 0.0
+        way: list[tuple[float, tuple[Array, float]]] = []
         for amount in TRIED:
-            found = prober.moved(column, sign * amount)
-            if found is None or sign * found[0][index] < reached + 0.02:
-                break  # the face is lost, or the axis does no more
-            reached = sign * found[0][index]
-            changes[sign * amount] = found
+            if (found := prober.moved(column, sign * amount)) is None:
+                break  # the face is lost
+            way.append((sign * amount, found))
+        reached = [sign * found[0][index] for _, found in way]
+        if way and max(reached) > 0.02:
+            changes |= dict(way[: int(np.argmax(reached)) + 1])  # further on it does no more
     if not changes:
         return "the axis moves nothing"
     amounts = np.array([0.0, *changes])
@@ -295,14 +305,26 @@ def rest_of(seen: Array) -> Array:
 def at_rest(
     ws: Latent, columns: Sequence[tuple[int, Array]], rest: Array, prober: Prober
 ) -> Latent:
-    """A sampled face, which may talk or look aside, moved to rest: twice, as axes are not exact.
+    """A sampled face, which may talk or look aside, moved towards rest, as long as that brings it
+    nearer: axes are not exact, and what is far from all samples is no face.
 
-    columns: index in SEEN and column of each axis. A face that is not found is left as it is.
+    columns: index in SEEN and column of each axis; of which RESTING are used, as lips, lids and a
+    turned head are no part of a person. A face that is not found is left as it is.
     """
-    for _ in range(2):
-        if (found := prober.look(ws[None])[0]) is None:
-            return ws
-        for index, column in columns:
-            back = np.clip(found[0][index] - rest[index], -1.2, 1.2)
-            ws = np.asarray(ws - back * column, np.float32)
+    used = [(index, column) for index, column in columns if SEEN[index].name in RESTING]
+    found = prober.look(ws[None])[0]
+    for _ in range(REST_STEPS):
+        if found is None:
+            break
+        off = {index: float(found[0][index] - rest[index]) for index, _ in used}
+        moved = ws.astype(np.float64)
+        for index, column in used:
+            moved -= 0.7 * np.clip(off[index], -1.0, 1.0) * column
+        there = prober.look(moved[None].astype(np.float32))[0]
+        if there is None:
+            break
+        left = sum((there[0][index] - rest[index]) ** 2 for index, _ in used)
+        if left >= sum(one**2 for one in off.values()):
+            break
+        ws, found = np.asarray(moved, np.float32), there
     return ws
