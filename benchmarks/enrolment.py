@@ -158,7 +158,7 @@ def flicker(person: Person, real: Sequence[Rgb], fake: Sequence[Rgb]) -> Figures
     shots = person.shots.numpy()
     changes: dict[str, list[float]] = {"real": [], "avatar": []}
     for shot in np.unique(shots):
-        inside = np.flatnonzero(shots == shot)
+        inside = np.flatnonzero(shots == shot).tolist()
         if len(inside) < 3:
             continue
         for what, frames in (("real", real), ("avatar", fake)):
