@@ -10,9 +10,13 @@ export function address(path) {
   return url;
 }
 
-/** A face's portrait (jpg), or the film of it at rest (webm). */
-export const faceAddress = (identity, kind) => (
-  address(`faces/${encodeURIComponent(identity)}.${kind}`));
+/** A face's portrait (jpg), before another background if one is given, or the film of it at rest
+ * (webm). */
+export function faceAddress(identity, kind, background = '') {
+  const url = address(`faces/${encodeURIComponent(identity)}.${kind}`);
+  if (background) url.searchParams.set('background', background);
+  return url;
+}
 
 export async function loadConfig() {
   let response;

@@ -5,7 +5,7 @@ import { page } from './page.js';
 import { recall, remember } from './remembered.js';
 
 let tell = () => {}; // takes a message to the server, if there is a call
-let onFace = () => {}; // told when another face is chosen
+let onLook = () => {}; // told when another face or background is chosen
 let keep = remember;
 
 export const settings = { identity: '', expression: {}, life: 1, background: '' };
@@ -16,12 +16,18 @@ let waiting = null; // what was changed and is not told yet
 function change(part) {
   Object.assign(settings, part);
   keep(part);
-  if (part.identity !== undefined) onFace(part.identity);
   if (waiting === null) {
     waiting = {};
-    setTimeout(() => { tell({ type: 'change', ...waiting }); waiting = null; }, 40);
+    setTimeout(tellChange, 40);
   }
   Object.assign(waiting, part);
+}
+
+function tellChange() {
+  const changed = waiting;
+  waiting = null;
+  tell({ type: 'change', ...changed });
+  if ('identity' in changed || 'background' in changed) onLook();
 }
 
 /** All that a call begins with, besides the face, which goes with the offer. */
@@ -48,11 +54,11 @@ function stillKnown(config, found) {
   return known;
 }
 
-/** send: takes a message to the server; it may come to nothing. chosen: gets the face now and
- * whenever it changes. wishes: of the address, which are not remembered. */
+/** send: takes a message to the server; it may come to nothing. onLook: called now and whenever
+ * another face or background is chosen. wishes: of the address, which are not remembered. */
 export function buildSettings(config, send, chosen, wishes) {
   tell = send;
-  onFace = chosen;
+  onLook = chosen;
   settings.identity = config.identity;
   settings.background = config.background;
   if (wishes) {
@@ -68,6 +74,6 @@ export function buildSettings(config, send, chosen, wishes) {
   const show = buildControls(page.panel, config, change);
   show(settings);
   page.background.hidden = config.backgrounds.length === 0;
-  onFace(settings.identity);
+  onLook();
   document.body.dataset.ready = '';
 }

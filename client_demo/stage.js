@@ -6,17 +6,17 @@ import { page } from './page.js';
 import { faceAddress } from './server.js';
 
 let resting = null; // the AbortController of the film that is shown or being fetched
-let shown = ''; // whose it is
 
-/** Shows a face as it is before anybody talks: at once its portrait, then the film of it at rest. */
-export async function showAtRest(identity) {
-  if (identity === shown && document.body.hasAttribute('data-resting')) return;
-  shown = identity;
-  page.portrait.src = faceAddress(identity, 'jpg');
+/** Shows a face as it is before anybody talks: at once its portrait, then the film of it at rest.
+ * background: another than the films have; then the portrait must do. */
+export async function showAtRest(identity, background = '') {
+  const wanted = faceAddress(identity, 'jpg', background).href;
+  if (page.portrait.src === wanted && document.body.hasAttribute('data-resting')) return;
+  page.portrait.src = wanted;
   resting?.abort();
   const { signal } = resting = new AbortController();
   delete document.body.dataset.resting;
-  if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+  if (background || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
   try {
     // Not by its address: the server may have to make it first, and refuses while somebody talks.
     const response = await fetch(faceAddress(identity, 'webm'), { signal });

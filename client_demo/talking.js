@@ -105,6 +105,11 @@ function judge(look) {
   else if (words === '') holdWords('Live. It goes well again.');
 }
 
+function atRest() {
+  const { identity, background } = settings;
+  void showAtRest(identity, background === config.background ? '' : background);
+}
+
 /** A background is asked for only where there is a choice of one. */
 function offered() {
   const { identity, background } = settings;
@@ -226,7 +231,7 @@ function hangUp() {
   page.voice.srcObject = null;
   showPicture(false);
   showPhase('idle');
-  if (config) void showAtRest(settings.identity); // chosen during the call, perhaps
+  if (config) atRest(); // what was chosen during the call, perhaps
 }
 
 /** Whether the stage shows a picture of the call, or the face at rest. */
@@ -335,10 +340,10 @@ export function begin(wishes = null) {
   begun ??= loadConfig().then((loaded) => {
     config = loaded;
     cuts = wishes !== null && !wishes.has('background');
-    const chosen = (identity) => {
+    const chosen = () => {
       if (talking) return; // its call shows it
       hideLast();
-      void showAtRest(identity);
+      atRest();
     };
     buildSettings(config, (message) => call?.send(message), chosen, wishes);
     buildTry(page.panel, config.speech, speak, showTrouble);

@@ -123,7 +123,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         Route("/metrics", guarded(metrics, config)),
         Route("/config", guarded(page_config, config)),
         Route("/healthz", healthz),
-        *Portraits(engine, config.backgrounds.first, drawing).routes(config),
+        *Portraits(engine, config.backgrounds.first, lobby.backgrounds, drawing).routes(config),
         *speaker.routes(config),
         *enrolling.routes(config, PAGE),
         *phone_routes(config),

@@ -215,7 +215,7 @@ def make_camera_app(
             Route("/play", guarded(play, config), methods=["POST"]),
             *control.speaker.routes(config),
             Route("/preview.mjpg", guarded(preview, config)),
-            *Portraits(control.call.engine, control.call.background, thread).routes(
+            *Portraits(control.call.engine, control.call.background, None, thread).routes(
                 config, films=False
             ),
             Mount("/", StaticFiles(directory=PAGE)),

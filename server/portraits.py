@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Awaitable, Callable
 from concurrent.futures import Executor
 from typing import Literal
 
@@ -14,11 +15,11 @@ from starlette.routing import Route
 from latentcam.realtime_models.decoders.cache import cache_folder, cache_key, load, store
 from latentcam.server.answers import problem
 from latentcam.server.config import ServerConfig
-from latentcam.server.controls import find_face
+from latentcam.server.controls import find_background, find_face
 from latentcam.server.errors import BadRequest, Refused
 from latentcam.server.guard import Handler, guarded
 from latentcam.stream.at_rest import film, portrait, resting
-from latentcam.stream.backgrounds import Background
+from latentcam.stream.backgrounds import Background, Backgrounds
 from latentcam.stream.engine import Engine
 
 MADE_AS = 1  # counts up when portraits or films are made in another way
@@ -31,16 +32,23 @@ class Portraits:
     """Portraits and films of the faces of an engine's avatar. Those of named faces are kept in the
     user's cache folder, under the digests of the pack that they were made with.
 
-    background: behind faces with alpha. thread: where they are encoded, and read. One is made at a
-    time, picture by picture, so that sessions that run lose no picture; a film is made only while
-    none runs.
+    background: behind faces with alpha, unless another of `backgrounds` is asked for. thread: where
+    they are encoded, and read. One is made at a time, picture by picture, so that sessions that run
+    lose no picture; a film is made only while none runs.
     """
 
-    def __init__(self, engine: Engine, background: Background, thread: Executor) -> None:
-        self._engine, self._background, self._thread = engine, background, thread
+    def __init__(
+        self,
+        engine: Engine,
+        background: Background,
+        backgrounds: Backgrounds | None,
+        thread: Executor,
+    ) -> None:
+        self._engine, self._thread = engine, thread
+        self._background, self._backgrounds = background, backgrounds
         self._making = asyncio.Lock()
 
-    def key(self, identity: str, kind: Kind) -> str:
+    def key(self, identity: str, kind: Kind, background: Background) -> str:
         """Changes whenever the pictures might."""
         card = self._engine.avatar.card
         files = [card.files.generator.digest, card.files.motion.digest]
@@ -49,18 +57,23 @@ class Portraits:
                 "made": MADE_AS,
                 "kind": kind,
                 "identity": identity.casefold(),
-                "background": hashlib.sha256(self._background.picture.tobytes()).hexdigest(),
+                "background": hashlib.sha256(background.picture.tobytes()).hexdigest(),
+                "resolution": self._engine.renderer.decoder.resolution,
                 "files": [*files, card.files.identities.digest],
             }
         )
 
-    async def get(self, identity: str, kind: Kind) -> bytes:
-        """A JPEG or a WebM. Raises BadRequest for a face that there is not, and Refused for a film
-        that would have to be made while somebody talks."""
-        engine, behind, loop = self._engine, self._background, asyncio.get_running_loop()
+    async def get(
+        self, identity: str, kind: Kind, behind: Background, gone: Callable[[], Awaitable[bool]]
+    ) -> bytes:
+        """A JPEG or a WebM. gone: whether nobody waits for it any more. Raises BadRequest for a
+        face that there is not, and Refused for a film that would have to be made while somebody
+        talks, or for nobody."""
+        engine, loop = self._engine, asyncio.get_running_loop()
         known = [name.casefold() for name in engine.avatar.card.identities]
-        kept = identity.casefold() in known  # others are without number
-        key = self.key(identity, kind)
+        # Others are without number.
+        kept = identity.casefold() in known and behind is self._background
+        key = self.key(identity, kind, behind)
         async with self._making:
             folder = await loop.run_in_executor(self._thread, cache_folder, "faces")
             if kept and (found := await loop.run_in_executor(self._thread, load, folder, key)):
@@ -75,6 +88,8 @@ class Portraits:
                 for x in await loop.run_in_executor(self._thread, resting, engine.performer):
                     if engine.sessions:
                         raise Refused(503, "somebody talks; a film of a face at rest can wait")
+                    if await gone():  # to the next face, say: that one's turn
+                        raise Refused(503, "nobody waits for this film any more")
                     pictures.append((await engine.renderer.render(anchor, x))[0])
                 made = await loop.run_in_executor(self._thread, film, pictures, behind)
             if kept:
@@ -82,16 +97,20 @@ class Portraits:
             return made
 
     def routes(self, config: ServerConfig, films: bool = True) -> list[Route]:
-        """`/faces/NAME.jpg` and, with films, `/faces/NAME.webm`."""
+        """`/faces/NAME.jpg`, also `?background=NAME`, and, with films, `/faces/NAME.webm`."""
 
         def handler(kind: Kind) -> Handler:
             async def answer(request: Request) -> Response:
                 identity = request.path_params["identity"]
+                asked = request.query_params.get("background") if kind == "portrait" else None
                 try:
-                    etag = f'"{self.key(identity, kind)[:32]}"'
+                    behind = self._background
+                    if asked is not None and asked != behind.name:
+                        behind = find_background(self._backgrounds, asked)
+                    etag = f'"{self.key(identity, kind, behind)[:32]}"'
                     if request.headers.get("if-none-match") == etag:
                         return Response(status_code=304, headers={"ETag": etag})
-                    made = await self.get(identity, kind)
+                    made = await self.get(identity, kind, behind, request.is_disconnected)
                 except BadRequest as error:
                     return problem(404, str(error))
                 return Response(made, media_type=MEDIA_TYPES[kind], headers={"ETag": etag})

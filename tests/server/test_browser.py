@@ -449,28 +449,35 @@ def test_talk_and_stop_before_the_configuration_is_there(browser: Any, server: S
 
 
 def test_a_face_is_seen_before_anybody_talks_and_is_remembered(
-    browser: Any, server: Server
+    browser: Any, tiny_folder: Path
 ) -> None:
     """It was an egg, and each visit began with the first face anew."""
-    with opened(browser, server.address) as page:
-        page.wait_for_selector("body[data-ready]")
-        page.get_by_role("radio", name="Kofi").check(force=True)
-        page.get_by_role("radio", name="Happy").check(force=True)
-        page.wait_for_selector("body[data-resting]", timeout=LIVE_LIMIT)
-        assert page.get_attribute("#portrait", "src").endswith("/faces/Kofi.jpg")
-        assert page.evaluate("rest.videoWidth") == 256 and not page.evaluate("rest.paused")
-        pictures = "[...document.querySelectorAll('.face img')].every((one) => one.naturalWidth)"
-        wait_true(page, pictures)
-        page.reload()
-        page.wait_for_selector("body[data-ready]")
-        playwright.expect(page.get_by_role("radio", name="Kofi")).to_be_checked()
-        playwright.expect(page.get_by_role("radio", name="Happy")).to_be_checked()
-        page.evaluate("""localStorage.latentcam = JSON.stringify(
-            { identity: 'Nobody', expression: { wings: 1 } })""")
-        page.reload()
-        page.wait_for_selector("body[data-ready]")
-        playwright.expect(page.get_by_role("radio", name="Nora")).to_be_checked()
-        playwright.expect(page.get_by_role("radio", name="Neutral")).to_be_checked()
+    shown = Server("serve", "--port", "0", "--avatar", str(tiny_folder))  # whose films are quick
+    try:
+        with opened(browser, shown.address) as page:
+            page.wait_for_selector("body[data-ready]")
+            page.get_by_role("radio", name="Bo").check(force=True)
+            adjust(page, "Smile", "End")
+            wait_true(page, "portrait.src.endsWith('/faces/Bo.jpg')")
+            page.wait_for_selector("body[data-resting]")
+            assert page.evaluate("rest.videoWidth") == 32 and not page.evaluate("rest.paused")
+            pictures = "[...document.querySelectorAll('.face img')]"
+            wait_true(page, f"{pictures}.every((one) => one.naturalWidth === 32)")
+            page.reload()
+            page.wait_for_selector("body[data-ready]")
+            playwright.expect(page.get_by_role("radio", name="Bo")).to_be_checked()
+            page.click("#fine summary")
+            smile = page.get_by_role("slider", name="Smile", exact=True)
+            playwright.expect(smile).to_have_value("100")
+            page.evaluate("""localStorage.latentcam = JSON.stringify(
+                { identity: 'Nobody', expression: { wings: 1 }, chosenBy: 'Ada' })""")
+            page.reload()
+            page.wait_for_selector("body[data-ready]")
+            playwright.expect(page.get_by_role("radio", name="Ada")).to_be_checked()
+            page.click("#fine summary")
+            playwright.expect(smile).to_have_value("0")
+    finally:
+        shown.close()
 
 
 def test_muted_nothing_is_heard_and_space_opens_the_microphone_while_held(live: Any) -> None:
@@ -595,6 +602,28 @@ def test_a_call_that_goes_badly_says_why_and_that_it_is_over(page: Any) -> None:
     assert ["busy" in words for words in told["steps"]] == [True, True, False, False, False]
     assert ["finer" in words for words in told["steps"]] == [False, False, True, False, False]
     assert told["steps"][3:] == ["", ""]
+
+
+def test_a_background_is_seen_before_anybody_talks(browser: Any, clear_folder: Path) -> None:
+    shown = Server("serve", "--port", "0", "--avatar", str(clear_folder))
+    try:
+        with opened(browser, shown.address) as page:
+            page.wait_for_selector("body[data-ready]")
+            page.click("#background")
+            assert page.evaluate("document.activeElement.value") == "own"
+            page.get_by_role("radio", name="Night").check(force=True)
+            wait_true(page, "portrait.src.endsWith('/faces/Ada.jpg?background=%2320242e')")
+            wait_true(page, "portrait.complete && portrait.naturalWidth === 64")
+            assert not page.is_visible("#blur")
+            page.get_by_role("radio", name="Room").check(force=True)
+            page.check("#blur", force=True)
+            wait_true(page, "portrait.src.endsWith('?background=blur%3Aroom')")
+            page.reload()
+            page.wait_for_selector("body[data-ready]")
+            assert page.is_checked("#blur")
+            assert page.input_value("input[name=background]:checked") == "room"
+    finally:
+        shown.close()
 
 
 def test_obs_gets_nothing_but_the_face_cut_out(browser: Any, clear_folder: Path) -> None:

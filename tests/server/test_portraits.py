@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,10 @@ from latentcam.realtime_models.motion.performance import Performer
 from latentcam.server import portraits
 from latentcam.server.app import make_app
 from latentcam.server.config import ServerConfig
+from latentcam.server.errors import Refused
+from latentcam.server.portraits import Portraits
 from latentcam.stream.at_rest import portrait
+from latentcam.stream.backgrounds import Backgrounds
 from latentcam.stream.engine import Engine
 from latentcam.stream.timeline import Timeline
 from tests.aio import run
@@ -49,6 +53,27 @@ def test_each_face_has_its_own(tiny_pack: AvatarPack) -> None:
         assert (same.status_code, same.content) == (304, b"")
         (config,) = await asked(engine, "/config")
         assert config.json()["identity"] == "Bo"
+        await engine.aclose()
+
+    run(scene(), timeout=120)
+
+
+def test_a_portrait_may_be_before_another_background(
+    clear_pack: AvatarPack, tiny_pack: AvatarPack
+) -> None:
+    async def scene() -> None:
+        engine = make_engine(clear_pack)
+        own, same, blue, again, none = await asked(
+            engine, "/faces/Ada.jpg", "/faces/Ada.jpg?background=own",
+            "/faces/Ada.jpg?background=%230000ff", "/faces/Ada.jpg", "/faces/Ada.jpg?background=x",
+        )  # fmt: skip
+        assert own.content == same.content == again.content != blue.content
+        assert own.headers["etag"] != blue.headers["etag"]
+        assert none.status_code == 404 and "the background is 'x'" in none.json()["error"]
+        await engine.aclose()
+        engine = make_engine(tiny_pack)
+        (none,) = await asked(engine, "/faces/Ada.jpg?background=room")
+        assert none.status_code == 404 and "have no alpha" in none.json()["error"]
         await engine.aclose()
 
     run(scene(), timeout=120)
@@ -97,6 +122,36 @@ def test_a_film_is_not_made_while_somebody_talks(tiny_pack: AvatarPack) -> None:
         engine.admit()
         (film,) = await asked(engine, "/faces/Ada.webm")
         assert film.status_code == 200, "it is there already"
+        await engine.aclose()
+
+    run(scene(), timeout=120)
+
+
+def test_a_film_that_nobody_waits_for_is_given_up(
+    tiny_pack: AvatarPack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody who looked through the faces had a film of each made."""
+    drawn: list[Any] = []
+
+    async def scene() -> None:
+        engine = make_engine(tiny_pack)
+        render = engine.renderer.render
+
+        async def counted(anchor: Any, x: Any) -> Any:
+            drawn.append(x)
+            return await render(anchor, x)
+
+        monkeypatch.setattr(engine.renderer, "render", counted)
+
+        async def gone() -> bool:
+            return len(drawn) == 3
+
+        with ThreadPoolExecutor(1) as thread:
+            behind = Backgrounds().first
+            faces = Portraits(engine, behind, None, thread)
+            with pytest.raises(Refused, match="nobody waits"):
+                await faces.get("Ada", "film", behind, gone)
+        assert len(drawn) == 3
         await engine.aclose()
 
     run(scene(), timeout=120)
