@@ -24,7 +24,6 @@ from rich.table import Table
 from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
 from latentcam.stream.backgrounds import Backgrounds
 from latentcam.stream.composition import Composer, Stack
-from latentcam.stream.memory import keep_freed_memory
 
 WARM_UP = 20
 
@@ -90,7 +89,6 @@ def main() -> None:
     args = parser.parse_args()
     card = machine_card()
     print_card(card)
-    keep_freed_memory()
     found = rows(args.pictures)
     names = ("p50_ms", "p95_ms", "p99_ms", "best_ms", "cpu_p50_ms", "copy_ms")
     table = Table("face", "into", *(name.replace("_", " ") for name in names))

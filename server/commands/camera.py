@@ -45,7 +45,6 @@ from latentcam.stream.local.real_camera import RealCamera
 from latentcam.stream.local.sound_devices import list_sound_devices
 from latentcam.stream.local.virtual_camera import open_virtual_camera
 from latentcam.stream.local.voice_source import check_voice_file
-from latentcam.stream.memory import keep_freed_memory
 from latentcam.stream.messages import Frame
 
 HOST = "127.0.0.1"
@@ -195,7 +194,6 @@ async def _run(args: argparse.Namespace) -> None:
     settings = settings_of(args, avatar.card.axes)
     identity = args.identity or avatar.card.identities[0]
     anchor = check_face(avatar, identity)
-    keep_freed_memory()
     engine = Engine(avatar, opened.performer, timeline, max_sessions=1)
     sound = Sound(
         microphone=None if file else args.mic,

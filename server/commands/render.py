@@ -26,7 +26,6 @@ from latentcam.server.commands.speech import check_out, perform
 from latentcam.server.endings import orderly
 from latentcam.server.errors import UsageError
 from latentcam.stream.backgrounds import Backgrounds
-from latentcam.stream.memory import keep_freed_memory
 from latentcam.stream.video_file import OUTPUT_RATE, new_video
 from latentcam.stream.voice_file import Blocks, VoiceFile, resampled
 
@@ -72,7 +71,6 @@ def run(args: argparse.Namespace) -> None:
             f"--background is none, expected another: the faces of {pack.card.name} have no alpha"
         )
     background = None if args.background == "none" else Backgrounds(args.background).first
-    keep_freed_memory()
     size = side(avatar.decoder.resolution)
     with (
         orderly(),

@@ -31,7 +31,6 @@ from latentcam.server.config import ServerConfig, is_everywhere, is_loopback, pa
 from latentcam.server.errors import UsageError
 from latentcam.server.invitation import own_addresses
 from latentcam.stream.engine import Engine
-from latentcam.stream.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from latentcam.server.webrtc.tracks import Retouch
@@ -158,7 +157,6 @@ def run(args: argparse.Namespace, retouch: Retouch | None = None) -> None:
     lanes = min(args.max_sessions, cores())
     opened = open_pack(args.avatar, args.decoder, lanes, args.resolution)
     check_face(opened.avatar, args.identity)
-    keep_freed_memory()
     engine = Engine(opened.avatar, opened.performer, timeline, args.max_sessions)
     run_server(engine, config, retouch, opens=args.open)
 
