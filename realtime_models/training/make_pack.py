@@ -36,7 +36,7 @@ from latentcam.realtime_models.training.expressions import EMOTION_AXES, SAMPLES
 from latentcam.realtime_models.training.generator.data import axis_scale
 from latentcam.realtime_models.training.heads.identity import CURATED, curated_z
 from latentcam.realtime_models.training.int8 import int8_layers, ready_for_int8
-from latentcam.realtime_models.training.retrain import RETRAIN
+from latentcam.realtime_models.training.retrain import LIGHT, RETRAIN
 from latentcam.realtime_models.training.write_pack import (
     borrowed,
     unwritten,
@@ -134,7 +134,7 @@ def main(argv: list[str] | None = None) -> None:
             licence=args.licence.strip(),
             provenance=args.provenance.strip(),
             consent=args.consent.strip(),
-            retrain=base.card.retrain if base and not args.generator else RETRAIN,
+            retrain=_retrain(base if not args.generator else None, args.light),
             files=unwritten(light is not None),
             generator=generator.config,
             int8=generator.int8,
@@ -179,6 +179,12 @@ def main(argv: list[str] | None = None) -> None:
     write_card(args.out, msgspec.structs.replace(card, files=files))
     size = sum(path.stat().st_size for path in args.out.iterdir())
     print(f"{args.out}: {size / 1e6:.1f} MB")
+
+
+def _retrain(base: AvatarPack | None, light: Path | None) -> tuple[str, ...]:
+    """The commands that a card shows."""
+    commands = RETRAIN if base is None else base.card.retrain
+    return commands if light is None else (*(c for c in commands if c not in LIGHT), *LIGHT)
 
 
 def _generator_part(checkpoints: Sequence[Path], base: AvatarPack | None) -> GeneratorPart:

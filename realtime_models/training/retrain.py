@@ -19,3 +19,10 @@ RETRAIN = (
     "--provenance PROVENANCE --consent CONSENT --out PACK",
     f"{PACKAGE}.seal --avatar PACK --model face_landmarker.task",
 )
+
+LIGHT = (
+    f"{PACKAGE}.generator.light --avatar PACK --out LIGHT",
+    f"{PACKAGE}.make_pack --base PACK --light LIGHT/light.pt --licence LICENCE "
+    "--provenance PROVENANCE --consent CONSENT --out PACK",
+)
+"""What a pack with a light branch needs besides."""

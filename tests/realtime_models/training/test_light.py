@@ -32,6 +32,7 @@ from latentcam.realtime_models.training.generator.light import (  # noqa: E402
     shown,
     train,
 )
+from latentcam.realtime_models.training.retrain import LIGHT  # noqa: E402
 from tests.tiny import WORDS, write_pack  # noqa: E402
 
 SIZES: dict[str, Any] = {"resolution": 32, "channel_base": 128, "channel_max": 8}
@@ -130,7 +131,7 @@ def test_the_command_makes_a_part_of_a_pack(
     make_pack.main(["--base", str(clear_folder), "--light", checkpoint, "--smaller", "32",
                     "--out", str(out), *WORDS])  # fmt: skip
     pack = load_pack(str(out))
-    assert resolutions(pack.card) == ("64", "32", "32-light")
+    assert resolutions(pack.card) == ("64", "32", "32-light") and pack.card.retrain == LIGHT
     drawn = drawn_at(pack, "32-light")
     assert drawn.card.int8 and drawn.card.int8_crowded
     ws = np.stack([Avatar(pack, EagerDecoder(pack)).anchor(name) for name in ("Ada", "9")])
