@@ -56,10 +56,12 @@ function trouble(words) {
   $('trouble').hidden = !words;
 }
 
-async function ask(path, options) {
+/** where: a path, or an address of its own. */
+async function ask(where, options) {
   let answer;
   try {
-    answer = await fetch(address(path), { cache: 'no-store', ...options });
+    const url = where instanceof URL ? where : address(where);
+    answer = await fetch(url, { cache: 'no-store', ...options });
   } catch {
     throw new Error('The server does not answer. Is it still running?');
   }
