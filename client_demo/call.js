@@ -45,7 +45,7 @@ export class Call {
   #watch = 0;
 
   /** inSync: whether pictures wait for the returned voice.
-   * on: { track(event), telemetry(message), steady(isSteady), complaint(sentence) } */
+   * on: { track(event), telemetry(message), steady(isSteady), complaint(sentence), peer(connection): before it is offered } */
   constructor(config, mic, inSync, on) {
     this.#inSync = inSync;
     this.#on = on;
@@ -60,6 +60,7 @@ export class Call {
     const face = this.#peer.addTransceiver('video', { direction: 'recvonly' });
     // A face wants to be new rather than smooth. The voice keeps its buffer: gaps are heard.
     if ('jitterBufferTarget' in face.receiver) face.receiver.jitterBufferTarget = 0;
+    on.peer?.(this.#peer);
   }
 
   /** wishes: of the offer, as docs/protocol.md has them. Resolves when media flows, with whether

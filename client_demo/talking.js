@@ -7,6 +7,7 @@ import { say } from './elements.js';
 import { clearFigures, digest, lookAt, showFigures, tellSkew } from './figures.js';
 import { Health, stepWords } from './health.js';
 import { HereCall } from './here/call.js';
+import { LatentsCall } from './here/latents.js';
 import { chooseWay, giveUpHere, showWay } from './here/ways.js';
 import { Meter, askMic, closeMic, learnMics, listMics } from './microphone.js';
 import { hideTrouble, page, phaseIs, showPhase, showTrouble } from './page.js';
@@ -117,13 +118,18 @@ function offered() {
   return cuts ? { identity, alpha: true } : { identity, background };
 }
 
+function newCall(way) {
+  if (way.name === 'here') return new HereCall(way, config, mic, handlers);
+  if (way.name === 'latents') return new LatentsCall(way, config, mic, isHeard(), handlers);
+  return new Call(config, mic, isHeard(), handlers);
+}
+
 /** One call from dialling to its end, which is always thrown. */
 async function callOnce(signal) {
   const way = await chooseWay(config);
   signal.throwIfAborted();
   showWay(way);
-  const current = call = way.face ? new HereCall(way.face, config, mic, handlers)
-    : new Call(config, mic, isHeard(), handlers);
+  const current = call = newCall(way);
   const onStop = () => current.close(signal.reason);
   signal.addEventListener('abort', onStop);
   let unwatch = () => {};

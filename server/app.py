@@ -71,7 +71,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
             asked = msgspec.json.decode(body, type=Offer)
             address = request.client.host if request.client else ""
             peer, answer = await lobby.admit(
-                asked.sdp, asked.identity, address, asked.background, asked.alpha
+                asked.sdp, asked.identity, address, asked.background, asked.alpha, asked.latents
             )
         except EngineFull as error:
             return problem(503, str(error))
@@ -92,7 +92,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         card = engine.avatar.card
         return told(
             PageConfig(
-                ways=["here", "video"] if config.pack else ["video"],
+                ways=["here", "latents", "video"] if config.pack else ["video"],
                 avatar=card.name,
                 identities=list(card.identities),
                 identity=config.identity or card.identities[0],

@@ -14,6 +14,7 @@ from latentcam.server.errors import BadRequest
 from latentcam.server.messages import Change
 from latentcam.stream.backgrounds import Background, Backgrounds
 from latentcam.stream.engine import Engine
+from latentcam.stream.latent_session import LatentSession
 from latentcam.stream.session import Session
 from latentcam.stream.voice_motion import VoiceMotion
 
@@ -31,7 +32,7 @@ class Controls:
     def __init__(
         self,
         engine: Engine,
-        session: Session,
+        session: Session | LatentSession,
         motion: VoiceMotion,
         identity: str,
         mute: Callable[[bool], None],

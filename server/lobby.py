@@ -64,11 +64,13 @@ class Lobby:
         address: str = "",
         background: str | None = None,
         alpha: bool = False,
+        latents: bool = False,
     ) -> tuple[Peer, str]:
         """Take an offer. Returns the peer, which runs from now on, and the answer.
 
-        address: where it comes from. alpha: whether the caller wants the face's. Raises EngineFull,
-        BadRequest, or Refused if there is no usable network; then nothing is left behind.
+        address: where it comes from. alpha: whether the caller wants the face's. latents: whether
+        it wants motion over a data channel instead of pictures. Raises EngineFull, BadRequest, or
+        Refused if there is no usable network; then nothing is left behind.
         """
         engine, household = self.engine, household_of(address)
         identity = identity or self.config.identity or engine.avatar.card.identities[0]
@@ -87,7 +89,7 @@ class Lobby:
         coming = Counter([household])
         self._coming += coming
         try:
-            negotiated = await negotiate(sdp, self.config.ice_servers)
+            negotiated = await negotiate(sdp, self.config.ice_servers, latents)
             if not self._open:  # closed since then, without knowing of this one
                 await close(negotiated.connection)
                 raise EngineFull("the server is shutting down")
@@ -98,7 +100,7 @@ class Lobby:
             self._coming -= coming  # forgets households from which nobody is coming
         peer = Peer(
             engine, negotiated, anchor, identity, look, self.backgrounds,
-            self.config.audio_prefetch, self._retouch,
+            self.config.audio_prefetch, self._retouch, latents,
         )  # fmt: skip
         task = asyncio.create_task(peer.run(), name=f"peer {peer.name}")
         self._places[peer.id] = Place(peer, task, household)

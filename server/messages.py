@@ -32,12 +32,14 @@ Expression = Annotated[dict[Name, float], msgspec.Meta(max_length=MOST_AXES)]
 
 class Offer(msgspec.Struct, tag="offer", tag_field="type", forbid_unknown_fields=True, frozen=True):
     """A browser's half of a negotiation. No identity or background: the server's own choice. alpha:
-    the page takes a picture twice as high, with alpha below the colours."""
+    the page takes a picture twice as high, with alpha below the colours. latents: the page draws
+    the face itself, from motion that comes over a data channel."""
 
     sdp: str
     identity: Name | None = None
     background: Name | None = None
     alpha: bool = False
+    latents: bool = False
 
 
 class Mix(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
@@ -219,13 +221,13 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
-    """What a page needs to know before it calls. identity, background: what a call without a wish
-    gets. ways: how a page may get its face, the best first: "here", drawn by itself, or "video".
-    alpha: whether faces have it. backgrounds: what may be asked for by name; none without
-    alpha. look_ahead_ms: of the motion model. speech: why the server cannot speak typed words, or
-    nothing."""
+    """What a page needs to know before it calls. ways: how it may get its face, the best first:
+    "here", all of it by itself, "latents", drawn by itself from motion that comes, or "video".
+    identity, background: what a call without a wish gets. alpha: whether faces have it.
+    backgrounds: what may be asked for by name; none without alpha. look_ahead_ms: of the motion
+    model. speech: why the server cannot speak typed words, or nothing."""
 
-    ways: list[Literal["here", "video"]]
+    ways: list[Literal["here", "latents", "video"]]
     avatar: str
     identities: list[str]
     identity: str

@@ -2,21 +2,27 @@
 
 import { address } from '../server.js';
 import { Trouble } from '../words.js';
+import { Pace, Painter } from './painter.js';
 
 const TELL_EVERY = 500; // ms between two tellings of how it goes
-const BEHIND_FOR = 5; // seconds of too few pictures after which it is given up
-const LEAST_SHARE = 0.6; // of the pictures a second that there should be
-const SMOOTHING = 0.1; // share of each picture's age that the mean age follows
 
 const beside = (url) => new URL(url, import.meta.url);
 
-let detector = null; // of voices, compiled once
+let detector = null;
+
+/** The module of the voice detector, compiled once. Not streamed: some servers do not name its
+ * type. */
+export function findDetector() {
+  detector ??= fetch(beside('vendor/fvad.wasm')).then((response) => response.arrayBuffer())
+    .then((bytes) => WebAssembly.compile(bytes));
+  return detector;
+}
 
 /** See `Call` for what its methods promise. */
 export class HereCall {
   #face;
-  #fps;
-  #mayLeave; // for video, if this device is too slow
+  #mayLeave;
+  #config;
   #mic;
   #on;
   #end;
@@ -24,25 +30,18 @@ export class HereCall {
   #source = null;
   #hearing;
   #late; // delays the voice until its picture is there
-  #canvas = document.createElement('canvas');
-  #ink;
-  #anchor = null;
+  #painter;
+  #pace;
   #settings = { expression: {}, life: 1 };
-  #motion = null; // the newest that is not drawn yet
-  #drawing = false;
-  #ages = []; // of the newest pictures, ms
-  #age = 0; // their mean
-  #counts = { frames: 0, skipped: 0 };
-  #told = { frames: 0, at: 0 };
   #newest = { speaking: false, level: 0 };
-  #behind = 0; // seconds
   #telling = 0;
 
-  /** face: from `Face.make`. on: as for `Call`. */
-  constructor(face, config, mic, on) {
+  /** face, mayLeave: of the way that was chosen. on: as for `Call`. */
+  constructor({ face, mayLeave }, config, mic, on) {
     this.#face = face;
-    this.#fps = config.fps;
-    this.#mayLeave = config.ways.includes('video');
+    this.#mayLeave = mayLeave;
+    this.#config = config;
+    this.#pace = new Pace(config.fps);
     this.#mic = mic;
     this.#on = on;
     this.over = new Promise((_, reject) => { this.#end = reject; });
@@ -50,16 +49,14 @@ export class HereCall {
   }
 
   async open({ identity }) {
-    const { pack } = this.#face;
-    this.#anchor = this.#face.anchor(identity);
+    this.#painter = new Painter(this.#face, identity, () => this.#follow());
     this.#context = new AudioContext({ latencyHint: 'interactive' });
-    detector ??= WebAssembly.compileStreaming(fetch(beside('vendor/fvad.wasm')));
     await this.#context.audioWorklet.addModule(beside('hearing.js'));
-    const { card, motion } = pack;
+    const { card, motion } = this.#face.pack;
     this.#hearing = new AudioWorkletNode(this.#context, 'hearing', {
       outputChannelCount: [1],
       processorOptions: {
-        card, motion, detector: await detector, fps: this.#fps,
+        card, motion, detector: await findDetector(), fps: this.#config.fps,
         seed: crypto.getRandomValues(new Uint32Array(1))[0],
       },
     });
@@ -72,20 +69,15 @@ export class HereCall {
     void this.#context.resume();
     this.#face.lost.then(() => this.#end(new Trouble('gpu-lost')));
 
-    const { size } = this.#face;
-    Object.assign(this.#canvas, { width: size, height: size });
-    this.#ink = this.#canvas.getContext('2d');
-    const [picture] = this.#canvas.captureStream().getVideoTracks();
-    this.#on.track({ track: picture });
+    this.#on.track({ track: this.#painter.track });
     this.#on.track({ track: voice.stream.getAudioTracks()[0] });
-    this.#told.at = performance.now();
     this.#telling = setInterval(() => this.#tell(), TELL_EVERY);
     return false;
   }
 
   send({ type, identity, expression, life }) {
     if (type !== 'change') return;
-    if (identity !== undefined) this.#anchor = this.#face.anchor(identity);
+    if (identity !== undefined) this.#painter.show(identity);
     if (expression !== undefined) this.#settings.expression = { ...expression };
     if (life !== undefined) this.#settings.life = life;
     this.#hearing?.port.postMessage(this.#settings);
@@ -97,13 +89,8 @@ export class HereCall {
     this.#source.connect(this.#hearing);
   }
 
-  /** As much of a report as the figures read. */
   async stats() {
-    const { size } = this.#face;
-    return new Map([['face', {
-      type: 'inbound-rtp', kind: 'video', framesDecoded: this.#counts.frames, framesDropped: 0,
-      frameWidth: size, frameHeight: size, packetsLost: 0, packetsReceived: this.#counts.frames,
-    }]]);
+    return new Map([['face', this.#painter.report()]]);
   }
 
   close(trouble = new Trouble('lost')) {
@@ -113,52 +100,29 @@ export class HereCall {
     if (this.#context && this.#context.state !== 'closed') void this.#context.close();
   }
 
-  /** Draws the newest motion; what came before it is skipped. */
-  async #move(motion) {
-    const { speaking, level } = motion;
+  #move({ x, speaking, level }) {
     const changed = speaking !== this.#newest.speaking;
     this.#newest = { speaking, level };
     if (changed) this.#tell();
-    if (this.#motion) this.#counts.skipped += 1;
-    this.#motion = { ...motion, came: performance.now() };
-    if (this.#drawing) return;
-    this.#drawing = true;
-    while (this.#motion) {
-      const { x, came } = this.#motion;
-      this.#motion = null;
-      const levels = await this.#face.picture(this.#anchor, x);
-      this.#ink.putImageData(new ImageData(levels, this.#face.size), 0, 0);
-      this.#counts.frames += 1;
-      this.#grew(performance.now() - came);
-    }
-    this.#drawing = false;
+    void this.#painter.move(x);
   }
 
-  #grew(age) {
-    this.#ages.push(age);
-    if (this.#ages.length > 100) this.#ages.shift();
-    this.#age = this.#counts.frames === 1 ? age : this.#age + SMOOTHING * (age - this.#age);
-    // The picture shows the mouth `look_ahead_s` ago, in the middle of the tick on screen.
-    const late = this.#age / 1000 + this.#face.pack.card.motion.look_ahead_s + 0.5 / this.#fps;
+  /** The voice comes when the lips that say it are seen: the picture shows the mouth as it was
+   * `look_ahead_s` ago, and stays for a tick. */
+  #follow() {
+    const { look_ahead_s: lookAhead } = this.#face.pack.card.motion;
+    const late = this.#painter.age / 1000 + lookAhead + 0.5 / this.#config.fps;
     this.#late.delayTime.setTargetAtTime(late, this.#context.currentTime, 1);
   }
 
   #tell() {
-    const now = performance.now();
-    const { frames, skipped } = this.#counts;
-    const seconds = (now - this.#told.at) / 1000;
-    if (seconds > 0.4) {
-      const fps = (frames - this.#told.frames) / seconds;
-      this.#told = { frames, at: now, fps };
-      this.#behind = fps < LEAST_SHARE * this.#fps && !document.hidden ? this.#behind + seconds : 0;
-      if (this.#behind > BEHIND_FOR && this.#mayLeave) this.#end(new Trouble('slow'));
-    }
-    const ages = this.#ages.toSorted((a, b) => a - b);
-    const at = (share) => ages[Math.floor(share * (ages.length - 1))] ?? 0;
+    const { frames, skipped } = this.#painter;
+    const slow = !this.#pace.keepsUp(frames);
+    if (slow && this.#mayLeave) this.#end(new Trouble('slow'));
     this.#on.telemetry({
-      type: 'telemetry', fps: this.#told.fps ?? 0, frames, skipped,
-      age_ms: { p50: at(0.5), p95: at(0.95) }, resolution: String(this.#face.size),
-      voice_delay_ms: 1000 * this.#late.delayTime.value, ...this.#newest,
+      type: 'telemetry', fps: this.#pace.fps, frames, skipped, age_ms: this.#painter.ages(),
+      resolution: String(this.#face.size), voice_delay_ms: 1000 * this.#late.delayTime.value,
+      ...this.#newest,
     });
   }
 }

@@ -104,18 +104,20 @@ class Offer:
         return f"a=group:BUNDLE {' '.join(self._bundle)}\r\n" if self._bundle else ""
 
 
-def read_offer(sdp: str) -> Offer:
+def read_offer(sdp: str, latents: bool = False) -> Offer:
     """Choose the first voice that is sent and the first picture that is wanted.
 
-    Raises BadRequest if either is missing, or it is not SDP. aiortc may still refuse what passes.
+    latents: and the data channels, which must share their transport. Raises BadRequest if one of
+    them is missing, or it is not SDP. aiortc may still refuse what passes.
     """
     head, sections = _split(sdp)
     default = next((DIRECTIONS[line] for line in head if line in DIRECTIONS), "sendrecv")
     audio = _choose(sections, "audio", SENDS, default)
     video = _choose(sections, "video", RECEIVES, default)
-    chosen = [section for section in sections if section is audio or section is video]
+    data = _choose_data(sections) if latents else None
+    chosen = [section for section in sections if section in (audio, video, data)]
     mids = tuple(section.mid or "" for section in chosen)
-    if mids[0] == mids[1] or not all(re.fullmatch(r"[!-~]{1,32}", mid) for mid in mids):
+    if len(set(mids)) < len(mids) or not all(re.fullmatch(r"[!-~]{1,32}", mid) for mid in mids):
         raise BadRequest(f"the offer's sections are named {list(mids)}, expected a=mid of each")
     for section in chosen:
         _check_transport(head, section)
@@ -123,8 +125,13 @@ def read_offer(sdp: str) -> Offer:
     grouped = set(groups[0]) if groups else set()
     bundle = tuple(mid for mid in (groups[0] if groups else ()) if mid in mids)
     bundle = tuple(dict.fromkeys(bundle))
+    if data is not None and len(bundle) != 3:
+        raise BadRequest(
+            "the offer's voice, video and data channels have transports of their own, expected "
+            "one: a=group:BUNDLE with all three"
+        )
     # One transport: addresses may stand in any section of the group, also in one that is refused.
-    shared = [section for section in sections if section.mid in grouped and len(bundle) == 2]
+    shared = [section for section in sections if section.mid in grouped and len(bundle) > 1]
     names: list[str] = []
     parts = [line for line in head if not line.startswith("a=group:") and line not in DIRECTIONS]
     if bundle:
@@ -135,7 +142,8 @@ def read_offer(sdp: str) -> Offer:
         names += found
         parts.append(f"m={section.kind} 9 {section.protocol} {section.formats}")
         parts += [line for line in section.of_formats() if not _is_replaced(line)]
-        parts += [f"a=mid:{mid}", f"a={section.direction(default)}", *addresses]
+        ways = [] if section is data else [f"a={section.direction(default)}"]
+        parts += [f"a=mid:{mid}", *ways, *addresses]
     return Offer(
         sdp="\r\n".join(parts) + "\r\n",
         names=tuple(names[:MOST_NAMES]),
@@ -191,6 +199,15 @@ def _choose(sections: list[Section], kind: str, wanted: set[str], default: str) 
             f"{sorted(CODECS[kind])}"
         )
     return understood[0]
+
+
+def _choose_data(sections: list[Section]) -> Section:
+    """The data channels, as browsers offer them (RFC 8841)."""
+    for section in sections:
+        channels = (section.protocol, section.formats) == ("UDP/DTLS/SCTP", "webrtc-datachannel")
+        if section.kind == "application" and section.is_open and channels:
+            return section
+    raise BadRequest("the offer has no data channel, expected one for the latents that it asks for")
 
 
 def _check_transport(head: list[str], section: Section) -> None:

@@ -16,6 +16,7 @@ from latentcam.server.controls import Controls
 from latentcam.server.errors import BadRequest
 from latentcam.server.messages import Ages, PeerFigures
 from latentcam.server.webrtc.aiortc_inside import send_codec
+from latentcam.server.webrtc.latent_channel import LatentChannel
 from latentcam.server.webrtc.look import Look
 from latentcam.server.webrtc.negotiation import Negotiated, close
 from latentcam.server.webrtc.reorder import Hearing
@@ -24,6 +25,8 @@ from latentcam.server.webrtc.video_encoder import Rate, encode_face
 from latentcam.server.webrtc.voice_in import VoiceIn, VoicePackets, drain
 from latentcam.stream.backgrounds import Background, Backgrounds
 from latentcam.stream.engine import Engine
+from latentcam.stream.latent_session import LatentSession
+from latentcam.stream.messages import Motion
 from latentcam.stream.meter import Meter
 from latentcam.stream.session import Session
 from latentcam.stream.voice_motion import VoiceMotion
@@ -41,7 +44,8 @@ MOST_PACKETS = 25  # half a second of voice that may wait for the motion model
 class Peer:
     """One session over a negotiated connection: `run` it until it ends. `id` is its secret name.
 
-    retouch: applied to every frame before it leaves.
+    retouch: applied to every frame before it leaves. latents: no frame leaves, but motion, over the
+    data channel that the caller opens.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class Peer:
         backgrounds: Backgrounds | None,
         audio_prefetch: int,
         retouch: Retouch | None = None,
+        latents: bool = False,
     ) -> None:
         self.id = secrets.token_urlsafe(16)
         self.name = self.id[:6]  # for logs
@@ -85,7 +90,12 @@ class Peer:
         self._voice_in = VoiceIn(self._packets, engine.timeline)
         seed = zlib.crc32(self.id.encode())
         self._motion = VoiceMotion(engine, self._voice_in.chunks(), seed=seed)
-        self.session = Session(engine, self._motion.motions(), self._face, anchor)
+        self.session: Session | LatentSession
+        if latents:
+            self._latents = LatentChannel(negotiated.connection, engine.avatar.card)
+            self.session = LatentSession(self._motion.motions(), self._send_motion, anchor)
+        else:
+            self.session = Session(engine, self._motion.motions(), self._face, anchor)
         self.controls = Controls(
             engine, self.session, self._motion, identity, self._mute, self._freeze,
             look.background.name, backgrounds, self._put_behind,
@@ -130,6 +140,12 @@ class Peer:
     def _on_encoded(self, seconds: float) -> None:
         """On the thread that encodes."""
         self._loop.call_soon_threadsafe(self._frame_left, self._face.born, seconds)
+
+    def _send_motion(self, motion: Motion) -> None:
+        if self._latents.send(motion):
+            now = self._loop.time()
+            self._engine.stages.observe("age", now - motion.born)
+            self._left.frame(motion.born, now)
 
     def _frame_left(self, born: float, seconds: float) -> None:
         now, stages = self._loop.time(), self._engine.stages

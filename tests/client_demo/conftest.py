@@ -7,6 +7,7 @@ import functools
 import http.server
 import os
 import threading
+import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.voice import speech
+
 ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = Path(os.environ.get("CHROMIUM", "/usr/bin/chromium"))
 LIMIT = 120_000  # ms for anything on a busy machine
 FLAGS = (
     "--no-sandbox --enable-unsafe-webgpu --use-webgpu-adapter=swiftshader --disable-quic "
     "--no-first-run --disable-background-networking --disable-component-update --disable-sync "
-    "--autoplay-policy=no-user-gesture-required"
+    "--autoplay-policy=no-user-gesture-required "
+    "--use-fake-ui-for-media-stream --use-fake-device-for-media-stream"
 )
+SPEAKS = SILENT = 3.0  # seconds of the microphone's file
+RATE = 48_000
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -48,13 +54,20 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, str]]
         serving.join()
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Any]:
+@pytest.fixture(scope="module")  # two at once are not allowed, and other modules have their own
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Its microphone is a file: speech, then silence, again and again."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM.exists():
         pytest.skip(f"no browser at {CHROMIUM}; set CHROMIUM")
+    sound = np.concatenate([speech(SPEAKS, RATE), np.zeros(int(SILENT * RATE), np.float32)])
+    path = tmp_path_factory.mktemp("microphone") / "voice.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes((sound * 32767).astype("<i2").tobytes())
+    flags = f"{FLAGS} --use-file-for-fake-audio-capture={path}"
     with playwright.sync_playwright() as api:
-        launched = api.chromium.launch(executable_path=str(CHROMIUM), args=FLAGS.split())
+        launched = api.chromium.launch(executable_path=str(CHROMIUM), args=flags.split())
         yield launched
         launched.close()
 

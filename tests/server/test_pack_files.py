@@ -31,7 +31,7 @@ def test_pages_get_the_whole_pack(tiny_pack: AvatarPack, tiny_folder: Path) -> N
     names = [*pack_files(tiny_folder), "motion"]
     config = ServerConfig(pack=tiny_folder)
     told, *files, unknown = run(ask(tiny_pack, config, "/config", *(f"/pack/{n}" for n in names)))
-    assert told.json()["ways"] == ["here", "video"]
+    assert told.json()["ways"] == ["here", "latents", "video"]
     assert unknown.status_code == 404
     for name, answer in zip(names, files, strict=False):
         assert answer.content == (tiny_folder / name).read_bytes()

@@ -7,7 +7,6 @@ import base64
 import functools
 import http.server
 import threading
-import wave
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +18,7 @@ from numpy.typing import NDArray
 from latentcam.server.command_line import parser_of
 from latentcam.server.commands.page import run
 from latentcam.server.errors import UsageError
-from tests.client_demo.conftest import CHROMIUM, FLAGS, LIMIT, Quiet
-from tests.voice import speech
-
-RATE = 48_000
-SPEAKS = SILENT = 3.0  # seconds of the microphone's file
+from tests.client_demo.conftest import LIMIT, Quiet
 
 # Pictures, 16 x 16 in grey, with whether the page heard speech then. The mouth goes to rest a
 # moment after it hears no more, and pictures come later still: those are left out.
@@ -69,29 +64,10 @@ def server(folder: Path) -> Iterator[http.server.ThreadingHTTPServer]:
         serving.join()
 
 
-@pytest.fixture(scope="module")
-def talker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A browser whose microphone is a file: speech, then silence, again and again."""
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
-    if not CHROMIUM.exists():
-        pytest.skip(f"no browser at {CHROMIUM}; set CHROMIUM")
-    sound = np.concatenate([speech(SPEAKS, RATE), np.zeros(int(SILENT * RATE), np.float32)])
-    path = tmp_path_factory.mktemp("microphone") / "voice.wav"
-    with wave.open(str(path), "wb") as file:
-        file.setparams((1, 2, RATE, 0, "NONE", ""))
-        file.writeframes((sound * 32767).astype("<i2").tobytes())
-    flags = f"{FLAGS} --use-fake-ui-for-media-stream --use-fake-device-for-media-stream"
-    flags += f" --use-file-for-fake-audio-capture={path}"
-    with playwright.sync_playwright() as api:
-        launched = api.chromium.launch(executable_path=str(CHROMIUM), args=flags.split())
-        yield launched
-        launched.close()
-
-
 def test_a_face_talks_without_a_server_and_without_a_network(
-    talker: Any, server: http.server.ThreadingHTTPServer
+    browser: Any, server: http.server.ThreadingHTTPServer
 ) -> None:
-    page = talker.new_page()
+    page = browser.new_page()
     page.set_default_timeout(LIMIT)
     errors: list[Any] = []
     asked: set[str] = set()

@@ -1,0 +1,45 @@
+"""The data channel that motion leaves by, for a page that draws the face itself."""
+
+from __future__ import annotations
+
+from aiortc import RTCDataChannel, RTCPeerConnection
+
+from latentcam.realtime_models.card import Card
+from latentcam.realtime_models.motion.codec import Encoder
+from latentcam.stream.messages import Motion
+
+NAME = "latents"
+FRAMES = 2  # ticks in each packet: a single loss leaves no trace
+MOST_WAITING = 2000  # bytes that wait to be sent, half a second; beyond, the channel is stuck
+
+
+class LatentChannel:
+    """Takes the channel that the caller opens, and every motion; those before it are not sent.
+
+    No packet is ever sent twice and none waits for another: the caller opens the channel unordered
+    and without retransmissions (RFC 8831). What the caller sends over it is not looked at.
+    """
+
+    def __init__(self, connection: RTCPeerConnection, card: Card) -> None:
+        self._card = card
+        self._channel: RTCDataChannel | None = None
+        self._encoder = Encoder(card.axes, FRAMES)
+        connection.on("datachannel", self._take)
+
+    def _take(self, channel: RTCDataChannel) -> None:
+        if channel.label == NAME and self._channel is None:
+            self._channel = channel
+            self._encoder = Encoder(self._card.axes, FRAMES)  # it begins at rest, as the page does
+        else:
+            channel.close()
+
+    def send(self, motion: Motion) -> bool:
+        """Whether the motion has left."""
+        channel = self._channel
+        if channel is None or channel.readyState != "open":
+            return False
+        packet = self._encoder.encode(motion.tick, motion.x)
+        if channel.bufferedAmount > MOST_WAITING:
+            return False  # heals as any loss does
+        channel.send(packet)
+        return True
