@@ -87,16 +87,14 @@ def test_a_person_is_guided_from_the_camera_to_a_pack(monkeypatch: pytest.Monkey
         until(lambda: takes("ada-lovelace") and takes("ada-lovelace")[0].stat().st_size > 20_000)
         assert page.inner_text("#prompt").startswith("Look into the camera")
         page.clock.fast_forward(15_000)
-        page.wait_for_function("document.getElementById('prompt').textContent.startsWith('Turn')")
+        until(lambda: page.inner_text("#prompt").startswith("Turn"))
         page.clock.fast_forward(60_000)
         page.wait_for_selector("#learn", state="visible")
         (take,) = takes("ada-lovelace")
         (source,) = open_sources([take])
         assert next(pictures(source)).shape[2] == 3 and source.frames > 10
         page.click("#learn")
-        page.wait_for_function(
-            "document.getElementById('step').textContent.includes('serve --avatar ada-lovelace')"
-        )
+        until(lambda: "serve --avatar ada-lovelace" in page.inner_text("#step"))
         assert page.inner_text("#missing-list") == "a smile"
         assert page.is_visible("#preview")
         page.on("dialog", lambda dialog: dialog.accept())
