@@ -5,12 +5,13 @@
 
 HELD-OUT pictures of the enrolled person, videos or photos, none of which were learned from, are
 brought to the base pack's frame and read as enrolment does it; the avatar is shown under the axes
-that were read. Where both are known: PSNR, SSIM and detail in the face, the mouth and the eyes, and
-the distance of VGG16's features with --vgg (uniform weights: not LPIPS' own). The identity judge
-says how far the avatar is from the person, talking and in poses of its own, beside how far real
-pictures of the person are from one another, and from those of --others; ACD likewise. Flicker is
-the second difference in time beside the real video's. Then every axis is swept and tracked. Writes
-pictures and an index.html into --report.
+that were read. One factor for each colour, the same for all pictures, is the camera's. Where both
+are known: PSNR, SSIM and detail in the face, the mouth and the eyes, and the distance of VGG16's
+features with --vgg (uniform weights: not LPIPS' own). The identity judge says how far the avatar is
+from the person, talking and in poses of its own, beside how far real pictures of the person are
+from one another, and from those of --others; ACD likewise. Flicker is the second difference in time
+beside the real video's. Then every axis is swept and tracked. Writes pictures and an index.html
+into --report.
 """
 
 from __future__ import annotations
@@ -127,7 +128,16 @@ def pictures(person: Person, face: Face) -> tuple[list[Rgb], list[Rgb]]:
     """(what is real, what the avatar shows under the same axes), before grey."""
     units = person.x.numpy() * reach(face.pack.card.axes).numpy()
     real = [before(one.permute(1, 2, 0).contiguous().numpy()) for one in person.images]
-    return real, [before(face.shown(face.names[0], x)) for x in units]
+    fake = [before(face.shown(face.names[0], x)) for x in units]
+    return evened(real, fake), fake
+
+
+def evened(real: Sequence[Rgb], fake: Sequence[Rgb]) -> list[Rgb]:
+    """The real pictures, each colour times one factor for all: a camera that sees bluer in this
+    film than in the one that was learned from does not show another person."""
+    means = [np.mean([one.mean(axis=(0, 1)) for one in frames], axis=0) for frames in (fake, real)]
+    gain = means[0] / np.maximum(means[1], 1.0)
+    return [np.asarray(np.clip(np.round(one * gain), 0, 255), np.uint8) for one in real]
 
 
 def regions(tracking: PackTracking) -> dict[str, Box]:

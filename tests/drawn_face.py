@@ -19,6 +19,7 @@ from latentcam.realtime_models.training.enrol.pack_tracking import (
     EYE_MARKS,
     MOUTH_MARKS,
     RIGID,
+    TELLING,
     PackTracking,
 )
 from latentcam.realtime_models.training.face_tracker import TrackedFace
@@ -117,7 +118,8 @@ def tracking(axes: Sequence[str]) -> PackTracking:
     """A pack that shows the face in the middle, its eyes a quarter of the side apart, and whose
     axes are the scores."""
     names = ("eyeBlinkLeft", "jawOpen")
-    weights = np.zeros((len(axes), len(names) + 7))
+    features = len(names) + 7 + 2 * len(TELLING)
+    weights = np.zeros((len(axes), features))
     points = np.zeros((len(RIGID), 2, 7))
     points[:, :, 0] = [place_in_pack(number) for number in RIGID]
     for axis, name in (("eyeBlink", 0), ("jawOpen", 1)):
@@ -127,8 +129,10 @@ def tracking(axes: Sequence[str]) -> PackTracking:
         np.mean([place_in_pack(number) for number in marks], axis=0)
         for marks in (MOUTH_MARKS, EYE_MARKS)
     )
+    places = np.array([PLACES[number] for number in RIGID])
+    still = (places - places.mean(axis=0)) / 2.7
     return PackTracking(
-        names, np.zeros(len(names) + 7), weights, explained, points, mouth, eyes, 2.7 * 0.25
+        names, still, np.zeros(features), weights, explained, points, mouth, eyes, 2.7 * 0.25
     )
 
 

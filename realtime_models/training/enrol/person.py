@@ -44,6 +44,8 @@ OFTEN = 0.05  # of the frames may show a second face by mistake
 FROM_THE_SIDE = 40.0  # degrees
 CALM_MOUTH, OPEN_EYES = 25, 35  # percentiles that make a resting frame
 FULL_BLINK = (0.45, 1.0)  # what a closed eye may read as; it is stretched to 1
+LIGHT_SMOOTH = 25.0  # frames, standard deviation: faster than any camera adapts
+LIGHT_RANGE = (0.75, 1.33)  # of what is taken for a camera's doing
 DIM = 55.0  # mean level of a face that is badly lit
 BLURRED = 12.0  # variance of the Laplacian in the face
 
@@ -167,9 +169,23 @@ def prepare(
         torch.from_numpy(images), torch.from_numpy(known), torch.from_numpy(x.astype(np.float32)),
         torch.from_numpy(shots), rest, blink,
     )  # fmt: skip
+    if not photos:
+        even_light(person, tracking)
     seconds = 0.0 if photos else _seconds(sources, source)
     missing = _missing(person, pack.card.axes, tracking, photos)
     return person, Coverage(len(person), round(seconds, 1), round(height), missing)
+
+
+def even_light(person: Person, tracking: PackTracking) -> None:
+    """Take out, in place, what a camera does to colours from one take to the next, and slowly
+    within one: the mean colour of the face becomes what it is usually."""
+    face = _face_box(person, tracking).float().mean(dim=(2, 3)).numpy().astype(np.float64)
+    slow = framing.smooth(np.log(np.maximum(face, 1.0)), person.shots.numpy(), LIGHT_SMOOTH)
+    gains = np.clip(np.exp(np.median(slow, axis=0) - slow), *LIGHT_RANGE)
+    for image, gain in zip(person.images, torch.from_numpy(gains).float(), strict=True):
+        colours = image[:3].float() * gain[:, None, None]
+        most = image[3:].float() if len(image) == 4 else torch.tensor(255.0)
+        image[:3] = torch.minimum(colours, most).round().byte()
 
 
 def resting(faces: Sequence[TrackedFace], features: Array) -> Array:

@@ -217,24 +217,36 @@ def test_what_was_learned_is_a_pack_that_draws_the_same(
 
 
 def test_regression_finds_which_scores_an_axis_moves() -> None:
-    """Scores are mixed, each face has a rest of its own, and one axis is seen by none."""
+    """Scores are mixed, each face has a rest of its own, the head moves in the picture, and one
+    axis is seen by none."""
     rng = np.random.default_rng(0)
-    who = rng.integers(0, 4, 400)
-    x = rng.uniform(-1, 1, (400, 5))
-    x[:40] = 0
+    who = rng.integers(0, 4, 500)
+    x = rng.uniform(-1, 1, (500, 5))
+    x[:80] = 0
     mix, own = rng.normal(size=(4, 12)), rng.normal(size=(4, 12))
-    x_seen = x[:, :4]
-    seen = x_seen @ mix + own[who] + 0.01 * rng.normal(size=(400, 12))
-    marks = np.zeros((400, 478, 2))
-    marks[:, :, 0] = 0.5 + 0.1 * x[:, :1]
-    marks[:, 152, 1], marks[:, 10, 1] = 0.8, 0.3
-    found = _regress(("a",), seen, marks, who, x, [0, 1, 2], [0, 1, 2, 3, 4])
+    seen = x[:, :4] @ mix + own[who] + 0.01 * rng.normal(size=(500, 12))
+    base = track(draw([Drawn()]))[0].points
+    marks = np.repeat(base[None, :, :2] / 160, 500, axis=0)
+    marks[:, :, 0] += 0.1 * x[:, :1]
+    faces = [
+        TrackedFace(
+            np.pad(160 * place, ((0, 0), (0, 1))),
+            {f"score{i}": float(value) for i, value in enumerate(one)},
+            np.eye(4),
+        )
+        for place, one in zip(marks, seen, strict=True)
+    ]
+    found = _regress(faces, marks, who, x, [0, 1, 2], [0, 1, 2, 3, 4])
     assert (found.explained[:4] > 0.98).all() and found.explained[4] < 0.1
-    got = found.axes(seen[100:110], own[who[100]][None] * 0 + own[who[100:110]])
-    np.testing.assert_allclose(got[:, :4], x[100:110, :4], atol=0.05)
-    assert (got[:, 4] == 0).all(), "what the tracker does not see stays at rest"
-    np.testing.assert_allclose(found.places(np.array([[0.5, 0, 0]]))[0, 0], [0.55, 0], atol=0.01)
-    assert found.height == pytest.approx(0.5)
+    at_rest = found.features(faces[int(np.flatnonzero(who[:80] == who[100])[0])])
+    got = found.axes(found.features(faces[100])[None], at_rest)
+    np.testing.assert_allclose(got[0, :4], x[100, :4], atol=0.08)
+    assert got[0, 4] == 0, "what the tracker does not see stays at rest"
+    centre = marks[0, 33, 0]
+    np.testing.assert_allclose(
+        found.places(np.array([[0.5, 0, 0]]))[0, 0, 0], centre + 0.05, atol=0.01
+    )
+    assert found.height == pytest.approx(np.linalg.norm(marks[0, 10] - marks[0, 152]), abs=0.01)
 
 
 def test_a_pack_is_learned_once(tiny_pack: AvatarPack, tmp_path: Path) -> None:

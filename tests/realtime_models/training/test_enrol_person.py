@@ -13,7 +13,7 @@ from PIL import Image
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.training.enrol import framing, matting
 from latentcam.realtime_models.training.enrol.pack_tracking import RIGID
-from latentcam.realtime_models.training.enrol.person import Person, prepare, wall_of
+from latentcam.realtime_models.training.enrol.person import Person, even_light, prepare, wall_of
 from latentcam.realtime_models.training.enrol.refusal import CannotEnrol
 from latentcam.realtime_models.training.enrol.sources import open_sources
 from tests.drawn_face import (
@@ -95,6 +95,24 @@ def test_what_is_behind_is_gone_and_the_colours_are_the_persons(person: Person) 
     assert corner.tolist() == [0, 0, 0, 0]
     nose = picture[:, 30, 32]
     np.testing.assert_allclose(nose.numpy(), [*SKIN, 255], atol=6)
+
+
+def test_a_camera_that_changes_its_mind_about_colours_is_evened_out(
+    person: Person, clear_pack: AvatarPack
+) -> None:
+    """A second take, bluer and darker, becomes like the first; alpha stays."""
+    known = tracking([axis.name for axis in clear_pack.card.axes])
+    both = Person(
+        torch.cat([person.images[:30], person.images[:30]]), person.known[:60], person.x[:60],
+        torch.arange(60) // 30, person.rest, 1.0,
+    )  # fmt: skip
+    tint = torch.tensor([0.85, 0.9, 0.97])[:, None, None]
+    both.images[30:, :3] = (both.images[30:, :3].float() * tint).byte()
+    even_light(both, known)
+    seen, twin = both.images[5], both.images[35]
+    assert (seen[:3].float() - twin[:3].float()).abs().mean() < 1.0
+    assert (both.images[:, :3] <= both.images[:, 3:]).all()
+    assert torch.equal(both.images[:30, 3], person.images[:30, 3])
 
 
 def test_beyond_the_edges_of_the_film_nothing_is_known(person: Person) -> None:
