@@ -544,8 +544,14 @@ def test_the_process_tells_one_sentence_when_it_cannot(tmp_path: Path) -> None:
 
 
 def test_the_process_answers_sigterm_as_ctrl_c() -> None:
-    with pytest.raises(KeyboardInterrupt):
-        job._interrupt(signal.SIGTERM, None)
+    before = {kind: signal.getsignal(kind) for kind in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            job._interrupt(signal.SIGTERM, None)
+        assert all(signal.getsignal(kind) is signal.SIG_IGN for kind in before), "once"
+    finally:  # or every process that a later test starts would be deaf to them, too
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
 
 
 def test_only_news_reach_standard_output() -> None:
