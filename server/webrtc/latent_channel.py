@@ -9,7 +9,7 @@ from latentcam.realtime_models.motion.codec import Encoder
 from latentcam.stream.messages import Motion
 
 NAME = "latents"
-FRAMES = 2  # ticks in each packet: a single loss leaves no trace
+FRAMES = 3  # ticks in each packet: two losses in a row leave no trace
 MOST_WAITING = 2000  # bytes that wait to be sent, half a second; beyond, the channel is stuck
 
 
