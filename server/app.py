@@ -19,6 +19,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from latentcam.server.answers import answers, problem, told, unknown
+from latentcam.server.backdrops import backdrop_routes
 from latentcam.server.bodies import limited_body
 from latentcam.server.config import ServerConfig
 from latentcam.server.enrolling import Enrolling
@@ -128,6 +129,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         *enrolling.routes(config, PAGE),
         *phone_routes(config),
         *pack_routes(config),
+        *backdrop_routes(config, config.backgrounds, drawing),
         WebSocketRoute("/ws", socket),
         Mount("/", StaticFiles(directory=PAGE, html=True)),
     ]

@@ -48,8 +48,8 @@ export class HereCall {
     this.over.catch(() => {});
   }
 
-  async open({ identity }) {
-    this.#painter = new Painter(this.#face, identity, () => this.#follow());
+  async open(wishes) {
+    this.#painter = new Painter(this.#face, wishes, () => this.#follow());
     this.#context = new AudioContext({ latencyHint: 'interactive' });
     await this.#context.audioWorklet.addModule(beside('hearing.js'));
     const { card, motion } = this.#face.pack;
@@ -75,9 +75,9 @@ export class HereCall {
     return false;
   }
 
-  send({ type, identity, expression, life }) {
+  send({ type, expression, life, ...look }) {
     if (type !== 'change') return;
-    if (identity !== undefined) this.#painter.show(identity);
+    this.#painter?.change(look);
     if (expression !== undefined) this.#settings.expression = { ...expression };
     if (life !== undefined) this.#settings.life = life;
     this.#hearing?.port.postMessage(this.#settings);

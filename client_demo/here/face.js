@@ -45,6 +45,16 @@ export class Face {
     return this.#faces.anchor(identity);
   }
 
+  /** Whether what is behind the face is for the page to choose. */
+  get hasAlpha() {
+    return this.pack.card.generator.channels === 4;
+  }
+
+  /** One anchor with some of another's styles: see `Faces`. */
+  mixed(into, taken, band) {
+    return this.#faces.mixed(into, taken, band);
+  }
+
   /** The face at `anchor` moved by x: Uint8ClampedArray [size * size * 4], straight alpha. */
   picture(anchor, x) {
     return this.#decoder.decode(this.#faces.move(anchor, x));

@@ -2,7 +2,7 @@
 
 import { fromHalf } from './half.js';
 import { Random } from './motion/random.js';
-import { numWs } from './network.js';
+import { numWs, rowsOf } from './network.js';
 
 const floats = ({ data }) => (data instanceof Uint16Array ? fromHalf(data) : data);
 
@@ -31,6 +31,17 @@ export class Faces {
     if (named >= 0) return this.#identities.slice(named * size, (named + 1) * size);
     if (!/^\d{1,18}$/.test(identity)) throw new Error(`got ${identity}, expected a face's name or number`);
     return this.#sampled(BigInt(identity));
+  }
+
+  /** `into` with the styles of one band ("coarse", "middle", "fine") from `taken`; both anchors. */
+  mixed(into, taken, band) {
+    const { generator } = this.#card;
+    const latent = into.slice();
+    for (const row of rowsOf(generator, band)) {
+      const [from, to] = [row * generator.w_dim, (row + 1) * generator.w_dim];
+      latent.set(taken.subarray(from, to), from);
+    }
+    return latent;
   }
 
   #sampled(seed) {

@@ -45,9 +45,9 @@ export class LatentsCall extends Call {
     this.#decoder = new Decoder(face.pack.card.axes);
   }
 
-  async open({ identity }) {
-    this.#painter = new Painter(this.#face, identity);
-    await super.open({ identity, latents: true });
+  async open(wishes) {
+    this.#painter = new Painter(this.#face, wishes);
+    await super.open({ identity: wishes.identity, latents: true });
     this.#face.lost.then(() => this.close(new Trouble('gpu-lost')));
     this.#on.track({ track: this.#painter.track });
     this.#telling = setInterval(() => {
@@ -58,9 +58,7 @@ export class LatentsCall extends Call {
 
   send(message) {
     super.send(message);
-    if (message.type === 'change' && message.identity !== undefined) {
-      this.#painter?.show(message.identity);
-    }
+    if (message.type === 'change') this.#painter?.change(message);
   }
 
   async stats() {

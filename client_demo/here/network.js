@@ -33,3 +33,17 @@ export function layersTo(config, size) {
 
 /** Rows of a latent in W+. */
 export const numWs = (config) => 1 + Math.max(...config.layers.map((layer) => layer.ws_index));
+
+/** Resolutions whose styles belong together (realtime_models/generator/mixing.py). */
+const BANDS = { coarse: [4, 8], middle: [16, 32], fine: [64, 2048] };
+
+/** The rows of a latent that modulate convolutions of a band's resolutions. */
+export function rowsOf(config, band) {
+  const [low, high] = BANDS[band];
+  const first = new Map();
+  for (const layer of config.layers) {
+    const drawn = draws(layer) ? 2048 : layer.resolution; // others share the row of a layer
+    first.set(layer.ws_index, Math.min(drawn, first.get(layer.ws_index) ?? Infinity));
+  }
+  return [...first].filter(([, size]) => low <= size && size <= high).map(([row]) => row);
+}

@@ -1,5 +1,7 @@
 // Draws motion as it comes, the newest only, on a canvas that a video plays.
 
+import { backdrop } from './backdrop.js';
+
 const SMOOTHING = 0.1; // share of each picture's age that the mean age follows
 const REMEMBERED = 100; // pictures whose ages are told
 
@@ -7,6 +9,9 @@ export class Painter {
   #face;
   #canvas = document.createElement('canvas');
   #ink;
+  #bare = document.createElement('canvas'); // the face alone
+  #background = null; // what is drawn behind it, or nothing
+  #passage; // from one anchor to another
   #waiting = null; // the newest motion that is not drawn yet
   #drawing = false;
   #ages = []; // ms
@@ -14,19 +19,54 @@ export class Painter {
   skipped = 0; // motions that were never drawn because a newer one came first
   age = 0; // from a motion's coming to its picture, ms, the mean of the newest
 
-  /** face: from `Face.make`. onDrawn: called after each picture. */
-  constructor(face, identity, onDrawn = () => {}) {
+  /** face: from `Face.make`. identity, background: as an Offer has them; without a background what
+   * is behind a face with alpha stays transparent. onDrawn: called after each picture. */
+  constructor(face, { identity, background }, onDrawn = () => {}) {
     this.#face = face;
     this.onDrawn = onDrawn;
-    this.show(identity);
-    Object.assign(this.#canvas, { width: face.size, height: face.size });
+    const anchor = face.anchor(identity);
+    this.#passage = { start: anchor, goal: anchor, begun: 0, ms: 0 };
+    for (const canvas of [this.#canvas, this.#bare]) {
+      Object.assign(canvas, { width: face.size, height: face.size });
+    }
     this.#ink = this.#canvas.getContext('2d');
+    if (background !== undefined) this.change({ background });
     [this.track] = this.#canvas.captureStream().getVideoTracks();
   }
 
-  /** Whose face is drawn from now on. */
-  show(identity) {
-    this.anchor = this.#face.anchor(identity);
+  /** Shows another face or background from now on: the fields of a Change that are about that. */
+  change({ identity, mix, morph = 0, background }) {
+    if (background !== undefined && this.#face.hasAlpha) void this.#putBehind(background);
+    if (identity === undefined && !mix) return;
+    let anchor = identity === undefined ? this.#passage.goal : this.#face.anchor(identity);
+    if (mix) anchor = this.#face.mixed(anchor, this.#face.anchor(mix.identity), mix.styles);
+    const now = performance.now();
+    this.#passage = { start: this.#anchor(now), goal: anchor, begun: now, ms: 1000 * morph };
+  }
+
+  /** Where the face is on its way to another. */
+  #anchor(now) {
+    const { start, goal, begun, ms } = this.#passage;
+    if (now >= begun + ms) return goal;
+    const share = (now - begun) / ms;
+    const eased = share * share * (3 - 2 * share);
+    return start.map((value, i) => value + eased * (goal[i] - value));
+  }
+
+  async #putBehind(name) {
+    const behind = await backdrop(name, this.#face.size).catch(() => null);
+    if (behind) this.#background = behind; // else it is not there: what was before stays
+  }
+
+  #draw(levels) {
+    const picture = new ImageData(levels, this.#face.size);
+    if (!this.#background) {
+      this.#ink.putImageData(picture, 0, 0);
+      return;
+    }
+    this.#bare.getContext('2d').putImageData(picture, 0, 0);
+    this.#ink.drawImage(this.#background, 0, 0);
+    this.#ink.drawImage(this.#bare, 0, 0);
   }
 
   /** Takes a control vector, which is not written to again. */
@@ -38,8 +78,7 @@ export class Painter {
     while (this.#waiting) {
       const { x: newest, came } = this.#waiting;
       this.#waiting = null;
-      const levels = await this.#face.picture(this.anchor, newest);
-      this.#ink.putImageData(new ImageData(levels, this.#face.size), 0, 0);
+      this.#draw(await this.#face.picture(this.#anchor(performance.now()), newest));
       this.frames += 1;
       this.#grow(performance.now() - came);
       this.onDrawn();

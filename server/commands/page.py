@@ -24,6 +24,7 @@ from latentcam.server.commands.options import (
     timeline_of,
 )
 from latentcam.server.errors import UsageError
+from latentcam.stream.backgrounds import Background, Backgrounds
 
 PAGE = Path(__file__).resolve().parents[2] / "client_demo"
 LEFT_OUT = ("camera.*", "__pycache__")  # of another page
@@ -51,12 +52,14 @@ def run(args: argparse.Namespace) -> None:
         shutil.copytree(
             PAGE, out, ignore=shutil.ignore_patterns(*LEFT_OUT), dirs_exist_ok=args.force
         )
-        for part in ("pack", "faces"):
+        for part in ("pack", "faces", "backgrounds"):
             (out / part).mkdir(exist_ok=True)
         for name, path in pack_files(find_pack(args.avatar)).items():
             shutil.copyfile(path, out / "pack" / name)
-        write_portraits(avatar, out / "faces")
-        write_config(avatar, fps, args.identity, out / "config")
+        backgrounds = Backgrounds()
+        write_portraits(avatar, backgrounds.first, out / "faces")
+        write_backdrops(backgrounds, out / "backgrounds")
+        write_config(avatar, backgrounds, fps, args.identity, out / "config")
         guard(out / "index.html")
         write_files(out)
     except OSError as error:
@@ -64,30 +67,40 @@ def run(args: argparse.Namespace) -> None:
     print(f"{out}: serve it with any web server, as python -m http.server --directory {out}")
 
 
-def write_portraits(avatar: Avatar, folder: Path) -> None:
+def write_portraits(avatar: Avatar, background: Background, folder: Path) -> None:
     """What the faces look like before they are chosen."""
     from latentcam.stream.at_rest import portrait
-    from latentcam.stream.backgrounds import Backgrounds
 
-    rest, background = np.zeros(len(avatar.card.axes), np.float32), Backgrounds("own", []).first
+    rest = np.zeros(len(avatar.card.axes), np.float32)
     for identity in avatar.card.identities:
         picture = avatar.render(avatar.anchor(identity), rest)
         (folder / f"{identity}.jpg").write_bytes(portrait(picture, background))
 
 
-def write_config(avatar: Avatar, fps: int, identity: str | None, path: Path) -> None:
+def write_backdrops(backgrounds: Backgrounds, folder: Path) -> None:
+    """What may be behind faces with alpha."""
+    from latentcam.server.backdrops import backdrop
+
+    for name in backgrounds.names:
+        (folder / f"{name}.jpg").write_bytes(backdrop(backgrounds.find(name).picture))
+
+
+def write_config(
+    avatar: Avatar, backgrounds: Backgrounds, fps: int, identity: str | None, path: Path
+) -> None:
     """What `GET /config` would say."""
     from latentcam.server.messages import PageConfig
 
     card = avatar.card
+    alpha = card.generator.channels == 4
     config = PageConfig(
         ways=["here"],
         avatar=card.name,
         identities=list(card.identities),
         identity=identity or card.identities[0],
-        alpha=card.generator.channels == 4,
-        backgrounds=[],
-        background="own",
+        alpha=alpha,
+        backgrounds=list(backgrounds.names) if alpha else [],
+        background=backgrounds.first.name,
         axes=card.axes,
         fps=fps,
         resolution=card.generator.resolution,
