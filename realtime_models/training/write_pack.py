@@ -58,14 +58,30 @@ def borrowed(weights: Weights, lender: str) -> Weights:
     return weights if weights.borrow else Weights(weights.digest, lender)
 
 
-def motion_of(pack: AvatarPack, name: str, folder: Path) -> Weights:
-    """The motion model of the pack `name`, lent to the one in `folder` where that will find it, or
-    else written into it."""
-    lent = borrowed(pack.card.files.motion, name)
-    lender = find_lender(folder, lent.borrow or name)
-    if lender is None or lender.resolve() == folder.resolve():
-        return write_motion(folder, pack.motion)
-    return lent
+def write_with_motion_of(
+    lender: AvatarPack,
+    name: str,
+    folder: Path,
+    card: Card,
+    tensors: Tensors,
+    identities: NDArray[np.float32],
+    dtype: Precision = np.float16,
+) -> Card:
+    """Write a pack that speaks with the motion model of the pack `name`, lent where `folder` will
+    find it, or else copied. What the card says of files is set here."""
+    folder.mkdir(parents=True, exist_ok=True)
+    motion = borrowed(lender.card.files.motion, name)
+    found = find_lender(folder, motion.borrow or name)
+    if found is None or found.resolve() == folder.resolve():
+        motion = write_motion(folder, lender.motion)
+    files = Files(
+        generator=write_generator(folder, tensors, dtype),
+        motion=motion,
+        identities=write_identities(folder, identities, dtype),
+    )
+    card = msgspec.structs.replace(card, files=files)
+    write_card(folder, card)
+    return card
 
 
 def unwritten(light: bool = False) -> Files:

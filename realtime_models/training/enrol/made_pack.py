@@ -10,15 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentcam.realtime_models.avatar_pack import AvatarPack, Tensors
-from latentcam.realtime_models.card import Files
 from latentcam.realtime_models.training.int8 import ready_for_int8
-from latentcam.realtime_models.training.write_pack import (
-    borrowed,
-    unwritten,
-    write_card,
-    write_generator,
-    write_identities,
-)
+from latentcam.realtime_models.training.write_pack import unwritten, write_with_motion_of
 
 
 def write_made(
@@ -56,11 +49,5 @@ def write_made(
         tensors = ready_for_int8(card.generator, tensors, identities, card.axes, layers)
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
-    files = Files(
-        generator=write_generator(part, tensors),
-        motion=borrowed(base.card.files.motion, lender),
-        identities=write_identities(part, identities),
-    )
-    write_card(part, msgspec.structs.replace(card, files=files))
+    write_with_motion_of(base, lender, part, card, tensors, identities)
     part.replace(folder)

@@ -6,12 +6,11 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-import msgspec
 import numpy as np
 
 from latentcam.realtime_models.avatar_pack import LARGEST_WEIGHT, AvatarPack
 from latentcam.realtime_models.axes import Axis
-from latentcam.realtime_models.card import FORMAT, Calibration, Card, Files
+from latentcam.realtime_models.card import FORMAT, Calibration, Card
 from latentcam.realtime_models.generator.basis import global_pca
 from latentcam.realtime_models.generator.latents import sample_z, truncated, w_to_ws, z_to_w
 from latentcam.realtime_models.training.imports.errors import ForeignFileError
@@ -19,13 +18,7 @@ from latentcam.realtime_models.training.imports.network import Array, Imported
 from latentcam.realtime_models.training.imports.nvidia import from_nvidia, is_nvidia
 from latentcam.realtime_models.training.imports.rosinality import from_rosinality, is_rosinality
 from latentcam.realtime_models.training.imports.tensors import read_tensors
-from latentcam.realtime_models.training.write_pack import (
-    motion_of,
-    unwritten,
-    write_card,
-    write_generator,
-    write_identities,
-)
+from latentcam.realtime_models.training.write_pack import unwritten, write_with_motion_of
 
 PCA_AXES, PCA_RANGE = 8, 2.0  # standard deviations
 W_SAMPLES = 10_000
@@ -111,17 +104,11 @@ def write_imported(
         calibration=Calibration(base.card.calibration.articulation, ()),
         identities=tuple(f"Face {seed}" for seed in seeds),
     )
-    out.mkdir(parents=True, exist_ok=True)
     faces = np.stack([face(imported, seed, psi, cutoff) for seed in seeds])
     # As float32: the rounding of 30 million weights to float16 would be seen as a soft grain.
-    files = Files(
-        generator=write_generator(out, {**tensors, "basis": basis}, np.float32),
-        motion=motion_of(base, lender, out),
-        identities=write_identities(out, faces, np.float32),
+    return write_with_motion_of(
+        base, lender, out, card, {**tensors, "basis": basis}, faces, np.float32
     )
-    card = msgspec.structs.replace(card, files=files)
-    write_card(out, card)
-    return card
 
 
 def face(imported: Imported, seed: int, psi: float, cutoff: int | None) -> Array:

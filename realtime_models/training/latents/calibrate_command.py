@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from latentcam.realtime_models.arrays import Rgb
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES, Axis
-from latentcam.realtime_models.card import Calibration, Card, Drive, Files
+from latentcam.realtime_models.card import Calibration, Card, Drive
 from latentcam.realtime_models.generator.latents import sample_z, truncated, w_to_ws, z_to_w
 from latentcam.realtime_models.pack_places import CARD, find_pack
 from latentcam.realtime_models.training.latents.errors import LatentsError
@@ -140,13 +140,7 @@ def write(
     from latentcam.realtime_models.training.expressions import EMOTIONS
     from latentcam.realtime_models.training.latents.calibration import Prober, at_rest
     from latentcam.realtime_models.training.latents.measures import OPPOSITE, SEEN, STAND_INS
-    from latentcam.realtime_models.training.write_pack import (
-        motion_of,
-        unwritten,
-        write_card,
-        write_generator,
-        write_identities,
-    )
+    from latentcam.realtime_models.training.write_pack import unwritten, write_with_motion_of
 
     shares = {axis.name: axis for axis in found.axes}
     axes: list[Axis] = []
@@ -196,16 +190,8 @@ def write(
             f"latentcam avatar calibrate --avatar {name} --out {out.name}",
         ),
     )
-    out.mkdir(parents=True, exist_ok=True)
     tensors = {**pack.generator, "basis": np.stack(columns, axis=2)}
-    files = Files(
-        generator=write_generator(out, tensors, np.float32),
-        motion=motion_of(pack, name, out),
-        identities=write_identities(out, np.stack(resting), np.float32),
-    )
-    card = msgspec.structs.replace(card, files=files)
-    write_card(out, card)
-    return card
+    return write_with_motion_of(pack, name, out, card, tensors, np.stack(resting), np.float32)
 
 
 def _sheet(path: Path, pack: AvatarPack, card: Card) -> None:

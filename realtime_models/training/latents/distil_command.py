@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
-from latentcam.realtime_models.card import Card, Files
+from latentcam.realtime_models.card import Card
 from latentcam.realtime_models.generator.layers import GeneratorConfig
 from latentcam.realtime_models.pack_places import CARD, find_pack
 from latentcam.realtime_models.training.latents.errors import LatentsError
@@ -104,13 +104,7 @@ def write(
 ) -> Card:
     """The same pack with another synthesis network. rows: see `distil.row_map`."""
     from latentcam.realtime_models.training.int8 import int8_layers, ready_for_int8
-    from latentcam.realtime_models.training.write_pack import (
-        motion_of,
-        unwritten,
-        write_card,
-        write_generator,
-        write_identities,
-    )
+    from latentcam.realtime_models.training.write_pack import unwritten, write_with_motion_of
 
     kept = {n: tensor for n, tensor in pack.generator.items() if n.startswith("mapping.")}
     tensors = {**kept, **synthesis, "basis": pack.generator["basis"][rows]}
@@ -130,12 +124,4 @@ def write(
         truncation_cutoff=None if cutoff is None else sum(row < cutoff for row in rows),
         retrain=(*pack.card.retrain, f"latentcam avatar distil --avatar {name} --out {out.name}"),
     )
-    out.mkdir(parents=True, exist_ok=True)
-    files = Files(
-        generator=write_generator(out, tensors),
-        motion=motion_of(pack, name, out),
-        identities=write_identities(out, identities),
-    )
-    card = msgspec.structs.replace(card, files=files)
-    write_card(out, card)
-    return card
+    return write_with_motion_of(pack, name, out, card, tensors, identities)

@@ -31,7 +31,7 @@ from latentcam.realtime_models.enrolment import (
     place,
 )
 from latentcam.realtime_models.errors import AvatarPackError
-from latentcam.realtime_models.pack_places import user_packs
+from latentcam.realtime_models.pack_places import CARD, user_packs
 from latentcam.realtime_models.training.enrol import encoder, job, judges, motion_field, pivot, tune
 from latentcam.realtime_models.training.enrol.made_pack import write_made
 from latentcam.realtime_models.training.enrol.network import (
@@ -199,6 +199,7 @@ def test_what_was_learned_is_a_pack_that_draws_the_same(
     anchor = one.student.anchor.detach()[None].numpy()
     lender = user_packs() / "lender"
     lender.mkdir(parents=True)
+    (lender / CARD).touch()
     write_made(
         tmp_path / "ada", pack, "lender", tensors, anchor,
         names=("Ada",), licence="private", provenance="tests", consent="nobody", smaller=(),
@@ -433,10 +434,11 @@ def test_a_video_becomes_a_pack_that_says_whose_face_it_is(
 def test_a_photo_becomes_a_pack_and_a_picture_a_style(known_pack: Path, tmp_path: Path) -> None:
     Image.fromarray(draw([Drawn()])).save(tmp_path / "me.png")
     asked = order(known_pack, [tmp_path / "me.png"])
+    user_packs().mkdir(parents=True)
+    (user_packs() / known_pack.name).symlink_to(known_pack)
     news: list[News] = []
     job.carry_out(asked, place(asked), news.append, track, segment)
     assert isinstance(news[-1], Done)
-    (user_packs() / known_pack.name).symlink_to(known_pack)
     style = Restyling(
         name="ada-painted", base="ada", picture=str(tmp_path / "me.png"), tracker="none",
         segmenter="none", minutes=0.01, device="cpu", strength=0.5,
