@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 
+from latentcam.realtime_models.motion.driven import HOLD, Driven
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.stream.engine import Engine
 from latentcam.stream.messages import AudioChunk, Motion
@@ -20,6 +21,13 @@ class VoiceMotion:
         self.settings = Settings()
         """How the face should move; setting it takes effect from the next tick on."""
         self.ticks_heard = 0
+        self._driven: Driven | None = None
+        self._driven_at = 0.0
+
+    def drive(self, driven: Driven) -> None:
+        """A camera lends this, from the next tick on; HOLD seconds after the last time, the face
+        goes its own way again. On the event loop."""
+        self._driven, self._driven_at = driven, asyncio.get_running_loop().time()
 
     @property
     def level(self) -> float:
@@ -39,8 +47,9 @@ class VoiceMotion:
             if chunk.tick != expected:  # a long gap: what was said before it is over
                 state = performer.after_gap(state, first_sample(chunk.tick))
             expected = chunk.tick + 1
+            driven = self._driven if loop.time() - self._driven_at < HOLD else None
             x, self._state = await engine.on_motion_thread(
-                performer.perform, chunk.samples, state, self.settings
+                performer.perform, chunk.samples, state, self.settings, driven
             )
             self.ticks_heard += 1
             engine.stages.observe("motion", loop.time() - chunk.born)

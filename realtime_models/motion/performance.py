@@ -10,6 +10,7 @@ import numpy as np
 
 from latentcam.realtime_models.arrays import SAMPLE_RATE, Control, Samples
 from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.motion.driven import DRIVEN, LIPS, Driven
 from latentcam.realtime_models.motion.gate import (
     GateState,
     gate,
@@ -30,6 +31,7 @@ LOUDEST = 10.0  # samples beyond are broken: their square must stay a number
 EASE = 0.2  # seconds; time constant with which a new expression comes on, and life
 STILL = 1e-3  # strength of life below which there is none
 LIVELIEST = 2.0  # strength of life that still looks like somebody
+NOBODY = Driven({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class PerformanceState:
     heard: samples up to now, counted from the beginning of media time.
     expression, life: how far the face has come on its way to what the settings ask for.
     mood: of a face whose moods come by themselves.
+    driven: what a camera lent last; following: how far the face follows it, 0 to 1.
     """
 
     seed: int
@@ -74,6 +77,8 @@ class PerformanceState:
     expression: Mapping[str, float] = field(default_factory=dict)
     life: float = 0.0
     mood: MoodState | None = None
+    driven: Driven = NOBODY
+    following: float = 0.0
 
 
 class Performer:
@@ -92,6 +97,7 @@ class Performer:
         self._articulation = card.calibration.articulation
         self._manner = Manner(card.motion.axes)
         self._moods = {axis.name: axis.high for axis in card.axes if axis.name in MANNERS}
+        self._seen = [at for axis in DRIVEN if (at := self._index.get(axis.name)) is not None]
         self._low = np.array([axis.low for axis in card.axes], np.float32)  # [k]
         self._high = np.array([axis.high for axis in card.axes], np.float32)  # [k]
         self._width = {axis.name: axis.high - axis.low for axis in card.axes}
@@ -121,11 +127,16 @@ class Performer:
         )
 
     def perform(
-        self, samples: Samples, state: PerformanceState, settings: Settings
+        self,
+        samples: Samples,
+        state: PerformanceState,
+        settings: Settings,
+        driven: Driven | None = None,
     ) -> tuple[Control, PerformanceState]:
         """Hear what follows; say where the face is.
 
-        samples: float32 [n] at 16 kHz, in order; broken ones are repaired. Returns x_t over the
+        samples: float32 [n] at 16 kHz, in order; broken ones are repaired. driven: what a camera
+        lends at present; the face eases into following it, and out of it. Returns x_t over the
         pack's axes, within their ranges, and the state for what follows. The given state is not
         changed, so a cancelled call leaves nothing half done.
         """
@@ -136,11 +147,7 @@ class Performer:
         opened = gate(samples, state.gate)
         state = replace(state, motion=motion, gate=opened, heard=state.heard + len(samples))
         settings, state = self._in_mood(settings, state)
-        state = self._ease(
-            state,
-            settings,
-            len(samples) / SAMPLE_RATE,
-        )
+        state = self._ease(state, settings, driven, len(samples) / SAMPLE_RATE)
         x = [0.0] * len(self._index)
         strength = self._articulation * opened.open
         moods = {
@@ -149,17 +156,24 @@ class Performer:
             if mood in state.expression
         }
         said = self._manner.speak(mouth.tolist(), moods)
-        for i, driven, gain in self._drives:
-            x[driven] += strength * gain * said[i]
-        moves = [state.expression]
+        for i, axis, gain in self._drives:
+            x[axis] += strength * gain * said[i]
+        own, lips = 1.0 - state.following, state.following * state.driven.lips
+        for axis in self._seen:
+            x[axis] *= 1.0 - lips
+        moves: list[tuple[Mapping[str, float], float]] = [(state.expression, 1.0)]
         if state.life:
-            follows, gestured = gestures(samples, state.gestures, state.life)
+            moved, gestured = gestures(samples, state.gestures, state.life)
             state = replace(state, gestures=gestured)
-            moves += [life(state.heard / SAMPLE_RATE, state.seed, state.life), follows]
-        for move in moves:
+            lived = life(state.heard / SAMPLE_RATE, state.seed, state.life)
+            moves += [(lived, own), (moved, own)]
+        for move, share in moves:
             for name, value in move.items():
                 if (at := self._index.get(name)) is not None:
-                    x[at] += value
+                    x[at] += share * value
+        for name, value in state.driven.values.items() if state.following else ():
+            if (at := self._index.get(name)) is not None:
+                x[at] += (lips if name in LIPS else state.following) * value
         return np.array(x, np.float32).clip(self._low, self._high), state
 
     def _in_mood(
@@ -176,11 +190,17 @@ class Performer:
         return replace(settings, expression=expression), replace(state, mood=mood)
 
     def _ease(
-        self, state: PerformanceState, settings: Settings, seconds: float
+        self,
+        state: PerformanceState,
+        settings: Settings,
+        driven: Driven | None,
+        seconds: float,
     ) -> PerformanceState:
-        """Move the expression and the life towards those that the settings ask for."""
+        """Move the expression and the life towards those that the settings ask for, and the face
+        towards what is lent, or back to its own life."""
         left = math.exp(-seconds / EASE)
         lively = settings.life + left * (state.life - settings.life)
+        follows = (driven is not None) + left * (state.following - (driven is not None))
         expression = {}
         for name in {**state.expression, **settings.expression}:
             if (width := self._width.get(name)) is not None:
@@ -190,4 +210,6 @@ class Performer:
             state,
             expression=expression,
             life=lively if settings.life or lively > STILL else 0.0,
+            driven=driven or state.driven,
+            following=follows if driven or follows > STILL else 0.0,
         )

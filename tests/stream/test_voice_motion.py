@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from latentcam.realtime_models.arrays import Samples
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, AvatarPack, load_pack
+from latentcam.realtime_models.motion.driven import Driven
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.stream.engine import Engine
 from latentcam.stream.messages import AudioChunk, Motion
@@ -117,3 +118,33 @@ def test_level_and_speaking_are_those_of_the_newest_tick(tiny_pack: AvatarPack) 
         await engine.aclose()
 
     run(scene())
+
+
+def test_a_camera_s_head_is_followed_until_the_camera_stops(tiny_pack: AvatarPack) -> None:
+    """On a clock that the test moves: half a second later the face goes its own way."""
+
+    async def scene() -> list[Motion]:
+        engine = make_engine(tiny_pack, FakeDecoder())
+        now, loop = 100.0, asyncio.get_running_loop()
+        loop.time = lambda: now  # type: ignore[method-assign]
+
+        async def voice() -> AsyncIterator[AudioChunk]:
+            nonlocal now
+            for tick in range(75):
+                now += 0.04
+                if tick < 25:
+                    driven.drive(Driven({"headYaw": 10.0}))
+                yield AudioChunk(tick, now, np.zeros(640, np.float32))
+
+        driven = VoiceMotion(engine, voice(), seed=0)
+        driven.settings = STILL
+        motions = [motion async for motion in driven.motions()]
+        del loop.time
+        await engine.aclose()
+        return motions
+
+    yaw = [axis.name for axis in tiny_pack.card.axes].index("headYaw")
+    turned = np.array([motion.x[yaw] for motion in run(scene())])
+    assert turned[24] == pytest.approx(10.0, abs=0.1)
+    assert (turned[24:36] > 9.9).all(), "a camera may miss pictures"
+    assert (np.diff(turned[38:50]) < 0).all() and turned[-1] < 0.1

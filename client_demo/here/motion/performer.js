@@ -1,6 +1,7 @@
 // One voice's performance, the motion of a whole face: realtime_models/motion/performance.py in
 // JavaScript.
 
+import { DRIVEN, HOLD, LIPS } from './driven.js';
 import { Gate } from './gate.js';
 import { Gestures } from './gestures.js';
 import { Life } from './life.js';
@@ -37,6 +38,10 @@ export class Performer {
   #heard = 0;
   #mood = new Map(); // how far the face has come on its way to what is asked for
   #lively = 0;
+  #seen; // axes that a camera sees
+  #driven = { values: {}, lips: 0 }; // what a camera lent last
+  #drivenUntil = 0; // in samples heard
+  #following = 0; // how far the face follows it
   settings = { expression: {}, life: 1 };
 
   /** card, motion: of a pack. detector: see `Gate`. seed: for blinks, glances and turns. */
@@ -55,6 +60,7 @@ export class Performer {
     this.#moods = card.axes.filter(({ name }) => name in MANNERS);
     this.#ranges = card.motion.axes.map((name) => (
       name in DEGREES ? [-DEGREES[name], DEGREES[name]] : [0, 1]));
+    this.#seen = DRIVEN.map(({ name }) => this.#index.get(name)).filter((at) => at !== undefined);
     this.#mouth = new Float32Array(card.motion.axes.length);
     this.#x = new Float32Array(card.axes.length);
   }
@@ -65,6 +71,13 @@ export class Performer {
 
   get level() {
     return this.#gate.level;
+  }
+
+  /** A camera lends this from now on: { values, lips }. HOLD seconds after the last time, the face
+   * goes its own way again. */
+  drive(driven) {
+    this.#driven = driven;
+    this.#drivenUntil = this.#heard + HOLD * RATE;
   }
 
   /** Hears what follows: a Float32Array at 16 kHz of any length, whose broken samples are repaired
@@ -101,25 +114,37 @@ export class Performer {
       [name, Math.min(Math.max(this.#mood.get(name) / high, 0), 1)]));
     const said = this.#manner.speak(this.#mouth, moods);
     for (const { from, to, gain } of this.#drives) x[to] += strength * gain * said[from];
-    const add = (name, value) => {
+    const lips = this.#following * this.#driven.lips;
+    for (const at of this.#seen) x[at] *= 1 - lips;
+    const adding = (share) => (name, value) => {
       const at = this.#index.get(name);
-      if (at !== undefined) x[at] += value;
+      if (at !== undefined) x[at] += share * value;
     };
+    const [add, own] = [adding(1), adding(1 - this.#following)];
     for (const [name, value] of this.#mood) add(name, value);
     if (this.#lively) {
-      this.#gestures.pose(this.#lively, add);
-      this.#life.at(this.#heard / RATE, this.#lively, add);
+      this.#gestures.pose(this.#lively, own);
+      this.#life.at(this.#heard / RATE, this.#lively, own);
+    }
+    if (this.#following) {
+      for (const [name, value] of Object.entries(this.#driven.values)) {
+        add(name, (LIPS.has(name) ? lips : this.#following) * value);
+      }
     }
     this.#axes.forEach(({ low, high }, i) => { x[i] = Math.min(Math.max(x[i], low), high); });
     return x;
   }
 
-  /** Moves expression and life towards what the settings ask for. */
+  /** Moves expression and life towards what the settings ask for, and the face towards what is lent,
+   * or back to its own life. */
   #ease(seconds) {
     const { expression, life } = this.settings;
     const left = Math.exp(-seconds / EASE);
     const lively = life + left * (this.#lively - life);
     this.#lively = life || lively > STILL ? lively : 0;
+    const isDriven = this.#heard <= this.#drivenUntil ? 1 : 0;
+    const follows = isDriven + left * (this.#following - isDriven);
+    this.#following = isDriven || follows > STILL ? follows : 0;
     for (const { name, low, high } of this.#axes) {
       const asked = expression[name];
       const before = this.#mood.get(name);

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from latentcam.realtime_models.arrays import Samples
 from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.motion.driven import LIPS, Driven
 from latentcam.realtime_models.motion.performance import PerformanceState, Performer, Settings
 from tests.voice import speech
 
@@ -148,3 +149,80 @@ def test_a_gap_ends_what_was_said_and_keeps_the_rest(
     assert resumed.gestures == spoken.gestures
     assert resumed.motion.mel.level == spoken.motion.mel.level, "the microphone is the same"
     assert (resumed.gate.voice, resumed.gate.floor) == (spoken.gate.voice, spoken.gate.floor)
+
+
+LOOK = Driven({"headYaw": 10.0, "eyeBlink": 0.3, "jawOpen": 0.5, "mouthSmile": 0.2}, lips=0.0)
+
+
+def follow(
+    performer: Performer,
+    state: PerformanceState,
+    driven: Driven | None,
+    ticks: int = 50,
+    sound: Samples = SILENCE,
+    settings: Settings = STILL,
+) -> tuple[NDArray[np.float32], PerformanceState]:
+    """x_t after each tick in which a camera lends the same, or nothing."""
+    rows = []
+    for tick in range(ticks):
+        piece = sound[640 * tick : 640 * tick + 640] if len(sound) > 640 else sound
+        x, state = performer.perform(piece, state, settings, driven)
+        rows.append(x)
+    return np.stack(rows), state
+
+
+def test_a_face_eases_into_what_a_camera_lends_and_out_of_it(
+    performer: Performer, tiny_pack: AvatarPack
+) -> None:
+    yaw, jaw = axis(tiny_pack, "headYaw"), axis(tiny_pack, "jawOpen")
+    shown, state = follow(performer, performer.initial_state(1), LOOK)
+    assert 0.0 < shown[0, yaw] < 3.0 and shown[-1, yaw] == pytest.approx(10.0, abs=0.01)
+    assert not shown[:, jaw].any(), "lips follow the voice"
+    gone, _ = follow(performer, state, None)
+    assert gone[0, yaw] > 7.0 and not gone[-1].any()
+
+
+def test_a_lent_head_replaces_the_face_s_own_life(
+    performer: Performer, tiny_pack: AvatarPack
+) -> None:
+    yaw, lively = axis(tiny_pack, "headYaw"), Settings(life=2.0)
+    _, state = follow(performer, performer.initial_state(1), LOOK, 60, settings=lively)
+    shown, state = follow(performer, state, LOOK, 100, settings=lively)
+    assert np.ptp(shown[:, yaw]) < 0.01
+    own, _ = follow(performer, state, None, 200, settings=lively)
+    assert np.ptp(own[100:, yaw]) > 0.5
+
+
+@pytest.mark.parametrize("lips", [0.0, 0.5, 1.0])
+def test_lips_follow_voice_and_camera_as_far_as_is_asked(
+    performer: Performer, tiny_pack: AvatarPack, lips: float
+) -> None:
+    sound, ticks = speech(2.0), slice(35, None)  # from then on it follows within a thousandth
+    said, _ = run(performer, sound, performer.initial_state(1), STILL)
+    driven = Driven(dict.fromkeys(LIPS, 0.5), lips)
+    shown, _ = follow(performer, performer.initial_state(1), driven, 50, sound)
+    mouth = [axis(tiny_pack, name) for name in LIPS if name in tiny_pack.card.motion.axes]
+    said, shown = said[ticks, mouth], shown[ticks, mouth]
+    inside = (said > 0.001) & (said < 0.999)  # what is cut off is not known
+    assert inside.sum() > 3, "the mouth speaks"
+    assert shown[inside] == pytest.approx((1 - lips) * said[inside] + lips * 0.5, abs=2e-3)
+
+
+def test_expressions_add_to_what_a_camera_lends(
+    performer: Performer, tiny_pack: AvatarPack
+) -> None:
+    smile = axis(tiny_pack, "mouthSmile")
+    settings = Settings({"mouthSmile": 0.4}, life=0.0)
+    shown, _ = follow(performer, performer.initial_state(1), LOOK, settings=settings)
+    assert shown[-1, smile] == pytest.approx(0.6, abs=2e-3)
+
+
+def test_what_a_camera_lends_stays_within_the_axes(
+    performer: Performer, tiny_pack: AvatarPack
+) -> None:
+    wild = Driven({"headYaw": 1e6, "jawOpen": -1e6, "nothing": 1.0}, lips=1.0)
+    shown, _ = follow(performer, performer.initial_state(1), wild)
+    axes = tiny_pack.card.axes
+    assert all(
+        (shown[:, i] >= a.low).all() and (shown[:, i] <= a.high).all() for i, a in enumerate(axes)
+    )
