@@ -72,7 +72,13 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
             asked = msgspec.json.decode(body, type=Offer)
             address = request.client.host if request.client else ""
             peer, answer = await lobby.admit(
-                asked.sdp, asked.identity, address, asked.background, asked.alpha, asked.latents
+                asked.sdp,
+                asked.identity,
+                address,
+                asked.background,
+                asked.alpha,
+                asked.latents,
+                asked.drive,
             )
         except EngineFull as error:
             return problem(503, str(error))

@@ -65,12 +65,14 @@ class Lobby:
         background: str | None = None,
         alpha: bool = False,
         latents: bool = False,
+        drive: bool = False,
     ) -> tuple[Peer, str]:
         """Take an offer. Returns the peer, which runs from now on, and the answer.
 
         address: where it comes from. alpha: whether the caller wants the face's. latents: whether
-        it wants motion over a data channel instead of pictures. Raises EngineFull, BadRequest, or
-        Refused if there is no usable network; then nothing is left behind.
+        it wants motion over a data channel instead of pictures. drive: whether it may send motion
+        over one. Raises EngineFull, BadRequest, or Refused if there is no usable network; then
+        nothing is left behind.
         """
         engine, household = self.engine, household_of(address)
         identity = identity or self.config.identity or engine.avatar.card.identities[0]
@@ -89,7 +91,7 @@ class Lobby:
         coming = Counter([household])
         self._coming += coming
         try:
-            negotiated = await negotiate(sdp, self.config.ice_servers, latents)
+            negotiated = await negotiate(sdp, self.config.ice_servers, latents or drive)
             if not self._open:  # closed since then, without knowing of this one
                 await close(negotiated.connection)
                 raise EngineFull("the server is shutting down")

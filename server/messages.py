@@ -33,13 +33,15 @@ Expression = Annotated[dict[Name, float], msgspec.Meta(max_length=MOST_AXES)]
 class Offer(msgspec.Struct, tag="offer", tag_field="type", forbid_unknown_fields=True, frozen=True):
     """A browser's half of a negotiation. No identity or background: the server's own choice. alpha:
     the page takes a picture twice as high, with alpha below the colours. latents: the page draws
-    the face itself, from motion that comes over a data channel."""
+    the face itself, from motion that comes over a data channel. drive: its camera lends the face a
+    head, over another one."""
 
     sdp: str
     identity: Name | None = None
     background: Name | None = None
     alpha: bool = False
     latents: bool = False
+    drive: bool = False
 
 
 class Mix(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

@@ -60,7 +60,13 @@ async def signalling(socket: WebSocket, lobby: Lobby) -> None:
         offer = msgspec.json.decode(_text(received), type=Offer)
         address = socket.client.host if socket.client else ""
         peer, answer = await lobby.admit(
-            offer.sdp, offer.identity, address, offer.background, offer.alpha, offer.latents
+            offer.sdp,
+            offer.identity,
+            address,
+            offer.background,
+            offer.alpha,
+            offer.latents,
+            offer.drive,
         )
     except (TimeoutError, WebSocketDisconnect):
         await _close(socket)

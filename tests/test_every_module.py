@@ -55,6 +55,7 @@ RUN_BY = {
         "server.commands.serve", "server.commands.speech", "server.run", "stream.video_file",
     ),
     "server/test_server.py": ("server.bodies", "server.guard", "server.metrics"),
+    "server/webrtc/test_drive_channel.py": ("server.webrtc.channels",),
     "stream/local/test_sound_server.py": ("benchmarks.voice_offset",),
     "test_packaging.py": ("__main__", "benchmarks.startup"),
 }  # fmt: skip

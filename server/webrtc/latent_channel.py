@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiortc import RTCDataChannel, RTCPeerConnection
+from aiortc import RTCDataChannel
 
 from latentcam.realtime_models.card import Card
 from latentcam.realtime_models.motion.codec import Encoder
@@ -20,18 +20,14 @@ class LatentChannel:
     and without retransmissions (RFC 8831). What the caller sends over it is not looked at.
     """
 
-    def __init__(self, connection: RTCPeerConnection, card: Card) -> None:
+    def __init__(self, card: Card) -> None:
         self._card = card
         self._channel: RTCDataChannel | None = None
         self._encoder = Encoder(card.axes, FRAMES)
-        connection.on("datachannel", self._take)
 
-    def _take(self, channel: RTCDataChannel) -> None:
-        if channel.label == NAME and self._channel is None:
-            self._channel = channel
-            self._encoder = Encoder(self._card.axes, FRAMES)  # it begins at rest, as the page does
-        else:
-            channel.close()
+    def take(self, channel: RTCDataChannel) -> None:
+        self._channel = channel
+        self._encoder = Encoder(self._card.axes, FRAMES)  # it begins at rest, as the page does
 
     def send(self, motion: Motion) -> bool:
         """Whether the motion has left."""

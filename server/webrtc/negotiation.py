@@ -55,13 +55,11 @@ class Negotiated:
         await asyncio.gather(*map(learn, self.offer.names))
 
 
-async def negotiate(
-    sdp: str, ice_servers: Sequence[IceServer], latents: bool = False
-) -> Negotiated:
-    """Answer an offer. latents: with its data channels. Raises BadRequest for one that we cannot
+async def negotiate(sdp: str, ice_servers: Sequence[IceServer], data: bool = False) -> Negotiated:
+    """Answer an offer. data: with its data channels. Raises BadRequest for one that we cannot
     answer, and Refused if this machine cannot be called over its network; then nothing is left
     behind."""
-    offer = read_offer(sdp, latents)
+    offer = read_offer(sdp, data)
     servers = [RTCIceServer(s.urls, s.username, s.credential) for s in ice_servers]
     connection = RTCPeerConnection(RTCConfiguration(servers))
     try:

@@ -104,18 +104,18 @@ class Offer:
         return f"a=group:BUNDLE {' '.join(self._bundle)}\r\n" if self._bundle else ""
 
 
-def read_offer(sdp: str, latents: bool = False) -> Offer:
+def read_offer(sdp: str, data: bool = False) -> Offer:
     """Choose the first voice that is sent and the first picture that is wanted.
 
-    latents: and the data channels, which must share their transport. Raises BadRequest if one of
+    data: and the data channels, which must share their transport. Raises BadRequest if one of
     them is missing, or it is not SDP. aiortc may still refuse what passes.
     """
     head, sections = _split(sdp)
     default = next((DIRECTIONS[line] for line in head if line in DIRECTIONS), "sendrecv")
     audio = _choose(sections, "audio", SENDS, default)
     video = _choose(sections, "video", RECEIVES, default)
-    data = _choose_data(sections) if latents else None
-    chosen = [section for section in sections if section in (audio, video, data)]
+    channels = _choose_data(sections) if data else None
+    chosen = [section for section in sections if section in (audio, video, channels)]
     mids = tuple(section.mid or "" for section in chosen)
     if len(set(mids)) < len(mids) or not all(re.fullmatch(r"[!-~]{1,32}", mid) for mid in mids):
         raise BadRequest(f"the offer's sections are named {list(mids)}, expected a=mid of each")
@@ -125,7 +125,7 @@ def read_offer(sdp: str, latents: bool = False) -> Offer:
     grouped = set(groups[0]) if groups else set()
     bundle = tuple(mid for mid in (groups[0] if groups else ()) if mid in mids)
     bundle = tuple(dict.fromkeys(bundle))
-    if data is not None and len(bundle) != 3:
+    if channels is not None and len(bundle) != 3:
         raise BadRequest(
             "the offer's voice, video and data channels have transports of their own, expected "
             "one: a=group:BUNDLE with all three"
@@ -142,7 +142,7 @@ def read_offer(sdp: str, latents: bool = False) -> Offer:
         names += found
         parts.append(f"m={section.kind} 9 {section.protocol} {section.formats}")
         parts += [line for line in section.of_formats() if not _is_replaced(line)]
-        ways = [] if section is data else [f"a={section.direction(default)}"]
+        ways = [] if section is channels else [f"a={section.direction(default)}"]
         parts += [f"a=mid:{mid}", *ways, *addresses]
     return Offer(
         sdp="\r\n".join(parts) + "\r\n",
@@ -207,7 +207,9 @@ def _choose_data(sections: list[Section]) -> Section:
         channels = (section.protocol, section.formats) == ("UDP/DTLS/SCTP", "webrtc-datachannel")
         if section.kind == "application" and section.is_open and channels:
             return section
-    raise BadRequest("the offer has no data channel, expected one for the latents that it asks for")
+    raise BadRequest(
+        "the offer has no data channel, expected one for the latents or the drive that it asks for"
+    )
 
 
 def _check_transport(head: list[str], section: Section) -> None:

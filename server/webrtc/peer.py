@@ -15,7 +15,10 @@ from latentcam.realtime_models.arrays import Latent
 from latentcam.server.controls import Controls
 from latentcam.server.errors import BadRequest
 from latentcam.server.messages import Ages, PeerFigures
+from latentcam.server.webrtc import drive_channel, latent_channel
 from latentcam.server.webrtc.aiortc_inside import send_codec
+from latentcam.server.webrtc.channels import hand_out
+from latentcam.server.webrtc.drive_channel import DriveChannel
 from latentcam.server.webrtc.latent_channel import LatentChannel
 from latentcam.server.webrtc.look import Look
 from latentcam.server.webrtc.negotiation import Negotiated, close
@@ -91,11 +94,14 @@ class Peer:
         seed = zlib.crc32(self.id.encode())
         self._motion = VoiceMotion(engine, self._voice_in.chunks(), seed=seed)
         self.session: Session | LatentSession
+        takers = {drive_channel.NAME: DriveChannel(self._motion.drive).take}
         if latents:
-            self._latents = LatentChannel(negotiated.connection, engine.avatar.card)
+            self._latents = LatentChannel(engine.avatar.card)
+            takers[latent_channel.NAME] = self._latents.take
             self.session = LatentSession(self._motion.motions(), self._send_motion, anchor)
         else:
             self.session = Session(engine, self._motion.motions(), self._face, anchor)
+        hand_out(negotiated.connection, takers)
         self.controls = Controls(
             engine, self.session, self._motion, identity, self._mute, self._freeze,
             look.background.name, backgrounds, self._put_behind,

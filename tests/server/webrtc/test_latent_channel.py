@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-from typing import Any
 
 import numpy as np
 import pytest
@@ -61,16 +60,18 @@ def test_an_offer_keeps_its_data_channels_only_if_latents_are_asked_for() -> Non
     sdp = run(offer())
     assert "m=application" in sdp
     assert "m=application" not in read_offer(sdp).sdp
-    kept = read_offer(sdp, latents=True)
+    kept = read_offer(sdp, data=True)
     assert "m=application 9 UDP/DTLS/SCTP webrtc-datachannel" in kept.sdp
     (group,) = re.findall(r"^a=group:BUNDLE (.*)\r$", kept.sdp, re.M)
     assert len(group.split()) == 3
     without = re.sub(r"m=application.*?(?=m=|\Z)", "", sdp, flags=re.S)
-    with pytest.raises(BadRequest, match="no data channel, expected one for the latents"):
-        read_offer(without, latents=True)
+    with pytest.raises(
+        BadRequest, match="no data channel, expected one for the latents or the drive"
+    ):
+        read_offer(without, data=True)
     apart = re.sub(r"^a=group:.*\r\n", "", sdp, flags=re.M)
     with pytest.raises(BadRequest, match="transports of their own"):
-        read_offer(apart, latents=True)
+        read_offer(apart, data=True)
 
 
 class Stuck:
@@ -86,17 +87,12 @@ class Stuck:
         self.sent.append(packet)
 
 
-class Connection:
-    def on(self, event: str, handler: Any) -> None:
-        self.opened = handler
-
-
 def test_packets_do_not_pile_up(tiny_pack: AvatarPack) -> None:
-    connection, stuck = Connection(), Stuck()
-    channel = LatentChannel(connection, tiny_pack.card)  # type: ignore[arg-type]
+    stuck = Stuck()
+    channel = LatentChannel(tiny_pack.card)
     motion = Motion(0, 0.0, np.zeros(len(tiny_pack.card.axes), np.float32))
     assert not channel.send(motion)
-    connection.opened(stuck)
+    channel.take(stuck)  # type: ignore[arg-type]
     assert channel.send(motion)
     stuck.bufferedAmount = MOST_WAITING + 1
     assert not channel.send(motion)
