@@ -20,6 +20,7 @@ COMMANDS = {
     "render": ("latentcam.server.commands.render", "speech file to video file"),
     "motion": ("latentcam.server.commands.motion", "speech file to motion curves"),
     "avatar": ("latentcam.server.commands.avatar", "list, show, check and remove avatar packs"),
+    "verify": ("latentcam.server.commands.verify", "say whether latentcam made a video"),
     "doctor": ("latentcam.server.commands.doctor", "say what this machine lacks; changes nothing"),
     "bench": ("latentcam.benchmarks.bench", "measure this machine, write a report"),
     "completion": ("latentcam.server.commands.completion", "print a script for TAB completion"),
@@ -35,8 +36,8 @@ environment:
 
 exit status:
   0    done
-  1    doctor, avatar check: something will not work; any other command: a fault of latentcam's,
-       with a traceback
+  1    doctor, avatar check: something will not work; verify: the mark is not certainly there;
+       any other command: a fault of latentcam's, with a traceback
   2    refused, with one sentence on stderr that says why
   130  interrupted by Ctrl-C; all but serve by SIGTERM and SIGHUP, too
   141  whoever read the output stopped reading, as `| head -1` does

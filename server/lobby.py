@@ -108,7 +108,10 @@ class Lobby:
         self._places[peer.id] = Place(peer, task, household)
         # Not in a `finally` of the task: one that is cancelled before it began never gets there.
         task.add_done_callback(lambda _: self._forget(peer))
-        logger.info("session %s begins, %d in all", peer.name, engine.sessions)
+        logger.info(
+            "session %s begins, mark %s, %d in all",
+            peer.name, peer.look.marker.name, engine.sessions,
+        )  # fmt: skip
         return peer, peer.answer
 
     @property

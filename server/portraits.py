@@ -22,7 +22,7 @@ from latentcam.stream.at_rest import film, portrait, resting
 from latentcam.stream.backgrounds import Background, Backgrounds
 from latentcam.stream.engine import Engine
 
-MADE_AS = 1  # counts up when portraits or films are made in another way
+MADE_AS = 2  # counts up when portraits or films are made in another way
 
 Kind = Literal["portrait", "film"]
 MEDIA_TYPES: dict[Kind, str] = {"portrait": "image/jpeg", "film": "video/webm"}

@@ -15,6 +15,7 @@ from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.stream.backgrounds import Background
 from latentcam.stream.composition import Composer
 from latentcam.stream.local.jpeg import as_jpeg
+from latentcam.stream.marker import Marker
 from latentcam.stream.video_file import SYNTHETIC
 
 FPS = 12  # of the film: what moves at rest is slow
@@ -30,18 +31,21 @@ def portrait(picture: Picture, background: Background) -> bytes:
 
 
 class _Shown:
-    """Pictures as frames, before a background if they have alpha."""
+    """Pictures as frames, before a background if they have alpha; marked, as of no session."""
 
     def __init__(self, background: Background) -> None:
         self._background = background
         self._composer: Composer | None = None
+        self._marker = Marker(0)
 
     def __call__(self, picture: Picture) -> av.VideoFrame:
         if picture.shape[2] == 3:
-            return av.VideoFrame.from_ndarray(picture, format="rgb24")
+            return av.VideoFrame.from_ndarray(self._marker.colours(picture), format="rgb24")
         if self._composer is None:
             self._composer = Composer(len(picture), len(picture), self._background)
-        return av.VideoFrame.from_ndarray(self._composer(picture), format="yuv420p")
+        return av.VideoFrame.from_ndarray(
+            self._marker.camera(self._composer(picture)), format="yuv420p"
+        )
 
 
 def resting(performer: Performer) -> list[Control]:

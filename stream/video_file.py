@@ -19,6 +19,7 @@ from latentcam.realtime_models.arrays import Picture, Samples
 from latentcam.stream.backgrounds import Background
 from latentcam.stream.composition import Composer
 from latentcam.stream.errors import MediaError
+from latentcam.stream.marker import Marker
 from latentcam.stream.timeline import Timeline
 from latentcam.stream.whole_file import whole_file
 
@@ -98,14 +99,16 @@ def form_of(path: Path, clear: bool) -> Form:
 
 
 class VideoFile:
-    """Pictures and voice, tick by tick, into a container."""
+    """Pictures and voice, tick by tick, into a container; the pictures are marked."""
 
     def __init__(
         self, container: OutputContainer, form: Form, timeline: Timeline, size: int,
         background: Background | None,
     ) -> None:  # fmt: skip
         self._container = container
-        self._container.metadata["comment"] = SYNTHETIC
+        self.marker = Marker()
+        """Marks every picture."""
+        self._container.metadata["comment"] = f"{SYNTHETIC}, mark {self.marker.name}"
         video = self._container.add_stream(form.codec, rate=timeline.fps)
         audio = self._container.add_stream(form.sound.codec, rate=OUTPUT_RATE)
         assert isinstance(video, VideoStream) and isinstance(audio, AudioStream)
@@ -125,9 +128,11 @@ class VideoFile:
     def write(self, tick: int, picture: Picture, voice: Samples) -> None:
         """One picture and the voice of its tick, float32 at OUTPUT_RATE."""
         if self._composer is None:
-            frame = av.VideoFrame.from_ndarray(straight(picture), format="rgba")
+            clear = self.marker.colours(straight(picture))
+            frame = av.VideoFrame.from_ndarray(clear, format="rgba")
         else:
-            frame = av.VideoFrame.from_ndarray(self._composer(picture), format="yuv420p")
+            opaque = self.marker.camera(self._composer(picture))
+            frame = av.VideoFrame.from_ndarray(opaque, format="yuv420p")
         frame.pts = tick
         self._container.mux(self._video.encode(frame))
         sound = np.concatenate([self._waiting, voice])

@@ -12,6 +12,7 @@ import av
 from aiortc.rtp import RtpPacket
 
 from latentcam.realtime_models.arrays import Latent
+from latentcam.realtime_models.mark import session_mark
 from latentcam.server.controls import Controls
 from latentcam.server.errors import BadRequest
 from latentcam.server.messages import Ages, PeerFigures
@@ -29,6 +30,7 @@ from latentcam.server.webrtc.voice_in import VoiceIn, VoicePackets, drain
 from latentcam.stream.backgrounds import Background, Backgrounds
 from latentcam.stream.engine import Engine
 from latentcam.stream.latent_session import LatentSession
+from latentcam.stream.marker import Marker
 from latentcam.stream.messages import Motion
 from latentcam.stream.meter import Meter
 from latentcam.stream.session import Session
@@ -85,6 +87,7 @@ class Peer:
         video.sender.replaceTrack(self._face)
         size = engine.avatar.card.generator.resolution
         self.look = look
+        look.marker = Marker(session_mark(self.id))
         rate = Rate(size * size * (2 if look.stacked else 1), engine.timeline.fps)
         encode_face(video, rate, look, self._on_encoded)
 

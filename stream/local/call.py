@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from latentcam.realtime_models.arrays import Latent, Samples
+from latentcam.realtime_models.arrays import Latent, Picture, Samples
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.stream.backgrounds import Background
 from latentcam.stream.composition import I420, Composer
@@ -22,9 +23,12 @@ from latentcam.stream.local.sound_devices import list_sound_devices
 from latentcam.stream.local.virtual_microphone import VirtualMicrophone
 from latentcam.stream.local.voice_out import VoiceLine, VoiceOut
 from latentcam.stream.local.voice_source import Microphone, Voice, file_sounds
+from latentcam.stream.marker import Marker
 from latentcam.stream.messages import Frame
 from latentcam.stream.session import Session
 from latentcam.stream.voice_motion import VoiceMotion
+
+logger = logging.getLogger(__name__)
 
 NOTHING = np.zeros(0, np.float32)
 FIRST_DELAY = 0.15  # seconds, until the age of enough pictures is known
@@ -175,8 +179,9 @@ async def open_call(
 ) -> AsyncIterator[Call]:
     """Open the devices, warm up the engine and show the first picture; at the end, close them.
 
-    show: called in a thread of its own. open_camera: opens the real one, if that may be put
-    through; called in a thread of its own, once it is wanted. Raises DeviceError or MediaError.
+    Every picture of the face is marked. show: called in a thread of its own. open_camera: opens the
+    real one, if that may be put through; called in a thread of its own, once it is wanted. Raises
+    DeviceError or MediaError.
     """
     timeline, loop = engine.timeline, asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
@@ -200,10 +205,16 @@ async def open_call(
             sounds = microphone.sounds()
         await engine.warm_up()
         rest, _ = await engine.renderer.render(anchor, engine.avatar.basis.control({}))
-        first = await loop.run_in_executor(composing, composer, rest)
+        marker = Marker()
+        logger.info("mark %s", marker.name)
+
+        def compose(face: Picture) -> I420:
+            return marker.camera(composer(face))
+
+        first = await loop.run_in_executor(composing, compose, rest)
         # On Linux it is a camera to others from its first picture on, so before it is announced.
         await loop.run_in_executor(showing, show, first, None)
-        sink = CameraSink(composer, show, timeline.fps, composing, showing, first)
+        sink = CameraSink(compose, show, timeline.fps, composing, showing, first)
         voice = Voice(sounds, timeline, line.put)
         if voice_out is not None:
             await voice_out.open()

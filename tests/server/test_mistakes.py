@@ -103,6 +103,14 @@ avatar remove | required: NAME
 avatar remove nobody | there is no pack nobody in
 avatar remove studio | came with latentcam and stays
 avatar remove {dir} | expected the name of a pack
+verify | required: file
+verify {dir}/no.mp4 | no.mp4 cannot be read: No such file
+verify {dir} | cannot be read: Is a directory
+verify {note} | cannot be read as a video
+verify {empty} | cannot be read as a video
+verify {clip} | has no picture in it
+verify {clip} --seconds -1 | --seconds is -1, expected 0 or more
+verify https://example.org/a.mp4 | is an address
 doctor magic | invalid choice: 'magic'
 doctor --port 70000 | --port is 70000
 doctor --fps 0 | --fps is 0
