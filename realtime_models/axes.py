@@ -8,6 +8,9 @@ from latentcam.realtime_models.bounds import within
 
 FARTHEST = 1000.0  # of any axis, in its unit
 
+MOODS = ("happy", "sad", "angry", "surprised", "afraid", "disgusted")
+"""Axes that a pack may have and that people know, in the order of the pages."""
+
 
 class Axis(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One named component of the control vector x_t.

@@ -38,7 +38,9 @@ from latentcam.server.phone import phone_routes
 from latentcam.server.portraits import Portraits
 from latentcam.server.say import Speaker
 from latentcam.server.signalling import signalling
+from latentcam.server.streams import Streams
 from latentcam.server.webrtc.tracks import Retouch
+from latentcam.server.whip import Whip
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import EngineFull
 from latentcam.stream.threads import finish
@@ -52,6 +54,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
     retouch: applied to every frame before it leaves.
     """
     lobby = Lobby(engine, config, retouch)
+    streams = Streams(lobby)
     drawing, speaker = ThreadPoolExecutor(1, "portraits"), Speaker()
     enrolling = Enrolling()
 
@@ -63,6 +66,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         finally:
             await enrolling.aclose()
             await lobby.aclose()
+            await streams.aclose()
             await finish(drawing)
             await engine.aclose()
 
@@ -135,6 +139,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         *enrolling.routes(config, PAGE),
         *phone_routes(config),
         *pack_routes(config),
+        *Whip(lobby, streams, config).routes(),
         *backdrop_routes(config, config.backgrounds, drawing),
         WebSocketRoute("/ws", socket),
         Mount("/", StaticFiles(directory=PAGE, html=True)),
@@ -142,8 +147,9 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
     allowed = Middleware(
         CORSMiddleware,
         allow_origins=config.origins,
-        allow_methods=["GET", "POST"],
-        allow_headers=["Authorization", "Content-Type"],
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "If-Match"],
+        expose_headers=["ETag", "Link", "Location", "Retry-After"],
     )
     return Starlette(
         routes=routes,

@@ -10,6 +10,8 @@ import msgspec
 from latentcam.server.errors import ConfigError
 from latentcam.stream.backgrounds import Backgrounds
 
+MOST_VIEWERS = 256  # more encoders than any machine of today has cores for
+
 
 class IceServer(msgspec.Struct, frozen=True, omit_defaults=True):
     """A STUN or TURN server, with the field names of the browser's RTCIceServer."""
@@ -24,7 +26,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     that wait for a missing one before it is given up; without loss nothing waits. fingerprint: of a
     certificate that this machine made for itself, or nothing. identity: whose face a call without a
     wish gets, None for the avatar's first. backgrounds: what may be behind a face with alpha. pack:
-    the folder of the pack that pages may have to draw it themselves; None: they may not."""
+    the folder of the pack that pages may have to draw it themselves; None: they may not.
+    max_viewers: who may watch the streams of others at once (WHEP)."""
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -38,6 +41,7 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
     identity: str | None = None
     backgrounds: Backgrounds = msgspec.field(default_factory=Backgrounds)
     pack: Path | None = None
+    max_viewers: int = 8
 
     def __post_init__(self) -> None:
         check_port(self.port)
@@ -45,6 +49,8 @@ class ServerConfig(msgspec.Struct, frozen=True, kw_only=True):
             raise ConfigError("--host is empty, expected an address like 127.0.0.1 or 0.0.0.0")
         if not 0 <= self.audio_prefetch <= 8:
             raise ConfigError(f"--audio-prefetch is {self.audio_prefetch}, expected 0 to 8")
+        if not 0 <= self.max_viewers <= MOST_VIEWERS:
+            raise ConfigError(f"--max-viewers is {self.max_viewers}, expected 0 to {MOST_VIEWERS}")
         if (self.tls_cert is None) != (self.tls_key is None):
             raise ConfigError("--tls-cert and --tls-key belong together, got only one of them")
         for path in (self.tls_cert, self.tls_key):

@@ -49,6 +49,9 @@ def guarded(handler: Handler, config: ServerConfig) -> Handler:
             check_request(request, config)
             return await handler(request)
         except Refused as refused:
-            return problem(refused.status, str(refused))
+            answer = problem(refused.status, str(refused))
+            if refused.status == 401:
+                answer.headers["WWW-Authenticate"] = "Bearer"  # RFC 6750, section 3
+            return answer
 
     return checked

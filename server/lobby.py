@@ -13,6 +13,7 @@ from latentcam.server.controls import find_background, find_face
 from latentcam.server.messages import Totals
 from latentcam.server.webrtc.look import Look
 from latentcam.server.webrtc.negotiation import close, negotiate
+from latentcam.server.webrtc.offer import CALL, CHANNELS, PUBLISH
 from latentcam.server.webrtc.peer import Peer
 from latentcam.server.webrtc.tracks import Retouch
 from latentcam.stream.backgrounds import Backgrounds
@@ -66,15 +67,18 @@ class Lobby:
         alpha: bool = False,
         latents: bool = False,
         drive: bool = False,
+        publishes: bool = False,
     ) -> tuple[Peer, str]:
         """Take an offer. Returns the peer, which runs from now on, and the answer.
 
         address: where it comes from. alpha: whether the caller wants the face's. latents: whether
         it wants motion over a data channel instead of pictures. drive: whether it may send motion
-        over one. Raises EngineFull, BadRequest, or Refused if there is no usable network; then
+        over one. publishes: it only sends a voice; others watch. Raises EngineFull, BadRequest, or
+        Refused if there is no usable network; then
         nothing is left behind.
         """
         engine, household = self.engine, household_of(address)
+        terms = PUBLISH if publishes else CHANNELS if latents or drive else CALL
         identity = identity or self.config.identity or engine.avatar.card.identities[0]
         look = self._look(background, alpha)
         anchor = await find_face(engine, identity)
@@ -86,12 +90,12 @@ class Lobby:
         try:
             engine.admit()
         except EngineFull:
-            self._ended["refused"] += 1
+            self.turned_away()
             raise
         coming = Counter([household])
         self._coming += coming
         try:
-            negotiated = await negotiate(sdp, self.config.ice_servers, latents or drive)
+            negotiated = await negotiate(sdp, self.config.ice_servers, terms)
             if not self._open:  # closed since then, without knowing of this one
                 await close(negotiated.connection)
                 raise EngineFull("the server is shutting down")
@@ -144,6 +148,10 @@ class Lobby:
         logger.info(
             "session %s ended: %s; %d in all", peer.name, peer.why_ended, self.engine.sessions
         )
+
+    def turned_away(self) -> None:
+        """Count somebody for whom there was no place."""
+        self._ended["refused"] += 1
 
     def totals(self) -> Totals:
         """Counts over all sessions since the start."""

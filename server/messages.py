@@ -178,9 +178,10 @@ class Telemetry(PeerFigures, tag="telemetry", tag_field="type", frozen=True, kw_
 
 
 class SessionFigures(PeerFigures, frozen=True, kw_only=True):
-    """session: the name that the log uses."""
+    """session: the name that the log uses. viewers: who watch, besides the caller."""
 
     session: str
+    viewers: int
 
 
 class Stage(msgspec.Struct, frozen=True):
@@ -194,10 +195,12 @@ class Stage(msgspec.Struct, frozen=True):
 class Totals(msgspec.Struct, frozen=True, kw_only=True):
     """Counts over all sessions since the start, including those that have ended.
 
-    refused: offers for which there was no place. failed: sessions that ended with an error.
+    viewers: who watched streams. refused: offers for which there was no place. failed: sessions
+    that ended with an error.
     """
 
     sessions: int
+    viewers: int
     refused: int
     failed: int
     frames: int
@@ -217,6 +220,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     pictures_in_a_call: int
     max_sessions: int
+    max_viewers: int
     sessions: list[SessionFigures]
     totals: Totals
     stages: dict[str, Stage]

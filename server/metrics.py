@@ -33,8 +33,11 @@ def figures(lobby: Lobby) -> Stats:
         reason=engine.renderer.reason,
         pictures_in_a_call=engine.renderer.most,
         max_sessions=engine.max_sessions,
+        max_viewers=lobby.config.max_viewers,
         sessions=[
-            SessionFigures(session=peer.name, **msgspec.structs.asdict(peer.stats()))
+            SessionFigures(
+                session=peer.name, viewers=peer.viewers, **msgspec.structs.asdict(peer.stats())
+            )
             for peer in lobby.peers
         ],
         totals=lobby.totals(),
@@ -61,9 +64,13 @@ class LobbyCollector(Collector):
         yield GaugeMetricFamily("latentcam_ready", "1 once warm", float(now.ready))
         yield GaugeMetricFamily("latentcam_sessions", "Sessions that run", engine.sessions)
         yield GaugeMetricFamily("latentcam_places", "Sessions that may run", now.max_sessions)
+        watching = sum(session.viewers for session in now.sessions)
+        yield GaugeMetricFamily("latentcam_viewers", "Who watch streams", watching)
+        yield GaugeMetricFamily("latentcam_seats", "Who may watch streams", now.max_viewers)
         totals = msgspec.structs.asdict(now.totals)
         for name, what in (
             ("sessions", "Sessions that began"),
+            ("viewers", "Who came to watch streams"),
             ("refused", "Offers turned away because all places were taken"),
             ("failed", "Sessions that ended by an error"),
             ("frames", "Frames that left"),

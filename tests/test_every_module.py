@@ -56,6 +56,7 @@ RUN_BY = {
     ),
     "server/test_server.py": ("server.bodies", "server.guard", "server.metrics"),
     "server/webrtc/test_drive_channel.py": ("server.webrtc.channels",),
+    "server/test_whip.py": ("server.webrtc.outlet", "server.webrtc.viewer"),
     "stream/local/test_sound_server.py": ("benchmarks.voice_offset",),
     "test_packaging.py": ("__main__", "benchmarks.startup"),
 }  # fmt: skip

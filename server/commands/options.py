@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from latentcam.realtime_models.arrays import Latent
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK
-from latentcam.realtime_models.axes import Axis
+from latentcam.realtime_models.axes import MOODS, Axis
 from latentcam.realtime_models.decoders.auto import DECODERS
 from latentcam.realtime_models.motion.moods import load_moods
 from latentcam.realtime_models.motion.performance import Settings
@@ -22,9 +22,6 @@ from latentcam.stream.timeline import Timeline
 
 if TYPE_CHECKING:
     from latentcam.stream.backgrounds import Backgrounds
-
-MOODS = ("happy", "sad", "angry", "surprised", "afraid", "disgusted")
-"""Axes that a pack may have and that people know, in the order of the pages."""
 
 NewParser = Callable[..., argparse.ArgumentParser]
 """Takes what ArgumentParser takes, and knows the command's name."""

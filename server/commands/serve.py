@@ -57,6 +57,9 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
     parser.add_argument("--open", action="store_true", help="open the page in the browser")
     parser.add_argument("--max-sessions", type=int, default=2, help="who may talk at once")
     parser.add_argument(
+        "--max-viewers", type=int, default=8, help="who may watch the streams of others at once"
+    )
+    parser.add_argument(
         "--token-file",
         type=Path,
         metavar="FILE",
@@ -179,6 +182,7 @@ def config_of(args: argparse.Namespace) -> ServerConfig:
         identity=args.identity,
         backgrounds=backgrounds_of(args),
         pack=pack_of(args),
+        max_viewers=args.max_viewers,
     )
     if args.tls is None:
         return config

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from aiortc import (
     RTCConfiguration,
+    RTCDtlsTransport,
     RTCIceServer,
     RTCPeerConnection,
     RTCRtpTransceiver,
@@ -19,7 +20,7 @@ from aiortc.sdp import candidate_from_sdp
 from latentcam.server.config import IceServer
 from latentcam.server.errors import BadRequest, Refused
 from latentcam.server.webrtc.aiortc_inside import AiortcChanged, Inbound, abandon, take_rsa
-from latentcam.server.webrtc.offer import Offer, read_offer
+from latentcam.server.webrtc.offer import CALL, Offer, Terms, read_offer
 
 logger = logging.getLogger(__name__)
 
@@ -31,41 +32,54 @@ CLOSE_DEADLINE = 5.0  # seconds
 class Negotiated:
     """A connection whose offer is answered. It connects as soon as the peer has the answer.
 
-    audio hears and sends the voice, video sends the face; neither has a track yet.
+    audio hears and sends the voice, video sends the face, as far as they were agreed on; neither
+    has a track yet.
     """
 
     connection: RTCPeerConnection
-    audio: RTCRtpTransceiver
-    video: RTCRtpTransceiver
+    audio: RTCRtpTransceiver | None
+    video: RTCRtpTransceiver | None
     inbound: Inbound
     answer: str
     offer: Offer
 
-    async def learn_names(self) -> None:
-        """Look up the peer's mDNS names: ours may be the side that gets through a firewall."""
+    @property
+    def transport(self) -> RTCDtlsTransport:
+        """The voice's, which is the only one unless the offer keeps it apart from the face's."""
+        one = self.audio or self.video
+        assert one is not None
+        return _transport_of(one)
 
-        async def learn(name: str) -> None:
-            candidate = candidate_from_sdp(name)
+    async def learn(self, candidates: Iterable[str]) -> None:
+        """Try these addresses of the peer, too, which are as in SDP, without their `a=candidate:`.
+        mDNS names are looked up: ours may be the side that gets through a firewall."""
+
+        async def learn(text: str) -> None:
+            candidate = candidate_from_sdp(text)
             candidate.sdpMid = self.offer.transport
             try:
                 await self.connection.addIceCandidate(candidate)
             except OSError as error:  # no multicast here
                 logger.info("an mDNS name cannot be looked up: %s", error)
 
-        await asyncio.gather(*map(learn, self.offer.names))
+        await asyncio.gather(*map(learn, candidates))
 
 
-async def negotiate(sdp: str, ice_servers: Sequence[IceServer], data: bool = False) -> Negotiated:
-    """Answer an offer. data: with its data channels. Raises BadRequest for one that we cannot
-    answer, and Refused if this machine cannot be called over its network; then nothing is left
-    behind."""
-    offer = read_offer(sdp, data)
+def _transport_of(transceiver: RTCRtpTransceiver) -> RTCDtlsTransport:
+    transport: RTCDtlsTransport = transceiver.receiver.transport
+    return transport
+
+
+async def negotiate(sdp: str, ice_servers: Sequence[IceServer], terms: Terms = CALL) -> Negotiated:
+    """Answer an offer. Raises BadRequest for one that we cannot answer, and Refused if this machine
+    cannot be called over its network; then nothing is left behind."""
+    offer = read_offer(sdp, terms)
     servers = [RTCIceServer(s.urls, s.username, s.credential) for s in ice_servers]
     connection = RTCPeerConnection(RTCConfiguration(servers))
     try:
         take_rsa(connection)
         async with asyncio.timeout(GATHER_DEADLINE):
-            return await _answer(connection, offer)
+            return await _answer(connection, offer, terms)
     except BaseException as error:
         await close(connection)
         if isinstance(error, (AiortcChanged, Refused)) or not isinstance(error, Exception):
@@ -82,14 +96,20 @@ async def negotiate(sdp: str, ice_servers: Sequence[IceServer], data: bool = Fal
         raise BadRequest(f"the offer is not a usable SDP: {why}") from None
 
 
-async def _answer(connection: RTCPeerConnection, offer: Offer) -> Negotiated:
+async def _answer(connection: RTCPeerConnection, offer: Offer, terms: Terms) -> Negotiated:
     await connection.setRemoteDescription(RTCSessionDescription(offer.sdp, "offer"))
-    audio, video = sorted(connection.getTransceivers(), key=lambda t: t.kind)
-    audio.direction, video.direction = "sendrecv", "sendonly"
-    transport = audio.receiver.transport
-    inbound = Inbound(transport, audio.receiver)
-    if video.receiver.transport is not transport:
-        Inbound(video.receiver.transport, audio.receiver)
+    by_kind = {transceiver.kind: transceiver for transceiver in connection.getTransceivers()}
+    audio, video = by_kind.get("audio"), by_kind.get("video")
+    if audio is not None:
+        audio.direction = terms.voice
+    if video is not None:
+        video.direction = "sendonly"
+    one = audio or video
+    assert one is not None
+    transport = _transport_of(one)
+    inbound = Inbound(transport, one.receiver)
+    if video is not None and _transport_of(video) is not transport:
+        Inbound(_transport_of(video), one.receiver)
     await connection.setLocalDescription(await connection.createAnswer())
     if not transport.transport.iceGatherer.getLocalCandidates():
         raise Refused(

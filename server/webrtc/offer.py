@@ -1,9 +1,10 @@
-"""An offer, cut down to what we answer: one voice and one face. No other line gets through."""
+"""An offer, cut down to what we answer: a voice, a face. No other line gets through."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 
 from latentcam.server.errors import BadRequest
 
@@ -17,14 +18,44 @@ CODECS = {
     "audio": {"OPUS/48000", "PCMU/8000", "PCMA/8000", "G722/8000"},
     "video": {"VP8/90000", "H264/90000"},
 }
-SENDS = {"sendrecv", "sendonly"}
-RECEIVES = {"sendrecv", "recvonly"}
+RELAYED = {"audio": {"OPUS/48000"}, "video": CODECS["video"]}
+"""Of a voice that goes on to others as it came: what all of them understand (RFC 7874)."""
+SENDS = frozenset({"sendrecv", "sendonly"})
+RECEIVES = frozenset({"sendrecv", "recvonly"})
 DIRECTIONS = {f"a={direction}": direction for direction in SENDS | RECEIVES | {"inactive"}}
 REPLACED = (
     "a=mid:", "a=candidate:", "a=end-of-candidates", "a=bundle-only", "a=ssrc:", "a=ssrc-group:",
 )  # fmt: skip
 HASHES = {"sha-256", "sha-384", "sha-512"}
 CANDIDATE_TYPES = {"host", "srflx", "relay"}
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What we answer of an offer.
+
+    voice: the direction of the voice in our answer. expected: in words. audio, video: in which
+    directions the caller may offer them; empty: that we do not use it. silent: a picture without a
+    voice will do. data: the data channels, too. alone: no more than one voice and one picture, over
+    one transport, as WHIP and WHEP have them (RFC 9725, sections 4.4.1 and 4.4.2).
+    """
+
+    voice: str
+    expected: str
+    audio: frozenset[str]
+    video: frozenset[str]
+    codecs: Mapping[str, set[str]]
+    silent: bool = False
+    data: bool = False
+    alone: bool = False
+
+
+CALL = Terms(
+    "sendrecv", "a microphone to hear and a video to send", SENDS, RECEIVES, CODECS
+)  # fmt: skip
+CHANNELS = replace(CALL, data=True)
+PUBLISH = Terms("recvonly", "a voice to hear", SENDS, frozenset(), RELAYED, alone=True)
+WATCH = Terms("sendonly", "a video to send", RECEIVES, RECEIVES, RELAYED, silent=True, alone=True)
 
 
 @dataclass(slots=True, eq=False)
@@ -39,7 +70,7 @@ class Section:
 
     def value(self, name: str) -> str | None:
         """Of an attribute; the last one counts. Without a value: empty."""
-        return _value(self.lines, name)
+        return value(self.lines, name)
 
     @property
     def mid(self) -> str | None:
@@ -64,23 +95,50 @@ class Section:
                 kept.append(line)
         return kept
 
-    def codecs(self) -> set[str]:
-        """NAME/RATE of all that are offered."""
-        maps = (re.match(r"a=rtpmap:\d+ ([^/\s]+/\d+)", line) for line in self.of_formats())
-        return {found[1].upper() for found in maps if found}
+    def codecs(self) -> dict[str, str]:
+        """NAME/RATE of all that are offered, by payload type."""
+        maps = (re.match(r"a=rtpmap:(\d+) ([^/\s]+/\d+)", line) for line in self.of_formats())
+        return {found[1]: found[2].upper() for found in maps if found}
+
+    def narrow(self, payload_types: Collection[str]) -> None:
+        """Forget all formats but these, of which there is one."""
+        self.formats = " ".join(one for one in self.formats.split() if one in payload_types)
+
+    def unheeded(self) -> str:
+        """As SDP, an answer that takes it in its first format, without feedback: what comes is
+        dropped. The transport's own lines are to follow."""
+        first = self.formats.split()[0]
+        kept = [
+            line for line in self.lines
+            if re.match(rf"a=(?:rtpmap|fmtp):{re.escape(first)} ", line) or line == "a=rtcp-mux"
+        ]  # fmt: skip
+        lines = [
+            f"m={self.kind} 9 {self.protocol} {first}", "c=IN IP4 0.0.0.0", "a=recvonly",
+            f"a=mid:{self.mid}", *kept,
+        ]  # fmt: skip
+        return "".join(f"{line}\r\n" for line in lines)
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
     """sdp: what aiortc is to answer. names: mDNS candidates of the peer, as SDP has them, for its
-    section `transport`; resolving them takes a second and is not needed for an answer."""
+    section `transport`; resolving them takes a second and is not needed for an answer. ufrag, pwd:
+    the peer's, for this transport, as long as ICE is not restarted."""
 
     sdp: str
     names: tuple[str, ...]
     transport: str
+    ufrag: str
+    pwd: str
     _sections: tuple[Section, ...]
     _chosen: tuple[int, ...]  # which of them are in `sdp`
+    _unheeded: tuple[int, ...]  # which of them are agreed to although aiortc does not know them
     _bundle: tuple[str, ...]  # mids
+
+    @property
+    def addresses(self) -> int:
+        """How many of the peer's it holds, without names."""
+        return self.sdp.count("\r\na=candidate:")
 
     def answer(self, sdp: str) -> str:
         """The whole answer, from aiortc's answer to what it was given: everything else is refused
@@ -90,31 +148,36 @@ class Offer:
         answered = dict(zip(self._chosen, media, strict=True))
         # Browsers pass over keys in a refused section; aiortc, as a caller, insists on them.
         keys = "".join(re.findall(r"^a=(?:ice-|fingerprint:|setup:).*\r\n", media[0], flags=re.M))
+        ways = "".join(re.findall(r"^a=(?:candidate:|end-of-).*\r\n", media[0], flags=re.M))
         parts = [head]
         for number, section in enumerate(self._sections):
             if number in answered:
                 parts.append(answered[number])
-                continue
-            parts.append(f"m={section.kind} 0 {section.protocol} {section.formats}\r\n")
-            parts.append(f"c=IN IP4 0.0.0.0\r\na=inactive\r\n{keys}")
-            parts.append(f"a=mid:{section.mid}\r\n" if section.mid else "")
+            elif number in self._unheeded:
+                parts.append(section.unheeded() + ways + keys)
+            else:
+                parts.append(f"m={section.kind} 0 {section.protocol} {section.formats}\r\n")
+                parts.append(f"c=IN IP4 0.0.0.0\r\na=inactive\r\n{keys}")
+                parts.append(f"a=mid:{section.mid}\r\n" if section.mid else "")
         return "".join(parts)
 
     def _group(self) -> str:
         return f"a=group:BUNDLE {' '.join(self._bundle)}\r\n" if self._bundle else ""
 
 
-def read_offer(sdp: str, data: bool = False) -> Offer:
-    """Choose the first voice that is sent and the first picture that is wanted.
+def read_offer(sdp: str, terms: Terms = CALL) -> Offer:
+    """Choose the first voice and the first picture that `terms` ask for.
 
-    data: and the data channels, which must share their transport. Raises BadRequest if one of
-    them is missing, or it is not SDP. aiortc may still refuse what passes.
+    Raises BadRequest if one of them is missing, or it is not SDP. aiortc may still refuse what
+    passes.
     """
     head, sections = _split(sdp)
     default = next((DIRECTIONS[line] for line in head if line in DIRECTIONS), "sendrecv")
-    audio = _choose(sections, "audio", SENDS, default)
-    video = _choose(sections, "video", RECEIVES, default)
-    channels = _choose_data(sections) if data else None
+    if terms.alone:
+        _check_alone(sections)
+    audio = _choose(sections, "audio", terms, default)
+    video = _choose(sections, "video", terms, default)
+    channels = _choose_data(sections) if terms.data else None
     chosen = [section for section in sections if section in (audio, video, channels)]
     mids = tuple(section.mid or "" for section in chosen)
     if len(set(mids)) < len(mids) or not all(re.fullmatch(r"[!-~]{1,32}", mid) for mid in mids):
@@ -123,33 +186,47 @@ def read_offer(sdp: str, data: bool = False) -> Offer:
         _check_transport(head, section)
     groups = [line.split()[1:] for line in head if line.startswith("a=group:BUNDLE ")]
     grouped = set(groups[0]) if groups else set()
-    bundle = tuple(mid for mid in (groups[0] if groups else ()) if mid in mids)
+    # A picture that nobody looks at is not refused: senders that are refused one often give up.
+    heard_alone = terms.alone and not terms.video and grouped >= set(mids)
+    unheeded = [
+        section for section in sections
+        if heard_alone and section.kind == "video" and section.is_open and section.formats.split()
+        and section.direction(default) in SENDS and section.mid in grouped - set(mids)
+    ]  # fmt: skip
+    kept = {*mids, *(section.mid for section in unheeded)}
+    bundle = tuple(mid for mid in (groups[0] if groups else ()) if mid in kept)
     bundle = tuple(dict.fromkeys(bundle))
-    if channels is not None and len(bundle) != 3:
+    own_bundle = tuple(mid for mid in bundle if mid in mids)
+    if (channels is not None or terms.alone) and len(chosen) > 1 and len(own_bundle) < len(chosen):
         raise BadRequest(
-            "the offer's voice, video and data channels have transports of their own, expected "
-            "one: a=group:BUNDLE with all three"
+            f"the offer's {', '.join(section.kind for section in chosen)} have transports of their "
+            "own, expected one: a=group:BUNDLE with all of them"
         )
     # One transport: addresses may stand in any section of the group, also in one that is refused.
     shared = [section for section in sections if section.mid in grouped and len(bundle) > 1]
     names: list[str] = []
     parts = [line for line in head if not line.startswith("a=group:") and line not in DIRECTIONS]
-    if bundle:
-        parts.append(f"a=group:BUNDLE {' '.join(bundle)}")
+    if own_bundle:
+        parts.append(f"a=group:BUNDLE {' '.join(own_bundle)}")
     for section, mid in zip(chosen, mids, strict=True):
-        own = [section] if len(bundle) < 2 else shared if mid == bundle[0] else []
-        addresses, found = _candidates(own)
+        own = [section] if len(bundle) < 2 else shared if mid == own_bundle[0] else []
+        addresses, found = candidates(line for one in own for line in one.lines)
         names += found
         parts.append(f"m={section.kind} 9 {section.protocol} {section.formats}")
         parts += [line for line in section.of_formats() if not _is_replaced(line)]
         ways = [] if section is channels else [f"a={section.direction(default)}"]
         parts += [f"a=mid:{mid}", *ways, *addresses]
+    transport = own_bundle[0] if own_bundle else mids[0]
+    keyed = chosen[mids.index(transport)]
     return Offer(
         sdp="\r\n".join(parts) + "\r\n",
         names=tuple(names[:MOST_NAMES]),
-        transport=bundle[0] if bundle else mids[0],
+        transport=transport,
+        ufrag=keyed.value("ice-ufrag") or value(head, "ice-ufrag") or "",
+        pwd=keyed.value("ice-pwd") or value(head, "ice-pwd") or "",
         _sections=tuple(sections),
         _chosen=tuple(n for n, section in enumerate(sections) if section in chosen),
+        _unheeded=tuple(n for n, section in enumerate(sections) if section in unheeded),
         _bundle=bundle,
     )
 
@@ -180,24 +257,37 @@ def _split(sdp: str) -> tuple[list[str], list[Section]]:
     return head, sections
 
 
-def _choose(sections: list[Section], kind: str, wanted: set[str], default: str) -> Section:
+def _check_alone(sections: list[Section]) -> None:
+    for kind in ("audio", "video"):
+        count = sum(section.kind == kind and section.is_open for section in sections)
+        if count > 1:
+            raise BadRequest(f"the offer has {count} sections of {kind}, expected one")
+
+
+def _choose(sections: list[Section], kind: str, terms: Terms, default: str) -> Section | None:
+    """None if the terms need none."""
+    wanted = terms.audio if kind == "audio" else terms.video
     there = [section for section in sections if section.kind == kind and section.is_open]
+    if not wanted or (kind == "audio" and terms.silent and not there):
+        return None
     if not there:
-        raise BadRequest(
-            f"the offer has no {kind}, expected a microphone to hear and a video to send"
-        )
+        raise BadRequest(f"the offer has no {kind}, expected {terms.expected}")
     usable = [section for section in there if section.direction(default) in wanted]
     if not usable:
         raise BadRequest(
             f"the offer's {kind} is {there[0].direction(default)}, expected "
-            f"{' or '.join(sorted(wanted))}: a microphone is heard, and a video is sent"
+            f"{' or '.join(sorted(wanted))}: {terms.expected}"
         )
-    understood = [section for section in usable if section.codecs() & CODECS[kind]]
+    codecs = terms.codecs[kind]
+    understood = [section for section in usable if codecs & set(section.codecs().values())]
     if not understood:
+        offered = sorted(set(usable[0].codecs().values()))
         raise BadRequest(
-            f"the offer's {kind} comes as {sorted(usable[0].codecs())[:20]}, expected one of "
-            f"{sorted(CODECS[kind])}"
+            f"the offer's {kind} comes as {offered[:20]}, expected one of {sorted(codecs)}"
         )
+    if terms.alone and kind == "audio":
+        section = understood[0]
+        section.narrow([one for one, codec in section.codecs().items() if codec in codecs])
     return understood[0]
 
 
@@ -225,19 +315,19 @@ def _check_transport(head: list[str], section: Section) -> None:
             "expected a certificate's"
         )
     setup = section.value("setup")
-    setup = setup if setup is not None else _value(head, "setup")
+    setup = setup if setup is not None else value(head, "setup")
     if setup not in ("actpass", "active", "passive"):
         raise BadRequest(
             f"the offer's {section.kind} has a=setup:{setup}, expected actpass, active or passive"
         )
 
 
-def _candidates(sections: list[Section]) -> tuple[list[str], list[str]]:
+def candidates(lines: Iterable[str]) -> tuple[list[str], list[str]]:
     """Lines of addresses and, without their `a=candidate:`, names: those that UDP can reach, each
     once, the ones that the peer prefers first."""
     ranked: dict[str, tuple[int, str]] = {}  # by address and port
     names: list[str] = []
-    for line in (line for section in sections for line in section.lines):
+    for line in lines:
         if not line.startswith("a=candidate:"):
             continue
         parts = line.split()
@@ -262,7 +352,8 @@ def _is_replaced(line: str) -> bool:
     return not line or line in DIRECTIONS or line.startswith(REPLACED)
 
 
-def _value(lines: list[str], name: str) -> str | None:
+def value(lines: Iterable[str], name: str) -> str | None:
+    """Of an attribute in lines of SDP; the last one counts. Without a value: empty."""
     found = None
     for line in lines:
         attribute, _, value = line[2:].partition(":")

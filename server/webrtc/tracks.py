@@ -27,18 +27,14 @@ Retouch = Callable[[Frame], Frame]
 
 
 class FaceTrack(MediaStreamTrack):
-    """A frame sink that is a video track: the newest frame goes out as soon as it is asked for.
-
-    retouch: applied to every frame first."""
+    """A frame sink that is a video track: the newest frame goes out as soon as it is asked for."""
 
     kind = "video"
 
-    def __init__(self, timeline: Timeline, retouch: Retouch | None = None) -> None:
+    def __init__(self, timeline: Timeline) -> None:
         super().__init__()
-        self._timeline, self._retouch = timeline, retouch
+        self._timeline = timeline
         self._frames: Latest[Frame] = Latest()
-        self.frozen = False
-        """The last picture stays."""
         self.born = 0.0
         """When the last sample behind the newest requested frame arrived."""
 
@@ -48,8 +44,7 @@ class FaceTrack(MediaStreamTrack):
         return self._frames.skipped
 
     def send(self, frame: Frame) -> None:
-        if not self.frozen:
-            self._frames.put(self._retouch(frame) if self._retouch else frame)
+        self._frames.put(frame)
 
     def close(self) -> None:
         self._frames.close()

@@ -13,7 +13,7 @@ from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.motion.codec import Decoder
 from latentcam.server.errors import BadRequest
 from latentcam.server.webrtc.latent_channel import MOST_WAITING, NAME, LatentChannel
-from latentcam.server.webrtc.offer import read_offer
+from latentcam.server.webrtc.offer import CHANNELS, read_offer
 from latentcam.stream.messages import Motion
 from tests.aio import run
 from tests.peers import Caller, serving
@@ -60,7 +60,7 @@ def test_an_offer_keeps_its_data_channels_only_if_latents_are_asked_for() -> Non
     sdp = run(offer())
     assert "m=application" in sdp
     assert "m=application" not in read_offer(sdp).sdp
-    kept = read_offer(sdp, data=True)
+    kept = read_offer(sdp, CHANNELS)
     assert "m=application 9 UDP/DTLS/SCTP webrtc-datachannel" in kept.sdp
     (group,) = re.findall(r"^a=group:BUNDLE (.*)\r$", kept.sdp, re.M)
     assert len(group.split()) == 3
@@ -68,10 +68,10 @@ def test_an_offer_keeps_its_data_channels_only_if_latents_are_asked_for() -> Non
     with pytest.raises(
         BadRequest, match="no data channel, expected one for the latents or the drive"
     ):
-        read_offer(without, data=True)
+        read_offer(without, CHANNELS)
     apart = re.sub(r"^a=group:.*\r\n", "", sdp, flags=re.M)
     with pytest.raises(BadRequest, match="transports of their own"):
-        read_offer(apart, data=True)
+        read_offer(apart, CHANNELS)
 
 
 class Stuck:

@@ -30,7 +30,7 @@ from latentcam.realtime_models.motion.performance import Performer
 from latentcam.server.config import ServerConfig
 from latentcam.server.errors import Refused
 from latentcam.server.lobby import Lobby
-from latentcam.server.webrtc import negotiation, peer
+from latentcam.server.webrtc import line, negotiation
 from latentcam.server.webrtc.aiortc_inside import CIPHERS, MOST_DATAGRAMS, MOST_SOURCES
 from latentcam.server.webrtc.negotiation import close, negotiate
 from latentcam.server.webrtc.reorder import MOST_A_SECOND, MOST_UNDECODED, Hearing
@@ -155,7 +155,7 @@ def test_many_sources_keep_no_place(tiny_pack: AvatarPack) -> None:
                     if number % 50 == 0:
                         await asyncio.sleep(0.05)
                 await asyncio.sleep(2.0)  # reports are sent every 1.5 s at least
-                receiver = call.peer._negotiated.audio.receiver
+                receiver = call.peer._audio.receiver
                 streams = vars(receiver)["_RTCRtpReceiver__remote_streams"]
                 assert 0 < len(streams) <= MOST_SOURCES
                 await call.goes_on()
@@ -217,7 +217,7 @@ def test_before_a_connection_only_so_many_datagrams_wait() -> None:
     async def scene() -> None:
         caller = Caller(VOICE)
         negotiated = await negotiate(await caller.offer(), ())
-        ice = negotiated.audio.receiver.transport.transport._connection
+        ice = negotiated.transport.transport._connection
         for _ in range(5 * MOST_DATAGRAMS):
             ice.data_received(b"x" * 1400, 1)
         assert ice._queue.qsize() == MOST_DATAGRAMS
@@ -301,7 +301,7 @@ def test_the_log_says_why_a_session_ended(
             if reason == KEYS:  # the certificate is another than the offer says
                 offer = re.sub(r"(a=fingerprint:\S+ )..", r"\g<1>00", offer)
             else:
-                monkeypatch.setattr(peer, "CONNECT_DEADLINE", 0.2)
+                monkeypatch.setattr(line, "CONNECT_DEADLINE", 0.2)
             never, answer = await lobby.admit(offer, None)
             if reason == KEYS:
                 await caller.accept(answer)
@@ -323,14 +323,14 @@ def test_hanging_up_while_the_session_ends_leaves_nothing(
     async def scene() -> None:
         async with lobby_of(tiny_pack) as lobby:
             caller = Caller(VOICE)
-            monkeypatch.setattr(peer, "CONNECT_DEADLINE", 0.01)
+            monkeypatch.setattr(line, "CONNECT_DEADLINE", 0.01)
             ending, _ = await lobby.admit(await caller.offer(), None)
             await asyncio.sleep(0.012)
             for _ in range(steps):
                 await asyncio.sleep(0)
             async with asyncio.timeout(DEADLINE):
                 await lobby.dismiss(ending, "it hung up")
-            ice = ending._negotiated.audio.receiver.transport.transport._connection
+            ice = ending._negotiated.transport.transport._connection
             assert not ice._protocols, "no socket is left"
             await caller.aclose()
 
@@ -359,7 +359,7 @@ def test_a_connection_that_does_not_close_is_cut(
                 await connected.wait()
             await asyncio.sleep(0.1)
             await close(negotiated.connection)
-        ice = negotiated.audio.receiver.transport.transport._connection
+        ice = negotiated.transport.transport._connection
         assert not ice._protocols
         await close(caller.pc)
         await caller.aclose()
