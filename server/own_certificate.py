@@ -121,8 +121,8 @@ def _make(kept: OwnCertificate, names: list[str], now: datetime) -> x509.Certifi
     folder = kept.cert.parent
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(kept.key, secret)
-        _write(kept.cert, cert.public_bytes(serialization.Encoding.PEM))
+        write_private(kept.key, secret)
+        write_private(kept.cert, cert.public_bytes(serialization.Encoding.PEM))
     except OSError as error:
         raise ConfigError(
             f"--tls self-signed keeps its certificate in {folder}, which cannot be written: "
@@ -131,7 +131,7 @@ def _make(kept: OwnCertificate, names: list[str], now: datetime) -> x509.Certifi
     return cert
 
 
-def _write(path: Path, content: bytes) -> None:
+def write_private(path: Path, content: bytes) -> None:
     """Whole or not at all, and only its user may read it."""
     part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:

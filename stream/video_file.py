@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -68,11 +68,16 @@ CLEAR = {  # libvpx keeps no alpha of pictures that it makes up for itself
 
 @contextmanager
 def new_video(
-    path: Path, timeline: Timeline, size: int, background: Background | None
+    path: Path,
+    timeline: Timeline,
+    size: int,
+    background: Background | None,
+    sign: Callable[[Path, str], None] | None = None,
 ) -> Iterator[VideoFile]:
     """Appears under its name only when it is whole. Raises MediaError if it cannot be written.
 
-    size: pixels a side. background: None keeps the alpha of pictures that have it.
+    size: pixels a side. background: None keeps the alpha of pictures that have it. sign: gets the
+    whole file, before it has its name, and the name of its mark.
     """
     form = form_of(path, background is None)
     # "file:" makes a name of it, whatever it looks like: 10:30.mp4 is no address
@@ -83,6 +88,8 @@ def new_video(
                 video = VideoFile(container, form, timeline, size, background)
                 yield video
                 video.flush()
+            if sign is not None:
+                sign(partial, video.marker.name)
         except av.FFmpegError as error:  # a full disk, above all
             raise MediaError(f"{path} cannot be written: {error.strerror}") from None
 

@@ -26,6 +26,7 @@ from latentcam.server.commands.options import (
     seed_of,
     timeline_of,
 )
+from latentcam.server.commands.signed import certificate_options, signer_of
 from latentcam.server.commands.speech import check_new
 from latentcam.server.endings import orderly
 from latentcam.server.errors import UsageError
@@ -50,7 +51,7 @@ class Keyframe:
 def add(new_parser: NewParser) -> argparse.ArgumentParser:
     """The action's parser."""
     video = output_options("the video, .mp4, .mov or .mkv")
-    parser = new_parser(parents=[avatar_options(), decoder_options(), video])
+    parser = new_parser(parents=[avatar_options(), decoder_options(), certificate_options(), video])
     what = parser.add_mutually_exclusive_group(required=True)
     what.add_argument(
         "--keyframes", nargs="+", metavar="SECONDS:FACE[:AXIS=VALUE,…]",
@@ -71,6 +72,7 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> None:
     """Write the video. Raises what `main` tells the user."""
     check_new(args.out, args.force)
+    sign = signer_of(args)
     timeline = timeline_of(args)
     opened = open_pack(args.avatar, args.decoder)
     avatar, pack = opened.avatar, opened.pack
@@ -87,7 +89,7 @@ def run(args: argparse.Namespace) -> None:
     size = pack.card.generator.resolution
     silence = np.zeros(OUTPUT_RATE // timeline.fps, np.float32)
     background = Backgrounds().first
-    with orderly(), new_video(args.out, timeline, size, background) as video:
+    with orderly(), new_video(args.out, timeline, size, background, sign) as video:
         for tick in range(round(frames[-1].seconds * timeline.fps) + 1):
             anchor, x = at(pack, frames, tick / timeline.fps, args.space)
             video.write(tick, avatar.render(anchor, x), silence)

@@ -22,6 +22,7 @@ from latentcam.server.commands.options import (
     speech_options,
     timeline_of,
 )
+from latentcam.server.commands.signed import certificate_options, signer_of
 from latentcam.server.commands.speech import check_out, perform
 from latentcam.server.endings import orderly
 from latentcam.server.errors import UsageError
@@ -38,6 +39,7 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
             *parents,
             decoder_options(),
             resolution_options(),
+            certificate_options(),
             output_options("the video, .mp4, .mov, .mkv or .webm"),
         ],
         formatter_class=Help,
@@ -56,6 +58,7 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> None:
     """Render the file. Raises what `main` tells the user."""
     check_out(args.out, args.speech, args.force)
+    sign = signer_of(args)
     timeline, seed = timeline_of(args), seed_of(args)
     # A file has no clock: nothing is late.
     resolution = LARGEST if args.resolution == AUTO else args.resolution
@@ -74,7 +77,7 @@ def run(args: argparse.Namespace) -> None:
     size = side(avatar.decoder.resolution)
     with (
         orderly(),
-        new_video(args.out, timeline, size, background) as video,
+        new_video(args.out, timeline, size, background, sign) as video,
         VoiceFile(args.speech) as speech,
     ):
         heard, said = itertools.tee(speech.sounds())  # decoded once: a pipe has no second time

@@ -7,6 +7,7 @@ import math
 import sys
 
 from latentcam.server.commands.options import Help, NewParser, local_file
+from latentcam.server.credentials import Statement, read
 from latentcam.server.errors import UsageError
 from latentcam.stream.marked_file import CERTAIN, POSSIBLE, Verdict, verdict_on
 
@@ -33,8 +34,25 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(f"--seconds is {args.seconds:g}, expected 0 or more")
     verdict = verdict_on(args.file, args.seconds or math.inf)
     print(f"{args.file}: {sentence(verdict)}")
+    if (statement := read(args.file)) is not None:
+        print(f"{args.file}: {stated(statement)}")
     if verdict.log10_chance > CERTAIN:
         sys.exit(NOT_FOUND)
+
+
+def stated(statement: Statement) -> str:
+    """For people."""
+    if not statement.intact:
+        return (
+            "its Content Credentials do not fit: the file was changed after it was signed, or the "
+            "signature is wrong."
+        )
+    known = "" if statement.trusted else ", an issuer unknown here"
+    what = "made by a trained network" if statement.synthetic else "not said to be synthetic"
+    return (
+        f"its Content Credentials are intact: {what}, with {statement.maker}; signed by "
+        f"{statement.issuer}{known}."
+    )
 
 
 def sentence(verdict: Verdict) -> str:
