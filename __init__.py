@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from latentcam.stream.engine import Engine
     from latentcam.stream.errors import EngineFull
+    from latentcam.stream.marker import Marker
     from latentcam.stream.messages import AudioChunk, Frame, Motion
     from latentcam.stream.session import FrameSink, Session
     from latentcam.stream.speech import Speech
@@ -47,6 +48,7 @@ __all__ = [
     "FrameSink",
     "Latent",
     "LatentcamError",
+    "Marker",
     "Motion",
     "PerformanceState",
     "Performer",
@@ -73,6 +75,7 @@ _HOMES = {
     "realtime_models.motion.performance": ("PerformanceState", "Performer", "Settings"),
     "stream.engine": ("Engine",),
     "stream.errors": ("EngineFull",),
+    "stream.marker": ("Marker",),
     "stream.messages": ("AudioChunk", "Frame", "Motion"),
     "stream.session": ("FrameSink", "Session"),
     "stream.speech": ("Speech",),

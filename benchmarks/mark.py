@@ -5,7 +5,7 @@ camera (1280x720); its marked pictures go through what happens to pictures, into
 `latentcam verify` reads that. For each of the two and each change:
 
 found: of the files, how many certainly have the mark, and of how many the session is read rightly.
-z: how clearly, the median and the least; from 7.6 on it is certain, in a minute of video from 7.9.
+z: how clearly, the median and the least; from 7.7 on it is certain, in a minute of video from 8.0.
 
 With `--unmarked FILES`, videos and pictures without a mark are searched, with the mark's own key
 and with others, drawn: a file is as independent of one as of another. What is given is the clearest

@@ -69,6 +69,7 @@ offerWhatWorks();
 offerPhone();
 
 const wishes = new URLSearchParams(location.search);
+if (wishes.has('badge')) document.body.dataset.badge = wishes.get('badge'); // 1 or 0
 if (wishes.get('obs') === '1') { // a browser source: only the face, on nothing or on a colour
   document.body.dataset.obs = '';
   document.documentElement.style.background = wishes.get('background') ?? 'transparent';

@@ -29,8 +29,8 @@ FINE = np.linspace(-0.004, 0.004, 9)  # around the best of them
 AROUND = 16  # a picture's height, over the neighbourhood that detail is measured in
 NOISE = 1.0  # levels, of codecs
 SIZES = np.exp(np.arange(math.log(SMALLEST), math.log(LARGEST), STEP))
-CHANCES = (len(SIZES) + len(FINE)) * SIDE**2
-"""Sizes and places that are tried in a picture."""
+CHANCES = 2 * (len(SIZES) + len(FINE)) * SIDE**2
+"""Sizes and places that are tried in a picture, and in its mirror image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,13 @@ class Finding:
 
 def search(luma: Layer) -> Finding:
     """luma: float32 [H, W], 32 to LINES high, a picture or the mean of several."""
-    levelled = detail(luma)
-    z, size, place = max(_best(levelled, size) for size in SIZES)
-    z, size, place = max((z, size, place), *(_best(levelled, size * (1 + n)) for n in FINE))
-    return Finding(z, size, _read(differences(levelled, size), place))
+    seen = detail(luma)
+    found = []
+    for levelled in (seen, np.ascontiguousarray(seen[:, ::-1])):  # people see themselves mirrored
+        z, size, place = max(_best(levelled, size) for size in SIZES)
+        z, size, place = max((z, size, place), *(_best(levelled, size * (1 + n)) for n in FINE))
+        found.append(Finding(z, size, _read(differences(levelled, size), place)))
+    return max(found, key=lambda finding: finding.z)
 
 
 def detail(luma: Layer) -> Layer:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import secrets
+from typing import TYPE_CHECKING
 
-import av
 import numpy as np
 from numpy.typing import NDArray
 
 from latentcam.realtime_models.arrays import Picture
 from latentcam.realtime_models.mark import MOST, pattern
-from latentcam.stream.composition import I420, planes
+
+if TYPE_CHECKING:
+    import av
+
+    from latentcam.stream.composition import I420
 
 Plane = NDArray[np.uint8]
 
@@ -36,7 +40,7 @@ class Marker:
 
     def camera(self, picture: I420) -> I420:
         """The picture itself, marked."""
-        self.luma(planes(picture)[0])
+        self.luma(picture[: len(picture) * 2 // 3])
         return picture
 
     def luma(self, luma: Plane, alpha: Plane | None = None) -> None:

@@ -17,6 +17,7 @@ from av.video.stream import VideoStream
 from latentcam.realtime_models.alpha import straight
 from latentcam.realtime_models.arrays import Picture, Samples
 from latentcam.stream.backgrounds import Background
+from latentcam.stream.badge import put_badge
 from latentcam.stream.composition import Composer
 from latentcam.stream.errors import MediaError
 from latentcam.stream.marker import Marker
@@ -73,11 +74,13 @@ def new_video(
     size: int,
     background: Background | None,
     sign: Callable[[Path, str], None] | None = None,
+    badge: bool = False,
 ) -> Iterator[VideoFile]:
     """Appears under its name only when it is whole. Raises MediaError if it cannot be written.
 
     size: pixels a side. background: None keeps the alpha of pictures that have it. sign: gets the
-    whole file, before it has its name, and the name of its mark.
+    whole file, before it has its name, and the name of its mark. badge: a label for people to see,
+    in pictures with a background.
     """
     form = form_of(path, background is None)
     # "file:" makes a name of it, whatever it looks like: 10:30.mp4 is no address
@@ -85,7 +88,7 @@ def new_video(
     with whole_file(path) as partial:
         try:
             with av.open(f"file:{partial}", "w", options=options) as container:
-                video = VideoFile(container, form, timeline, size, background)
+                video = VideoFile(container, form, timeline, size, background, badge)
                 yield video
                 video.flush()
             if sign is not None:
@@ -110,7 +113,7 @@ class VideoFile:
 
     def __init__(
         self, container: OutputContainer, form: Form, timeline: Timeline, size: int,
-        background: Background | None,
+        background: Background | None, badge: bool = False,
     ) -> None:  # fmt: skip
         self._container = container
         self.marker = Marker()
@@ -128,6 +131,7 @@ class VideoFile:
         self._audio.layout = "mono"
         self._audio.bit_rate = form.sound.bits
         self._audio.options = dict(form.sound.options)
+        self._badge = badge
         self._composer = None if background is None else Composer(size, size, background)
         self._waiting = np.zeros(0, np.float32)  # less than a block of the voice
         self._samples = 0
@@ -138,8 +142,10 @@ class VideoFile:
             clear = self.marker.colours(straight(picture))
             frame = av.VideoFrame.from_ndarray(clear, format="rgba")
         else:
-            opaque = self.marker.camera(self._composer(picture))
-            frame = av.VideoFrame.from_ndarray(opaque, format="yuv420p")
+            opaque = self._composer(picture)
+            if self._badge:
+                put_badge(opaque)
+            frame = av.VideoFrame.from_ndarray(self.marker.camera(opaque), format="yuv420p")
         frame.pts = tick
         self._container.mux(self._video.encode(frame))
         sound = np.concatenate([self._waiting, voice])

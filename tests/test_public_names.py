@@ -17,9 +17,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PUBLIC = {
     "SAMPLE_RATE", "AudioChunk", "Avatar", "AvatarPack", "AvatarPackError", "BackendUnavailable",
-    "Control", "Engine", "EngineFull", "Frame", "FrameSink", "Latent", "LatentcamError", "Motion",
-    "PerformanceState", "Performer", "Picture", "Rgb", "Samples", "Session", "Settings", "Speech",
-    "Timeline", "VoiceMotion", "composite", "load_pack", "open_decoder",
+    "Control", "Engine", "EngineFull", "Frame", "FrameSink", "Latent", "LatentcamError", "Marker",
+    "Motion", "PerformanceState", "Performer", "Picture", "Rgb", "Samples", "Session", "Settings",
+    "Speech", "Timeline", "VoiceMotion", "composite", "load_pack", "open_decoder",
 }  # fmt: skip
 
 

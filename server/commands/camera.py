@@ -19,6 +19,7 @@ from latentcam.server.commands.options import (
     avatar_options,
     background_options,
     backgrounds_of,
+    badge_option,
     check_face,
     decoder_options,
     face_options,
@@ -59,6 +60,7 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
             life_options(),
             decoder_options(),
             background_options(),
+            badge_option(),
             resolution_options(),
         ],  # fmt: skip
         formatter_class=Help,
@@ -215,7 +217,16 @@ async def _run(args: argparse.Namespace) -> None:
                 camera.send(picture)
 
         call = await stack.enter_async_context(
-            open_call(engine, anchor, settings, sound, composer, show, _real_camera(args, composer))
+            open_call(
+                engine,
+                anchor,
+                settings,
+                sound,
+                composer,
+                show,
+                _real_camera(args, composer),
+                args.badge,
+            )
         )
         preview = stack.enter_context(ThreadPoolExecutor(1, "preview"))
         device = camera.device if camera else "no camera"

@@ -60,6 +60,17 @@ def output_options(what: str) -> argparse.ArgumentParser:
     return parser
 
 
+def badge_option() -> argparse.ArgumentParser:
+    """A parent parser: whether the pictures say what they are to people, too."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument(
+        "--badge",
+        action="store_true",
+        help='the label "Synthetic face" in the picture; it has an invisible mark in any case',
+    )
+    return parser
+
+
 def pack_options() -> argparse.ArgumentParser:
     """A parent parser: which pack."""
     parser = argparse.ArgumentParser(add_help=False)

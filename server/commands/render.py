@@ -11,6 +11,7 @@ from latentcam.server.commands.options import (
     Help,
     NewParser,
     avatar_options,
+    badge_option,
     decoder_options,
     face_options,
     life_options,
@@ -39,6 +40,7 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
             *parents,
             decoder_options(),
             resolution_options(),
+            badge_option(),
             certificate_options(),
             output_options("the video, .mp4, .mov, .mkv or .webm"),
         ],
@@ -58,6 +60,8 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
 def run(args: argparse.Namespace) -> None:
     """Render the file. Raises what `main` tells the user."""
     check_out(args.out, args.speech, args.force)
+    if args.background == "none" and args.badge:
+        raise UsageError("--badge has no place in a transparent picture, got --background none")
     sign = signer_of(args)
     timeline, seed = timeline_of(args), seed_of(args)
     # A file has no clock: nothing is late.
@@ -77,7 +81,7 @@ def run(args: argparse.Namespace) -> None:
     size = side(avatar.decoder.resolution)
     with (
         orderly(),
-        new_video(args.out, timeline, size, background, sign) as video,
+        new_video(args.out, timeline, size, background, sign, args.badge) as video,
         VoiceFile(args.speech) as speech,
     ):
         heard, said = itertools.tee(speech.sounds())  # decoded once: a pipe has no second time

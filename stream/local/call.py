@@ -15,6 +15,7 @@ import numpy as np
 from latentcam.realtime_models.arrays import Latent, Picture, Samples
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.stream.backgrounds import Background
+from latentcam.stream.badge import put_badge
 from latentcam.stream.composition import I420, Composer
 from latentcam.stream.engine import Engine
 from latentcam.stream.local.camera_sink import CameraSink
@@ -176,12 +177,13 @@ async def open_call(
     composer: Composer,
     show: Show,
     open_camera: OpenCamera | None = None,
+    badge: bool = False,
 ) -> AsyncIterator[Call]:
     """Open the devices, warm up the engine and show the first picture; at the end, close them.
 
-    Every picture of the face is marked. show: called in a thread of its own. open_camera: opens the
-    real one, if that may be put through; called in a thread of its own, once it is wanted. Raises
-    DeviceError or MediaError.
+    Every picture of the face is marked. badge: and labelled, for people to see. show: called in a
+    thread of its own. open_camera: opens the real one, if that may be put through; called in a
+    thread of its own, once it is wanted. Raises DeviceError or MediaError.
     """
     timeline, loop = engine.timeline, asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
@@ -209,7 +211,8 @@ async def open_call(
         logger.info("mark %s", marker.name)
 
         def compose(face: Picture) -> I420:
-            return marker.camera(composer(face))
+            picture = composer(face)
+            return marker.camera(put_badge(picture) if badge else picture)
 
         first = await loop.run_in_executor(composing, compose, rest)
         # On Linux it is a camera to others from its first picture on, so before it is announced.

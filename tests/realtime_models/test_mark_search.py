@@ -37,6 +37,11 @@ def test_a_part_of_the_picture_is_enough() -> None:
     assert found.size == pytest.approx(200 / 150, abs=0.01)
 
 
+def test_a_mirrored_picture_has_it_as_well() -> None:
+    found = search((scene() + pattern(200, 200, MARK))[:, ::-1])
+    assert found.mark == MARK
+
+
 def test_a_picture_within_another_is_found() -> None:
     around = np.full((300, 400), 200, np.float32)
     around[::16] = around[:, ::16] = 40

@@ -656,9 +656,10 @@ def test_obs_gets_nothing_but_the_face_cut_out(browser: Any, clear_folder: Path)
             found = page.evaluate(whole)
             assert found["size"] == [64, 64] and found["least"] < found["most"]
             assert set(found["seen"]) <= {"stage", "cut", "face", "last"}
-            assert found["background"] == "rgba(0, 0, 0, 0)"
-        with opened(browser, f"{shown.address}/?obs=1&background=%2300ff00") as page:
+            assert found["background"] == "rgba(0, 0, 0, 0)" and not page.is_visible(".badge")
+        with opened(browser, f"{shown.address}/?obs=1&background=%2300ff00&badge=1") as page:
             wait_live(page)
+            assert page.is_visible(".badge"), "the label was asked for"
             found = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
             assert found == "rgb(0, 255, 0)" and not page.is_visible("#cut")
             wait_true(page, "face.videoWidth === 64 && face.videoHeight === 64")
@@ -666,6 +667,9 @@ def test_obs_gets_nothing_but_the_face_cut_out(browser: Any, clear_folder: Path)
             page.wait_for_selector("#trouble:not([hidden])", timeout=LIVE_LIMIT)
             assert "'Zoe' is neither one of" in page.inner_text("#trouble")
             assert page.evaluate("localStorage.length") == 0  # what a source shows is not chosen
+        for wish, seen in (("", True), ("?badge=0", False)):
+            with opened(browser, f"{shown.address}/{wish}") as page:
+                assert page.is_visible(".badge") is seen
     finally:
         shown.close()
 

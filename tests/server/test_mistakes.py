@@ -91,6 +91,7 @@ render {clip} --out {dir}/o.mp4 --avatar {pack} --expression jawOpen:x | from 0 
 render {clip} --out {dir}/o.mp4 --avatar {pack} --expression '' | expected a mood
 render {clip} --out {dir}/o.mp4 --certificate {note} | belong together, got only one of them
 render {clip} --out {dir}/o.mkv --certificate {note} --key {note} | o.mkv cannot
+render {clip} --out {dir}/o.webm --avatar {pack} --background none --badge | --badge has no place
 render {clip} --out {dir}/o.mp4 --expr happy | unrecognized arguments: --expr happy
 motion {clip} --out {dir}/o.txt | expected a name in .csv or .json
 motion {clip} --out {curves} --avatar {pack} | curves.csv exists

@@ -20,7 +20,7 @@ from latentcam.stream.marked_file import EVERY, FRAMES, Verdict, verdict_on
 from latentcam.stream.marker import Marker
 
 SIDE = 256
-LASTING = [attack for attack in ATTACKS if attack.codec and "mirrored" not in attack.name]
+LASTING = [attack for attack in ATTACKS if attack.codec]
 
 
 def pictures(count: int, marker: Marker | None, seed: int = 2) -> list[I420]:
