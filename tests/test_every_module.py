@@ -11,6 +11,9 @@ RUN_BY = {
     "benchmarks/test_benchmarks.py": (
         "benchmarks.bench", "benchmarks.capacity", "benchmarks.tools.options",
     ),
+    "plugins/test_gradio.py": ("plugins.gradio.handler",),
+    "plugins/test_livekit.py": ("plugins.livekit.avatar",),
+    "plugins/test_pipecat.py": ("plugins.pipecat.processor",),
     "realtime_models/test_avatar_pack.py": ("realtime_models.bounds", "realtime_models.opened"),
     "realtime_models/test_decoders.py": (
         "realtime_models.decoders.cuda", "realtime_models.decoders.tensorrt",
