@@ -58,6 +58,7 @@ RUN_BY = {
         "server.commands.serve", "server.commands.speech", "server.run", "stream.video_file",
     ),
     "server/test_server.py": ("server.bodies", "server.guard", "server.metrics"),
+    "realtime_models/test_tracker_files.py": ("server.commands.tracker",),
     "server/webrtc/test_drive_channel.py": ("server.webrtc.channels",),
     "server/test_whip.py": ("server.webrtc.outlet", "server.webrtc.viewer"),
     "stream/local/test_sound_server.py": ("benchmarks.voice_offset",),
