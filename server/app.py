@@ -32,14 +32,13 @@ from latentcam.server.messages import (
     Offer,
     PageConfig,
 )
-from latentcam.server.metrics import CONTENT_TYPE, exposition, figures
+from latentcam.server.metrics import CONTENT_TYPE, counted, exposition, figures
 from latentcam.server.pack_files import pack_routes
 from latentcam.server.phone import phone_routes
 from latentcam.server.portraits import Portraits
 from latentcam.server.say import Speaker
 from latentcam.server.signalling import signalling
 from latentcam.server.streams import Streams
-from latentcam.server.tracker_files import tracker_routes, why_not
 from latentcam.server.webrtc.tracks import Retouch
 from latentcam.server.whip import Whip
 from latentcam.stream.engine import Engine
@@ -98,7 +97,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         return told(figures(lobby))
 
     async def metrics(request: Request) -> Response:
-        return Response(exposition(lobby), headers={"Content-Type": CONTENT_TYPE})
+        return Response(exposition(counted(lobby)), headers={"Content-Type": CONTENT_TYPE})
 
     async def page_config(request: Request) -> Response:
         card = engine.avatar.card
@@ -117,7 +116,6 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
                 ice_servers=config.ice_servers,
                 look_ahead_ms=round(engine.performer.look_ahead_s * 1000, 1),
                 speech=speaker.missing,
-                tracker=why_not(),
             )
         )
 
@@ -142,7 +140,6 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         *phone_routes(config),
         *pack_routes(config),
         *Whip(lobby, streams, config).routes(),
-        *tracker_routes(config),
         *backdrop_routes(config, config.backgrounds, drawing),
         WebSocketRoute("/ws", socket),
         Mount("/", StaticFiles(directory=PAGE, html=True)),
@@ -154,9 +151,11 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         allow_headers=["Authorization", "Content-Type", "If-Match"],
         expose_headers=["ETag", "Link", "Location", "Retry-After"],
     )
-    return Starlette(
+    app = Starlette(
         routes=routes,
         lifespan=lifespan,
         middleware=[answers(config), *([allowed] if config.origins else [])],
         exception_handlers={HTTPException: unknown},
     )
+    app.state.lobby, app.state.streams = lobby, streams  # for whoever runs it beside others
+    return app

@@ -16,7 +16,7 @@ from prometheus_client.core import (
 from prometheus_client.registry import Collector
 
 from latentcam.server.lobby import Lobby
-from latentcam.server.messages import SessionFigures, Stage, Stats
+from latentcam.server.messages import SessionFigures, Stage, Stats, Totals
 from latentcam.stream.meter import BOUNDS, STAGES, Histogram
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -53,20 +53,61 @@ def _stage(histogram: Histogram, what: str) -> Stage:
     return Stage(p50_ms=p50, p95_ms=p95, what=what)
 
 
-class LobbyCollector(Collector):
-    """No voice, no face, no address, no session's name: sums over all sessions."""
+class StageCounts(msgspec.Struct, frozen=True):
+    """counts: of ticks by the bounds of `Histogram`. seconds: of all of them."""
 
-    def __init__(self, lobby: Lobby) -> None:
-        self._lobby = lobby
+    counts: tuple[int, ...]
+    seconds: float
+
+    def __add__(self, other: StageCounts) -> StageCounts:
+        counts = tuple(map(sum, zip(self.counts, other.counts, strict=True)))
+        return StageCounts(counts, self.seconds + other.seconds)
+
+
+class Counted(msgspec.Struct, frozen=True, kw_only=True):
+    """What can be summed over engines. No voice, no face, no address, no session's name."""
+
+    ready: bool
+    sessions: int
+    places: int
+    viewers: int
+    seats: int
+    totals: Totals
+    stages: dict[str, StageCounts]
+
+
+def counted(lobby: Lobby) -> Counted:
+    """Up to this moment."""
+    engine = lobby.engine
+    return Counted(
+        ready=engine.ready,
+        sessions=engine.sessions,
+        places=engine.max_sessions,
+        viewers=sum(peer.viewers for peer in lobby.peers),
+        seats=lobby.config.max_viewers,
+        totals=lobby.totals(),
+        stages={
+            name: StageCounts(tuple(histogram.counts), histogram.total)
+            for name, histogram in engine.stages.histograms.items()
+        },
+    )
+
+
+class CountedCollector(Collector):
+    """Hands what was counted to prometheus_client."""
+
+    def __init__(self, now: Counted, replicas: int | None) -> None:
+        self._now, self._replicas = now, replicas
 
     def collect(self) -> Iterator[Metric]:
-        engine, now = self._lobby.engine, figures(self._lobby)
+        now = self._now
         yield GaugeMetricFamily("latentcam_ready", "1 once warm", float(now.ready))
-        yield GaugeMetricFamily("latentcam_sessions", "Sessions that run", engine.sessions)
-        yield GaugeMetricFamily("latentcam_places", "Sessions that may run", now.max_sessions)
-        watching = sum(session.viewers for session in now.sessions)
-        yield GaugeMetricFamily("latentcam_viewers", "Who watch streams", watching)
-        yield GaugeMetricFamily("latentcam_seats", "Who may watch streams", now.max_viewers)
+        yield GaugeMetricFamily("latentcam_sessions", "Sessions that run", now.sessions)
+        yield GaugeMetricFamily("latentcam_places", "Sessions that may run", now.places)
+        yield GaugeMetricFamily("latentcam_viewers", "Who watch streams", now.viewers)
+        yield GaugeMetricFamily("latentcam_seats", "Who may watch streams", now.seats)
+        if self._replicas is not None:
+            yield GaugeMetricFamily("latentcam_replicas", "Replicas that run", self._replicas)
         totals = msgspec.structs.asdict(now.totals)
         for name, what in (
             ("sessions", "Sessions that began"),
@@ -82,15 +123,15 @@ class LobbyCollector(Collector):
         stages = HistogramMetricFamily(
             "latentcam_stage_seconds", "Time of each tick by stage", labels=["stage"]
         )
-        for stage, histogram in engine.stages.histograms.items():
+        for name, stage in now.stages.items():
             bounds = [*(str(bound) for bound in BOUNDS), "+Inf"]
-            buckets = list(zip(bounds, map(float, accumulate(histogram.counts)), strict=True))
-            stages.add_metric([stage], buckets, sum_value=histogram.total)
+            buckets = list(zip(bounds, map(float, accumulate(stage.counts)), strict=True))
+            stages.add_metric([name], buckets, sum_value=stage.seconds)
         yield stages
 
 
-def exposition(lobby: Lobby) -> bytes:
-    """The text that Prometheus reads."""
+def exposition(now: Counted, replicas: int | None = None) -> bytes:
+    """The text that Prometheus reads. replicas: how many were summed, where there are any."""
     registry = CollectorRegistry()
-    registry.register(LobbyCollector(lobby))
+    registry.register(CountedCollector(now, replicas))
     return generate_latest(registry)

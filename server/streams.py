@@ -54,6 +54,11 @@ class Streams:
             viewer for stream in self._streams.values() for viewer, _ in stream.viewers.values()
         ]
 
+    @property
+    def names(self) -> list[str]:
+        """Of those that somebody publishes."""
+        return list(self._streams)
+
     async def publish(
         self,
         name: str,

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from latentcam.server.commands.serve import cores
+from latentcam.server.commands.serving import cores
 
 PACKAGES = ("latentcam", "numpy", "openvino", "torch", "aiortc", "av")
 

@@ -13,7 +13,7 @@ from latentcam.realtime_models.avatar_pack import AvatarPack, pack_files
 from latentcam.realtime_models.pack_places import SHIPPED, is_shipped
 from latentcam.server.app import make_app
 from latentcam.server.command_line import parser_of
-from latentcam.server.commands.serve import pack_of
+from latentcam.server.commands.serving import pack_of
 from latentcam.server.config import ServerConfig
 from tests.aio import run
 from tests.server.test_server import make_engine

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from latentcam.server.commands import serve
+from latentcam.server.commands import serve, serving
 from latentcam.server.config import ServerConfig
 from latentcam.server.errors import ConfigError, UsageError
 from tests.server.test_commands import ROOT, tell
@@ -33,7 +33,7 @@ sys.exit(main(sys.argv[1:]))
 
 def token_of(*argv: str) -> str | None:
     parser = serve.add(argparse.ArgumentParser)
-    return serve.token_of(parser.parse_args(argv))
+    return serving.token_of(parser.parse_args(argv))
 
 
 def test_a_token_comes_from_a_file_or_the_environment(
@@ -81,7 +81,7 @@ def test_who_lets_others_in_without_a_token_gets_one(monkeypatch: pytest.MonkeyP
     parser = serve.add(argparse.ArgumentParser)
 
     def token(*argv: str) -> str | None:
-        return serve.config_of(parser.parse_args(argv)).token
+        return serving.config_of(parser.parse_args(argv)).token
 
     first, second = token("--host", "0.0.0.0"), token("--host", "0.0.0.0")
     assert first and second and first != second and len(first) == 12
