@@ -5,7 +5,6 @@ import { Clips } from './clips.js';
 import { cutOut } from './cut.js';
 import { say } from './elements.js';
 import { clearFigures, digest, lookAt, showFigures, tellSkew } from './figures.js';
-import { buildFollow, startFollowing, stopFollowing, willFollow } from './follow.js';
 import { Health, stepWords } from './health.js';
 import { HereCall } from './here/call.js';
 import { LatentsCall } from './here/latents.js';
@@ -21,7 +20,8 @@ import {
 import { buildTry } from './try.js';
 import { Trouble } from './words.js';
 
-const RECONNECT_PAUSES = [1, 2, 4, 8, 15, 15, 15]; // seconds; about a minute, then the mic is freed
+// Seconds: at once, for a cluster has other servers; after about a minute the mic is freed.
+const RECONNECT_PAUSES = [0, 1, 2, 4, 8, 15, 15, 15];
 const STEADY_AFTER = 10_000; // ms of life after which a lost connection counts as a fresh one
 const HELD = 6_000; // ms to read a sentence
 
@@ -83,7 +83,6 @@ const handlers = {
   telemetry: onTelemetry,
   steady: (isSteady) => showPhase(isSteady ? 'live' : 'unsteady'),
   complaint: (sentence) => say(sentence, false),
-  drives: willFollow,
 };
 
 async function watchCall(current) {
@@ -142,7 +141,6 @@ async function callOnce(signal) {
     showPhase('live');
     hideTrouble();
     sendSettings();
-    void startFollowing((driven) => current.drive(driven));
     unwatch = await watchCall(current);
     await current.over;
   } finally {
@@ -176,7 +174,7 @@ async function keepCalling(signal) {
       if (performance.now() - began > STEADY_AFTER) tries = 0;
       if (!worked || trouble.code === 'token' || tries === RECONNECT_PAUSES.length) throw trouble;
     }
-    await countDown(RECONNECT_PAUSES[tries], signal);
+    if (RECONNECT_PAUSES[tries]) await countDown(RECONNECT_PAUSES[tries], signal);
     tries += 1;
     showPhase('reconnecting', `Connection lost. Reconnecting, attempt ${tries}…`);
   }
@@ -229,7 +227,6 @@ export function talkOrStop() {
 
 function hangUp() {
   talking = null;
-  stopFollowing();
   closeMic(mic);
   mic = null;
   clips?.close();
@@ -326,13 +323,6 @@ export function switchVoice() {
   call?.close(REDIAL);
 }
 
-/** The camera is to move the head, or no longer: a call that cannot say so is made anew. */
-function follow(wanted) {
-  if (!wanted) stopFollowing();
-  else if (phaseIs('live') && call?.canDrive) void startFollowing((driven) => call?.drive(driven));
-  else call?.close(REDIAL);
-}
-
 /** For what is plugged in or out meanwhile. */
 export function relistMics() {
   void listMics(mic, recall().mic);
@@ -363,7 +353,6 @@ export function begin(wishes = null) {
       atRest();
     };
     buildSettings(config, (message) => call?.send(message), chosen, wishes);
-    buildFollow(page.panel, config, follow);
     buildTry(page.panel, config.speech, speak, showTrouble);
     chooseWay(config).then(showWay, showTrouble);
   }).catch((error) => {
