@@ -16,12 +16,12 @@ from typing import Any, NoReturn
 COMMANDS = {
     "camera": ("latentcam.server.commands.camera", "be a camera that meeting apps can pick"),
     "serve": ("latentcam.server.commands.serve", "talk in a browser"),
+    "cluster": ("latentcam.server.commands.cluster", "serve on many machines, by Ray Serve"),
     "page": ("latentcam.server.commands.page", "a folder for any web server: no server of ours"),
     "render": ("latentcam.server.commands.render", "speech file to video file"),
     "motion": ("latentcam.server.commands.motion", "speech file to motion curves"),
     "avatar": ("latentcam.server.commands.avatar", "list, show, check and remove avatar packs"),
     "verify": ("latentcam.server.commands.verify", "say whether latentcam made a video"),
-    "tracker": ("latentcam.server.commands.tracker", "fetch what lets a camera move the head"),
     "doctor": ("latentcam.server.commands.doctor", "say what this machine lacks; changes nothing"),
     "bench": ("latentcam.benchmarks.bench", "measure this machine, write a report"),
     "completion": ("latentcam.server.commands.completion", "print a script for TAB completion"),
@@ -30,7 +30,7 @@ COMMANDS = {
 
 EPILOG = """\
 environment:
-  LATENTCAM_TOKEN  the token that everyone who connects to serve must know
+  LATENTCAM_TOKEN  the token that everyone who connects to serve or cluster must know
   XDG_CACHE_HOME   where compiled decoders are kept, on Linux; ~/.cache unless set
   XDG_DATA_HOME    where packs are installed, on Linux; ~/.local/share unless set
   XDG_STATE_HOME   where serve keeps its own certificate, on Linux; ~/.local/state unless set

@@ -231,8 +231,7 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     "here", all of it by itself, "latents", drawn by itself from motion that comes, or "video".
     identity, background: what a call without a wish gets. alpha: whether faces have it.
     backgrounds: what may be asked for by name; none without alpha. look_ahead_ms: of the motion
-    model. speech: why the server cannot speak typed words, or nothing. tracker: why the page's
-    camera cannot move the head, or nothing."""
+    model. speech: why the server cannot speak typed words, or nothing."""
 
     ways: list[Literal["here", "latents", "video"]]
     avatar: str
@@ -247,7 +246,6 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     ice_servers: tuple[IceServer, ...]
     look_ahead_ms: float
     speech: str
-    tracker: str
 
 
 class Phone(msgspec.Struct, frozen=True):
@@ -260,6 +258,21 @@ class Phone(msgspec.Struct, frozen=True):
 
 class Health(msgspec.Struct, frozen=True):
     ready: bool
+
+
+class ClusterHealth(Health, frozen=True):
+    """Of all replicas: whether any is ready, how many run, and who talks of how many that may."""
+
+    replicas: int
+    sessions: int
+    places: int
+
+
+class ClusterStats(msgspec.Struct, frozen=True):
+    """Of each replica by its name, and sums over all that ever ran."""
+
+    replicas: dict[str, Stats]
+    totals: Totals
 
 
 class Microphones(msgspec.Struct, frozen=True):

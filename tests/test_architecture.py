@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("realtime_models", "stream", "server", "plugins", "benchmarks")
+ROOMS = ("realtime_models", "stream", "server", "benchmarks")
 """From the ground up: a room imports itself and those before it."""
 RUNTIME = ROOMS[:-1]
 TRAINING = "realtime_models/training"
@@ -25,11 +25,9 @@ FORBIDDEN = {
 }
 HOMES = {
     "aiortc": "server",
-    "fastrtc": "plugins/gradio/handler.py",
-    "livekit": "plugins/livekit/",
     "openvino": "realtime_models/decoders/openvino_silent.py",
-    "pipecat": "plugins/pipecat/processor.py",
     "pynput": "stream/local/hot_key.py",
+    "ray": "server/cluster",
     "pyvirtualcam": "stream/local/virtual_camera.py",
     "sounddevice": "stream/local/sound_devices.py",
     "webrtcvad": "realtime_models/motion/voice_activity.py",
@@ -111,19 +109,7 @@ def test_no_arrow_climbs(room: str) -> None:
     below = ROOMS[: ROOMS.index(room) + 1]
     for name, found in ARROWS.items():
         if folder(name).split("/")[0] == room:
-            rooms = {folder(other).split("/")[0] for other in found - {"latentcam"}}
-            assert rooms <= set(below), name
-
-
-def test_a_plugin_is_a_guest() -> None:
-    """It sees the public names, itself, and one framework. Nobody else asks for those names."""
-    for name, found in IMPORTS.items():
-        ours = {other for other in found if other.partition(".")[0] == "latentcam"}
-        if folder(name).startswith("plugins"):
-            own = f"latentcam.{folder(name).replace('/', '.')}."
-            assert all(other == "latentcam" or other.startswith(own) for other in ours), name
-        else:
-            assert "latentcam" not in ours, name
+            assert {folder(other).split("/")[0] for other in found} <= set(below), name
 
 
 @pytest.mark.parametrize("room", FORBIDDEN)

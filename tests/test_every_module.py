@@ -11,9 +11,6 @@ RUN_BY = {
     "benchmarks/test_benchmarks.py": (
         "benchmarks.bench", "benchmarks.capacity", "benchmarks.tools.options",
     ),
-    "plugins/test_gradio.py": ("plugins.gradio.handler",),
-    "plugins/test_livekit.py": ("plugins.livekit.avatar",),
-    "plugins/test_pipecat.py": ("plugins.pipecat.processor",),
     "realtime_models/test_avatar_pack.py": ("realtime_models.bounds", "realtime_models.opened"),
     "realtime_models/test_decoders.py": (
         "realtime_models.decoders.cuda", "realtime_models.decoders.tensorrt",
@@ -53,12 +50,13 @@ RUN_BY = {
     ),
     "server/test_browser.py": ("benchmarks.browser",),
     "server/test_command_line.py": ("server.commands.completion",),
+    "server/cluster/test_cluster.py": ("server.cluster.application", "server.cluster.run"),
+    "server/cluster/test_cluster_command.py": ("server.commands.cluster",),
     "server/test_commands.py": (
         "server.commands.motion", "server.commands.options", "server.commands.render",
         "server.commands.serve", "server.commands.speech", "server.run", "stream.video_file",
     ),
     "server/test_server.py": ("server.bodies", "server.guard", "server.metrics"),
-    "realtime_models/test_tracker_files.py": ("server.commands.tracker",),
     "server/webrtc/test_drive_channel.py": ("server.webrtc.channels",),
     "server/test_whip.py": ("server.webrtc.outlet", "server.webrtc.viewer"),
     "stream/local/test_sound_server.py": ("benchmarks.voice_offset",),

@@ -80,3 +80,28 @@ def save_scenes(path: Path, scenes: dict[str, dict[str, Any]]) -> None:
     axes.legend(loc="upper right")
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def save_fleet(
+    path: Path, samples: list[tuple[float, list[int]]], places: int, recoveries: list[float]
+) -> None:
+    """How full the replicas of a simulated cluster are, how evenly, and how soon callers whose
+    replica died talk again."""
+    hours = [second / 3600 for second, _ in samples]
+    figure, axes = plt.subplots(3, 1, figsize=(8, 9), layout="constrained")
+    axes[0].plot(hours, [len(s) * places for _, s in samples], color=LIGHT, label="places")
+    axes[0].plot(hours, [sum(s) for _, s in samples], color=INK, label="sessions")
+    axes[0].set(ylabel="in all", xlabel="hours", ylim=(0, None))
+    axes[0].legend(loc="lower center")
+    lows, highs = [min(s) for _, s in samples], [max(s) for _, s in samples]
+    axes[1].fill_between(hours, lows, highs, step="mid", color=LIGHT, label="fewest to most")
+    axes[1].plot(hours, [sum(s) / len(s) for _, s in samples], color=INK, label="mean")
+    axes[1].set(ylabel="sessions of a replica", xlabel="hours", ylim=(0, places + 0.5))
+    axes[1].legend(loc="lower center")
+    axes[2].hist(recoveries, bins=60, color=INK)
+    axes[2].axvline(3.0, color=WARN, linewidth=1)
+    axes[2].set(
+        ylabel="callers", xlabel="s from a replica's death to the face again", xlim=(0, None)
+    )
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
