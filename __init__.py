@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from latentcam.stream.messages import AudioChunk, Frame, Motion
     from latentcam.stream.session import FrameSink, Session
     from latentcam.stream.speech import Speech
+    from latentcam.stream.talking import Moment, TalkingFace
     from latentcam.stream.timeline import Timeline
     from latentcam.stream.voice_motion import VoiceMotion
 
@@ -49,6 +50,7 @@ __all__ = [
     "Latent",
     "LatentcamError",
     "Marker",
+    "Moment",
     "Motion",
     "PerformanceState",
     "Performer",
@@ -58,6 +60,7 @@ __all__ = [
     "Session",
     "Settings",
     "Speech",
+    "TalkingFace",
     "Timeline",
     "VoiceMotion",
     "composite",
@@ -79,6 +82,7 @@ _HOMES = {
     "stream.messages": ("AudioChunk", "Frame", "Motion"),
     "stream.session": ("FrameSink", "Session"),
     "stream.speech": ("Speech",),
+    "stream.talking": ("Moment", "TalkingFace"),
     "stream.timeline": ("Timeline",),
     "stream.voice_motion": ("VoiceMotion",),
 }

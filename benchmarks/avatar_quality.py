@@ -50,11 +50,11 @@ from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.decoders.auto import DECODERS, open_decoder
+from latentcam.realtime_models.face_tracker import FaceTracker
 from latentcam.realtime_models.generator.latents import sample_z, w_to_ws, z_to_w
 from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.realtime_models.pack_places import find_pack
 from latentcam.realtime_models.training.expressions import EMOTIONS
-from latentcam.realtime_models.training.face_tracker import FaceTracker
 from latentcam.realtime_models.training.generator.losses import EYES, HAIR, MOUTH, WHOLE, Box
 from latentcam.realtime_models.training.identity_judge import Descriptor, IdentityJudge
 from latentcam.stream.offline import perform_file

@@ -34,9 +34,9 @@ from latentcam.benchmarks.tools.pictures import before, psnr
 from latentcam.realtime_models.arrays import Rgb
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.errors import LatentcamError
+from latentcam.realtime_models.face_tracker import FaceTracker
 from latentcam.realtime_models.motion.moods import load_moods
 from latentcam.realtime_models.opened import open_pack
-from latentcam.realtime_models.training.face_tracker import FaceTracker
 from latentcam.realtime_models.training.identity_judge import IdentityJudge, distance
 from latentcam.realtime_models.training.latents.distil import row_map, some_latents
 

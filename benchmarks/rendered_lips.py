@@ -28,7 +28,7 @@ from PIL import Image, ImageDraw
 from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
 from latentcam.benchmarks.tools.options import avatar_options
 from latentcam.realtime_models.arrays import Rgb
-from latentcam.realtime_models.training.face_tracker import FaceTracker
+from latentcam.realtime_models.face_tracker import FaceTracker
 from latentcam.realtime_models.training.motion.data.lips import (
     LipClip,
     at_hops,

@@ -1,5 +1,6 @@
 // A call: one WebRTC connection and its WebSocket.
 
+import { toPacket } from './here/motion/driven.js';
 import { address, loadConfig } from './server.js';
 import { Trouble } from './words.js';
 
@@ -7,6 +8,9 @@ const ANSWER_LIMIT = 15_000; // ms
 const CONNECT_LIMIT = 15_000; // ms; ICE itself takes half a minute to give up
 const GATHER_LIMIT = 2_000; // ms; one dead STUN server must not hold the call back
 const QUIET_LIMIT = 6_000; // ms without telemetry (due twice a second): the server is gone
+
+export const LOOSE = { ordered: false, maxRetransmits: 0 }; // nothing of it waits or comes twice
+const MOST_WAITING = 500; // bytes of motion; beyond, the newest would come late
 
 const timeout = (ms, code) => new Promise((_, reject) => {
   setTimeout(() => reject(new Trouble(code)), ms);
@@ -35,6 +39,8 @@ export class Call {
   #socket;
   #peer;
   #sender;
+  #drive = null; // the channel that the head's motion leaves by
+  #drives = 0; // packets of it
   #inSync;
   #on;
   #end;
@@ -45,7 +51,8 @@ export class Call {
   #watch = 0;
 
   /** inSync: whether pictures wait for the returned voice.
-   * on: { track(event), telemetry(message), steady(isSteady), complaint(sentence), peer(connection): before it is offered } */
+   * on: { track(event), telemetry(message), steady(isSteady), complaint(sentence),
+   * peer(connection): before it is offered, drives(): whether a camera will lend a head } */
   constructor(config, mic, inSync, on) {
     this.#inSync = inSync;
     this.#on = on;
@@ -61,6 +68,7 @@ export class Call {
     // A face wants to be new rather than smooth. The voice keeps its buffer: gaps are heard.
     if ('jitterBufferTarget' in face.receiver) face.receiver.jitterBufferTarget = 0;
     on.peer?.(this.#peer);
+    if (on.drives?.()) this.#drive = this.#peer.createDataChannel('drive', LOOSE);
   }
 
   /** wishes: of the offer, as docs/protocol.md has them. Resolves when media flows, with whether
@@ -74,7 +82,8 @@ export class Call {
     const complete = gathered(this.#peer);
     await this.#peer.setLocalDescription();
     await Promise.all([socketOpen, complete]);
-    this.send({ type: 'offer', sdp: this.#peer.localDescription.sdp, ...wishes });
+    const drive = this.#drive ? { drive: true } : {};
+    this.send({ type: 'offer', sdp: this.#peer.localDescription.sdp, ...drive, ...wishes });
     const { sdp, alpha } = await Promise.race([
       this.#answer.promise, timeout(ANSWER_LIMIT, 'gone'),
     ]);
@@ -124,6 +133,18 @@ export class Call {
 
   send(message) {
     if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  /** Whether `drive` comes to anything. */
+  get canDrive() {
+    return this.#drive !== null;
+  }
+
+  /** A camera lends this to the face: { values, lips }. */
+  drive(driven) {
+    if (this.#drive?.readyState !== 'open' || this.#drive.bufferedAmount > MOST_WAITING) return;
+    this.#drive.send(toPacket(driven, this.#drives));
+    this.#drives += 1;
   }
 
   replaceMic(mic) {

@@ -5,6 +5,7 @@ import { Clips } from './clips.js';
 import { cutOut } from './cut.js';
 import { say } from './elements.js';
 import { clearFigures, digest, lookAt, showFigures, tellSkew } from './figures.js';
+import { buildFollow, startFollowing, stopFollowing, willFollow } from './follow.js';
 import { Health, stepWords } from './health.js';
 import { HereCall } from './here/call.js';
 import { LatentsCall } from './here/latents.js';
@@ -83,6 +84,7 @@ const handlers = {
   telemetry: onTelemetry,
   steady: (isSteady) => showPhase(isSteady ? 'live' : 'unsteady'),
   complaint: (sentence) => say(sentence, false),
+  drives: willFollow,
 };
 
 async function watchCall(current) {
@@ -141,6 +143,7 @@ async function callOnce(signal) {
     showPhase('live');
     hideTrouble();
     sendSettings();
+    void startFollowing((driven) => current.drive(driven));
     unwatch = await watchCall(current);
     await current.over;
   } finally {
@@ -227,6 +230,7 @@ export function talkOrStop() {
 
 function hangUp() {
   talking = null;
+  stopFollowing();
   closeMic(mic);
   mic = null;
   clips?.close();
@@ -323,6 +327,13 @@ export function switchVoice() {
   call?.close(REDIAL);
 }
 
+/** The camera is to move the head, or no longer: a call that cannot say so is made anew. */
+function follow(wanted) {
+  if (!wanted) stopFollowing();
+  else if (phaseIs('live') && call?.canDrive) void startFollowing((driven) => call?.drive(driven));
+  else call?.close(REDIAL);
+}
+
 /** For what is plugged in or out meanwhile. */
 export function relistMics() {
   void listMics(mic, recall().mic);
@@ -353,6 +364,7 @@ export function begin(wishes = null) {
       atRest();
     };
     buildSettings(config, (message) => call?.send(message), chosen, wishes);
+    buildFollow(page.panel, config, follow);
     buildTry(page.panel, config.speech, speak, showTrouble);
     chooseWay(config).then(showWay, showTrouble);
   }).catch((error) => {

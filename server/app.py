@@ -39,6 +39,7 @@ from latentcam.server.portraits import Portraits
 from latentcam.server.say import Speaker
 from latentcam.server.signalling import signalling
 from latentcam.server.streams import Streams
+from latentcam.server.tracker_files import tracker_routes, why_not
 from latentcam.server.webrtc.tracks import Retouch
 from latentcam.server.whip import Whip
 from latentcam.stream.engine import Engine
@@ -116,6 +117,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
                 ice_servers=config.ice_servers,
                 look_ahead_ms=round(engine.performer.look_ahead_s * 1000, 1),
                 speech=speaker.missing,
+                tracker=why_not(),
             )
         )
 
@@ -140,6 +142,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
         *phone_routes(config),
         *pack_routes(config),
         *Whip(lobby, streams, config).routes(),
+        *tracker_routes(config),
         *backdrop_routes(config, config.backgrounds, drawing),
         WebSocketRoute("/ws", socket),
         Mount("/", StaticFiles(directory=PAGE, html=True)),

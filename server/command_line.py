@@ -22,6 +22,7 @@ COMMANDS = {
     "motion": ("latentcam.server.commands.motion", "speech file to motion curves"),
     "avatar": ("latentcam.server.commands.avatar", "list, show, check and remove avatar packs"),
     "verify": ("latentcam.server.commands.verify", "say whether latentcam made a video"),
+    "tracker": ("latentcam.server.commands.tracker", "fetch what lets a camera move the head"),
     "doctor": ("latentcam.server.commands.doctor", "say what this machine lacks; changes nothing"),
     "bench": ("latentcam.benchmarks.bench", "measure this machine, write a report"),
     "completion": ("latentcam.server.commands.completion", "print a script for TAB completion"),

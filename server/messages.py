@@ -231,7 +231,8 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     "here", all of it by itself, "latents", drawn by itself from motion that comes, or "video".
     identity, background: what a call without a wish gets. alpha: whether faces have it.
     backgrounds: what may be asked for by name; none without alpha. look_ahead_ms: of the motion
-    model. speech: why the server cannot speak typed words, or nothing."""
+    model. speech: why the server cannot speak typed words, or nothing. tracker: why the page's
+    camera cannot move the head, or nothing."""
 
     ways: list[Literal["here", "latents", "video"]]
     avatar: str
@@ -246,6 +247,7 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     ice_servers: tuple[IceServer, ...]
     look_ahead_ms: float
     speech: str
+    tracker: str
 
 
 class Phone(msgspec.Struct, frozen=True):

@@ -76,6 +76,8 @@ class Resampler:
     """
 
     def __init__(self, rate: int) -> None:
+        """Raises MediaError for a rate at which there is no voice; so does `push`."""
+        check_format(rate, 1)
         self._rate = rate
         self._from = 0  # Hz of what comes in; 0 before anything did
         self._inner: AudioResampler | None = None  # none is needed while the rates are the same
@@ -92,6 +94,7 @@ class Resampler:
         """float32 [n] at the new rate; see `held`."""
         rest = []
         if rate != self._from:
+            check_format(rate, 1)
             rest = [self.flush()]
             self._from = rate
             if rate != self._rate:

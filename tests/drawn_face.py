@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentcam.realtime_models.arrays import Rgb
+from latentcam.realtime_models.face_tracker import TrackedFace
 from latentcam.realtime_models.training.enrol.pack_tracking import (
     EYE_MARKS,
     MOUTH_MARKS,
@@ -22,7 +23,6 @@ from latentcam.realtime_models.training.enrol.pack_tracking import (
     TELLING,
     PackTracking,
 )
-from latentcam.realtime_models.training.face_tracker import TrackedFace
 
 Colour = tuple[int, int, int]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("realtime_models", "stream", "server", "benchmarks")
+ROOMS = ("realtime_models", "stream", "server", "plugins", "benchmarks")
 """From the ground up: a room imports itself and those before it."""
 RUNTIME = ROOMS[:-1]
 TRAINING = "realtime_models/training"
@@ -25,7 +25,10 @@ FORBIDDEN = {
 }
 HOMES = {
     "aiortc": "server",
+    "fastrtc": "plugins/gradio/handler.py",
+    "livekit": "plugins/livekit/",
     "openvino": "realtime_models/decoders/openvino_silent.py",
+    "pipecat": "plugins/pipecat/processor.py",
     "pynput": "stream/local/hot_key.py",
     "ray": "server/cluster",
     "pyvirtualcam": "stream/local/virtual_camera.py",
@@ -109,7 +112,19 @@ def test_no_arrow_climbs(room: str) -> None:
     below = ROOMS[: ROOMS.index(room) + 1]
     for name, found in ARROWS.items():
         if folder(name).split("/")[0] == room:
-            assert {folder(other).split("/")[0] for other in found} <= set(below), name
+            rooms = {folder(other).split("/")[0] for other in found - {"latentcam"}}
+            assert rooms <= set(below), name
+
+
+def test_a_plugin_is_a_guest() -> None:
+    """It sees the public names, itself, and one framework. Nobody else asks for those names."""
+    for name, found in IMPORTS.items():
+        ours = {other for other in found if other.partition(".")[0] == "latentcam"}
+        if folder(name).startswith("plugins"):
+            own = f"latentcam.{folder(name).replace('/', '.')}."
+            assert all(other == "latentcam" or other.startswith(own) for other in ours), name
+        else:
+            assert "latentcam" not in ours, name
 
 
 @pytest.mark.parametrize("room", FORBIDDEN)

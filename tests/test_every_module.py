@@ -11,6 +11,9 @@ RUN_BY = {
     "benchmarks/test_benchmarks.py": (
         "benchmarks.bench", "benchmarks.capacity", "benchmarks.tools.options",
     ),
+    "plugins/test_gradio.py": ("plugins.gradio.handler",),
+    "plugins/test_livekit.py": ("plugins.livekit.avatar",),
+    "plugins/test_pipecat.py": ("plugins.pipecat.processor",),
     "realtime_models/test_avatar_pack.py": ("realtime_models.bounds", "realtime_models.opened"),
     "realtime_models/test_decoders.py": (
         "realtime_models.decoders.cuda", "realtime_models.decoders.tensorrt",
@@ -57,6 +60,7 @@ RUN_BY = {
         "server.commands.serve", "server.commands.speech", "server.run", "stream.video_file",
     ),
     "server/test_server.py": ("server.bodies", "server.guard", "server.metrics"),
+    "realtime_models/test_tracker_files.py": ("server.commands.tracker",),
     "server/webrtc/test_drive_channel.py": ("server.webrtc.channels",),
     "server/test_whip.py": ("server.webrtc.outlet", "server.webrtc.viewer"),
     "stream/local/test_sound_server.py": ("benchmarks.voice_offset",),

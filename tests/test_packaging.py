@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-ROOMS = ("realtime_models", "stream", "server", "client_demo", "benchmarks")
+ROOMS = ("realtime_models", "stream", "server", "plugins", "client_demo", "benchmarks")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-OURS_BY_NAME = ("server", "stream", "benchmarks", "realtime_models", "client_demo", "tests")
+OURS_BY_NAME = (
+    "server", "stream", "plugins", "benchmarks", "realtime_models", "client_demo", "tests",
+)  # fmt: skip
 OLD_SETUPTOOLS = "setuptools is older than pyproject.toml asks for"
 
 

@@ -18,8 +18,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PUBLIC = {
     "SAMPLE_RATE", "AudioChunk", "Avatar", "AvatarPack", "AvatarPackError", "BackendUnavailable",
     "Control", "Engine", "EngineFull", "Frame", "FrameSink", "Latent", "LatentcamError", "Marker",
-    "Motion", "PerformanceState", "Performer", "Picture", "Rgb", "Samples", "Session", "Settings",
-    "Speech", "Timeline", "VoiceMotion", "composite", "load_pack", "open_decoder",
+    "Moment", "Motion", "PerformanceState", "Performer", "Picture", "Rgb", "Samples", "Session",
+    "Settings", "Speech", "TalkingFace", "Timeline", "VoiceMotion", "composite", "load_pack",
+    "open_decoder",
 }  # fmt: skip
 
 

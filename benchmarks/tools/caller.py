@@ -125,6 +125,11 @@ class Clock:
         """RTP timestamp that aiortc counts as pts 0."""
         self._offsets: list[float] = []
 
+    def packet(self, packet: RtpPacket) -> None:
+        """One has arrived."""
+        if self.first is None:
+            self.first = packet.timestamp
+
     def report(self, packet: RtcpSrPacket) -> None:
         info = packet.sender_info
         if self.first is None or not info.packet_count:
@@ -155,6 +160,8 @@ class Caller:
     again: the sound, of whole packets, is repeated for as long as the call lasts.
     """
 
+    clock = Clock
+
     def __init__(
         self,
         sound: NDArray[np.float32],
@@ -174,7 +181,7 @@ class Caller:
         if not patient:
             assert "_RTCRtpReceiver__jitter_buffer" in vars(video.receiver)
             vars(video.receiver)["_RTCRtpReceiver__jitter_buffer"] = AtTheMarker()
-        self.voice_clock, self.face_clock = Clock(RATE), Clock(90_000)
+        self.voice_clock, self.face_clock = self.clock(RATE), self.clock(90_000)
         self._watch(audio.receiver, self.voice_clock)
         self._watch(video.receiver, self.face_clock)
         self._look, self._on_voice = look, on_voice
@@ -189,8 +196,7 @@ class Caller:
         on_rtp, on_rtcp = receiver._handle_rtp_packet, receiver._handle_rtcp_packet
 
         async def rtp(packet: RtpPacket, arrival_time_ms: int) -> None:
-            if clock.first is None:
-                clock.first = packet.timestamp
+            clock.packet(packet)
             await on_rtp(packet, arrival_time_ms)
 
         async def rtcp(packet: AnyRtcpPacket) -> None:

@@ -10,7 +10,7 @@ from latentcam.benchmarks.tools.pictures import before
 from latentcam.realtime_models.arrays import Rgb
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.axes import FACE_AXES
-from latentcam.realtime_models.training.face_tracker import FaceTracker, TrackedFace
+from latentcam.realtime_models.face_tracker import FaceTracker, TrackedFace
 
 SWEEP = 21  # values per axis
 

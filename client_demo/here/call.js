@@ -83,6 +83,14 @@ export class HereCall {
     this.#hearing?.port.postMessage(this.#settings);
   }
 
+  get canDrive() {
+    return true;
+  }
+
+  drive(driven) {
+    this.#hearing?.port.postMessage({ driven });
+  }
+
   async replaceMic(mic) {
     this.#source?.disconnect();
     this.#source = new MediaStreamAudioSourceNode(this.#context, { mediaStream: mic });

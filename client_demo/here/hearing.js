@@ -6,7 +6,7 @@ import { Resampler } from './resample.js';
 const RATE = 16000; // Hz, what the motion model hears
 
 /** processorOptions: { card, motion } of a pack; detector, the module of fvad.wasm; seed; fps.
- * Takes settings, { expression, life }; gives { x, speaking, level, at } once a tick: `at` is when
+ * Takes settings, { expression, life }, and { driven }, what a camera lends; gives { x, speaking, level, at } once a tick: `at` is when
  * the tick's last sample was heard, in the context's time. Passes the voice through. */
 class Hearing extends AudioWorkletProcessor {
   #performer;
@@ -19,7 +19,10 @@ class Hearing extends AudioWorkletProcessor {
     super();
     this.#fps = processorOptions.fps;
     this.#performer = new Performer(processorOptions);
-    this.port.onmessage = ({ data }) => { this.#performer.settings = data; };
+    this.port.onmessage = ({ data }) => {
+      if (data.driven) this.#performer.drive(data.driven);
+      else this.#performer.settings = data;
+    };
   }
 
   process([[voice]], [outputs]) {

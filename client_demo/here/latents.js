@@ -1,6 +1,6 @@
 // A call whose face is drawn here: the server hears, and sends motion over a data channel.
 
-import { Call } from '../call.js';
+import { Call, LOOSE } from '../call.js';
 import { Trouble } from '../words.js';
 import { BadPacket, Decoder } from './codec.js';
 import { Glide } from './glide.js';
@@ -31,7 +31,7 @@ export class LatentsCall extends Call {
       track: (event) => { if (event.track.kind === 'audio') on.track(event); },
       telemetry: (message) => on.telemetry({ ...message, ...this.#figures(message) }),
       peer: (peer) => {
-        const channel = peer.createDataChannel('latents', { ordered: false, maxRetransmits: 0 });
+        const channel = peer.createDataChannel('latents', LOOSE);
         channel.binaryType = 'arraybuffer';
         channel.addEventListener('message', ({ data }) => picture.listen(new Uint8Array(data)));
       },

@@ -21,8 +21,8 @@ from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.realtime_models.decoders.eager import EagerDecoder
 from latentcam.realtime_models.errors import AvatarPackError
+from latentcam.realtime_models.face_tracker import FaceTracker
 from latentcam.realtime_models.pack_places import find_pack
-from latentcam.realtime_models.training.face_tracker import FaceTracker
 from latentcam.realtime_models.training.write_pack import write_card, write_identities
 
 CLOSED = 0.0045  # tracked aperture, as a share of the face's height; more swallows small openings

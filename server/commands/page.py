@@ -13,6 +13,7 @@ from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import pack_files
 from latentcam.realtime_models.opened import open_pack
 from latentcam.realtime_models.pack_places import find_pack
+from latentcam.realtime_models.tracker_files import page_files
 from latentcam.server.commands.options import (
     Help,
     NewParser,
@@ -26,6 +27,7 @@ from latentcam.server.commands.options import (
 from latentcam.server.errors import UsageError
 from latentcam.stream.backgrounds import Background, Backgrounds
 
+WANTED = "Whoever made this page had not fetched MediaPipe's tracker: latentcam tracker does."
 PAGE = Path(__file__).resolve().parents[2] / "client_demo"
 LEFT_OUT = ("camera.*", "__pycache__")  # of another page
 
@@ -56,6 +58,10 @@ def run(args: argparse.Namespace) -> None:
             (out / part).mkdir(exist_ok=True)
         for name, path in pack_files(find_pack(args.avatar)).items():
             shutil.copyfile(path, out / "pack" / name)
+        if tracked := page_files():
+            (out / "tracker").mkdir(exist_ok=True)
+            for name, path in tracked.items():
+                shutil.copyfile(path, out / "tracker" / name)
         backgrounds = Backgrounds()
         write_portraits(avatar, backgrounds.first, out / "faces")
         write_backdrops(backgrounds, out / "backgrounds")
@@ -107,6 +113,7 @@ def write_config(
         ice_servers=(),
         look_ahead_ms=round(card.motion.look_ahead_s * 1000, 1),
         speech="this page has no server that could speak",
+        tracker="" if page_files() else WANTED,
     )
     path.write_bytes(msgspec.json.encode(config))
 

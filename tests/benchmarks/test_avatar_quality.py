@@ -18,7 +18,7 @@ from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.decoders.openvino import OpenVinoDecoder
-from latentcam.realtime_models.training.face_tracker import CHIN, FOREHEAD, FaceTracker, TrackedFace
+from latentcam.realtime_models.face_tracker import CHIN, FOREHEAD, FaceTracker, TrackedFace
 from latentcam.realtime_models.training.identity_judge import IdentityJudge
 
 quality = pytest.importorskip(

@@ -38,6 +38,7 @@ from latentcam.realtime_models.enrolment import (
     read_order,
 )
 from latentcam.realtime_models.errors import LatentcamError
+from latentcam.realtime_models.face_tracker import FaceTracker
 from latentcam.realtime_models.pack_places import find_pack, user_packs
 from latentcam.realtime_models.training.enrol import pivot, stylise
 from latentcam.realtime_models.training.enrol.encoder import encoder_of
@@ -53,7 +54,6 @@ from latentcam.realtime_models.training.enrol.person import Coverage, Person, pr
 from latentcam.realtime_models.training.enrol.refusal import CannotEnrol
 from latentcam.realtime_models.training.enrol.sources import Source, open_sources
 from latentcam.realtime_models.training.enrol.tune import Progress, Tuner, region_weight, stages
-from latentcam.realtime_models.training.face_tracker import FaceTracker
 from latentcam.realtime_models.training.generator.losses import before_grey
 from latentcam.realtime_models.training.generator.train import channels_last, keep_freed_memory
 from latentcam.realtime_models.training.perceptual import Vgg16

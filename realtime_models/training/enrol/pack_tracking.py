@@ -21,9 +21,9 @@ from sklearn.linear_model import RidgeCV
 
 from latentcam.realtime_models.arrays import Rgb
 from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.face_tracker import CHIN, FOREHEAD, TrackedFace
 from latentcam.realtime_models.training.enrol.network import Teacher, moving
 from latentcam.realtime_models.training.enrol.refusal import CannotEnrol
-from latentcam.realtime_models.training.face_tracker import CHIN, FOREHEAD, TrackedFace
 from latentcam.realtime_models.training.generator.losses import before_grey
 
 logger = logging.getLogger(__name__)

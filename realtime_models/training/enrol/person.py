@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.axes import Axis
+from latentcam.realtime_models.face_tracker import TrackedFace
 from latentcam.realtime_models.training.enrol import framing, matting
 from latentcam.realtime_models.training.enrol.matting import Segment
 from latentcam.realtime_models.training.enrol.network import reach
@@ -28,7 +29,6 @@ from latentcam.realtime_models.training.enrol.pack_tracking import (
 )
 from latentcam.realtime_models.training.enrol.refusal import CannotEnrol
 from latentcam.realtime_models.training.enrol.sources import Source, is_dark, pictures
-from latentcam.realtime_models.training.face_tracker import TrackedFace
 
 logger = logging.getLogger(__name__)
 

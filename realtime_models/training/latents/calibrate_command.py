@@ -22,7 +22,7 @@ from latentcam.realtime_models.pack_places import CARD, find_pack
 from latentcam.realtime_models.training.latents.errors import LatentsError
 
 if TYPE_CHECKING:
-    from latentcam.realtime_models.training.face_tracker import TrackedFace
+    from latentcam.realtime_models.face_tracker import TrackedFace
     from latentcam.realtime_models.training.latents.calibration import Calibrated, Track
 
 ARTICULATION = 1.5
@@ -49,7 +49,7 @@ def add(new_parser: Callable[..., argparse.ArgumentParser]) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Calibrate. Raises what `main` tells the user."""
-    from latentcam.realtime_models.training.face_tracker import FaceTracker
+    from latentcam.realtime_models.face_tracker import FaceTracker
     from latentcam.realtime_models.training.identity_judge import IdentityJudge
     from latentcam.realtime_models.training.latents.calibration import by_bones
 

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, RidgeCV
 
 from latentcam.realtime_models.arrays import Latent, Rgb
+from latentcam.realtime_models.face_tracker import TrackedFace
 from latentcam.realtime_models.generator.layers import GeneratorConfig
 from latentcam.realtime_models.generator.mixing import BANDS, rows_of
-from latentcam.realtime_models.training.face_tracker import TrackedFace
 from latentcam.realtime_models.training.latents.measures import SEEN, Seen, bones, measures
 
 Draw = Callable[[NDArray[np.float32]], list[Rgb]]

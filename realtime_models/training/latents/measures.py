@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentcam.realtime_models.axes import FACE_AXES
-from latentcam.realtime_models.training.face_tracker import TrackedFace
+from latentcam.realtime_models.face_tracker import TrackedFace
 
 Measures = NDArray[np.float64]
 """float64 [len(SEEN)], in shares of each axis: 1 is all of it."""

@@ -20,7 +20,7 @@ from PIL import Image
 
 from latentcam.realtime_models.arrays import Rgb
 from latentcam.realtime_models.axes import FACE_AXES
-from latentcam.realtime_models.training.face_tracker import FaceTracker
+from latentcam.realtime_models.face_tracker import FaceTracker
 from latentcam.realtime_models.training.identity_judge import IdentityJudge, distance
 from latentcam.realtime_models.training.looks.cast import CAST
 from latentcam.realtime_models.training.looks.expression import control

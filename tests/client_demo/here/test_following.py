@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from latentcam.realtime_models.avatar_pack import load_pack
+from latentcam.realtime_models.face_tracker import TrackedFace
 from latentcam.realtime_models.motion.driven import (
     DRIVEN,
     HOLD,
@@ -26,7 +27,6 @@ from latentcam.realtime_models.motion.following import (
     follow,
 )
 from latentcam.realtime_models.motion.performance import Performer, Settings
-from latentcam.realtime_models.training.face_tracker import TrackedFace
 from tests.client_demo.conftest import FROM_BYTES, TO_BYTES, packed, unpacked
 from tests.realtime_models.motion.test_following import NAMES, looks
 from tests.voice import speech

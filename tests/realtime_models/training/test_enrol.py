@@ -31,6 +31,7 @@ from latentcam.realtime_models.enrolment import (
     place,
 )
 from latentcam.realtime_models.errors import AvatarPackError
+from latentcam.realtime_models.face_tracker import TrackedFace
 from latentcam.realtime_models.pack_places import CARD, user_packs
 from latentcam.realtime_models.training.enrol import encoder, job, judges, motion_field, pivot, tune
 from latentcam.realtime_models.training.enrol.made_pack import write_made
@@ -58,7 +59,6 @@ from latentcam.realtime_models.training.enrol.tune import (
     region_weight,
     stages,
 )
-from latentcam.realtime_models.training.face_tracker import TrackedFace
 from tests.drawn_face import Drawn, draw, segment, track, tracking, write_video
 
 CONSENT = Consent(whose="Ada", own=True, of_age=True, purpose="calls")

@@ -12,8 +12,8 @@ from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.card import generator_shapes
 from latentcam.realtime_models.decoders.base import Decode
+from latentcam.realtime_models.face_tracker import CHIN, FOREHEAD, TrackedFace
 from latentcam.realtime_models.training import seal
-from latentcam.realtime_models.training.face_tracker import CHIN, FOREHEAD, TrackedFace
 from latentcam.realtime_models.training.seal import CLOSED, main, sealed
 from tests.tiny import random_tensors, tiny_card, write_pack
 

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentcam.realtime_models.axes import FACE_AXES
-from latentcam.realtime_models.training.face_tracker import FaceTracker
+from latentcam.realtime_models.face_tracker import FaceTracker
 
 MOUTH = tuple(axis.name for axis in FACE_AXES[:12])
 AT = {axis.name: i for i, axis in enumerate(FACE_AXES)}

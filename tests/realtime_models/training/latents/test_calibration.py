@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from latentcam.realtime_models.arrays import Rgb
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_card
+from latentcam.realtime_models.face_tracker import EYES, TrackedFace
 from latentcam.realtime_models.generator.latents import sample_z, w_to_ws, z_to_w
-from latentcam.realtime_models.training.face_tracker import EYES, TrackedFace
 from latentcam.realtime_models.training.latents import calibration
 from latentcam.realtime_models.training.latents.calibrate_command import calibrated_pack
 from latentcam.realtime_models.training.latents.calibration import (

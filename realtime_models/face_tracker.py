@@ -1,4 +1,4 @@
-"""Track a rendered face as one would track a filmed one: MediaPipe's face_landmarker.
+"""Track a face, filmed or rendered: MediaPipe's face_landmarker.
 
 Model file and landmark numbers: https://ai.google.dev/edge/mediapipe/solutions/vision/face_landmarker
 """
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image as PilImage
 
 from latentcam.realtime_models.arrays import Rgb
+from latentcam.realtime_models.motion.following import Observed, colours
 
 Points = NDArray[np.float64]
 
@@ -87,11 +88,18 @@ class TrackedFace:
         roll = np.degrees(np.arctan2(-r[1, 0], r[1, 1]))
         return float(yaw), float(pitch), float(roll)
 
+    def observed(self, at: float, picture: Rgb) -> Observed:
+        """For `following.follow`. at: seconds; picture: the one that the face was found in."""
+        height, width = picture.shape[:2]
+        light, redness = colours(picture, self.points[:, :2] / (width, height))
+        return Observed(at, self.scores, self.angles, light, redness)
+
 
 class FaceTracker:
-    """model: the file face_landmarker.task. most: faces that are looked for in a picture."""
+    """model: the file face_landmarker.task. most: faces that are looked for in a picture. video:
+    the pictures are those of one film, in order, and each is looked at from where the face was."""
 
-    def __init__(self, model: Path, most: int = 1) -> None:
+    def __init__(self, model: Path, most: int = 1, video: bool = False) -> None:
         # Only here: mediapipe is an extra of its own.
         from mediapipe import Image, ImageFormat
         from mediapipe.tasks.python import BaseOptions, vision
@@ -102,24 +110,30 @@ class FaceTracker:
             )
         options = vision.FaceLandmarkerOptions(
             base_options=BaseOptions(model_asset_path=str(model)),
+            running_mode=vision.RunningMode.VIDEO if video else vision.RunningMode.IMAGE,
             num_faces=most,
             output_face_blendshapes=True,
             output_facial_transformation_matrixes=True,
         )
         self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        self._video = video
         self._image: Callable[[Rgb], Any] = partial(Image, ImageFormat.SRGB)
 
-    def track(self, picture: Rgb) -> TrackedFace | None:
-        """The face in a picture, or None where none is found."""
-        return next(iter(self.track_all(picture)), None)
+    def track(self, picture: Rgb, at: float = 0.0) -> TrackedFace | None:
+        """The face in a picture, or None where none is found. at: of a film, seconds, growing."""
+        return next(iter(self.track_all(picture, at)), None)
 
-    def track_all(self, picture: Rgb) -> list[TrackedFace]:
-        """The faces in a picture, the surest first."""
+    def track_all(self, picture: Rgb, at: float = 0.0) -> list[TrackedFace]:
+        """The faces in a picture, the surest first. at: as of `track`."""
         h, w = picture.shape[:2]
         if (enlarge := -(-SMALLEST // w)) > 1:
             large = PilImage.fromarray(picture).resize((w * enlarge, h * enlarge))
             picture = np.asarray(large)
-        found = self._landmarker.detect(self._image(np.ascontiguousarray(picture)))
+        image = self._image(np.ascontiguousarray(picture))
+        if self._video:
+            found = self._landmarker.detect_for_video(image, round(1000 * at))
+        else:
+            found = self._landmarker.detect(image)
         return [
             TrackedFace(
                 np.array([(p.x * w, p.y * h, p.z * w) for p in marks]),
