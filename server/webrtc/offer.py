@@ -143,6 +143,9 @@ class Offer:
     def answer(self, sdp: str) -> str:
         """The whole answer, from aiortc's answer to what it was given: everything else is refused
         with port 0 (RFC 3264, section 6)."""
+        # libdatachannel, with which OBS sends, heeds only the last fingerprint, and compares a
+        # SHA-256 with it, whatever it is, in every other connection (seen with 0.24.5).
+        sdp = re.sub(r"^a=fingerprint:(?!sha-256 ).*\r\n", "", sdp, flags=re.M)
         head, *media = re.split(r"^(?=m=)", sdp, flags=re.M)
         head = re.sub(r"^a=group:.*\r\n", self._group(), head, flags=re.M)
         answered = dict(zip(self._chosen, media, strict=True))

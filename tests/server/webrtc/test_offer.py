@@ -304,6 +304,13 @@ def test_every_sdp_ends_in_an_answer_or_a_sentence(terms: Terms) -> None:
     assert answered > 15 and refused > 15
 
 
+def test_an_answer_has_one_fingerprint_for_each_section() -> None:
+    """libdatachannel compared the SHA-256 of our certificate with the SHA-512 that stood last in
+    the answer, and every other sender of it, OBS too, was not connected."""
+    answer = answer_to(OFFER)
+    assert re.findall(r"a=fingerprint:(\S+)", answer) == ["sha-256", "sha-256"]
+
+
 def test_a_caller_understands_the_refusal() -> None:
     """aiortc, for one, wants keys in sections that are refused."""
 
