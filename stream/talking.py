@@ -21,6 +21,7 @@ from latentcam.realtime_models.motion.performance import Settings
 from latentcam.stream.engine import Engine
 
 MOST_LATE = 2  # ticks that are made up for, after pictures that took long
+FEWEST = 5  # ticks of which one has a picture, however slow the machine is
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class TalkingFace:
         self._silent = 0  # where the sound ends that was handed in
         self._resampler, self._hearing = Resampler(rate), Resampler(SAMPLE_RATE)
         self._background, self._marker = background, Marker()
+        self._drawn = -FEWEST  # the newest tick with a picture
         self._interrupted, self._cleared = 0, asyncio.Event()
         self._closed = False
 
@@ -189,7 +191,8 @@ class TalkingFace:
         if interrupted == self._interrupted:
             self._state = state
             picture = None
-            if asyncio.get_running_loop().time() < until:
+            if asyncio.get_running_loop().time() < until or tick >= self._drawn + FEWEST:
+                self._drawn = tick
                 drawn, _ = await engine.renderer.render(self.anchor, x)
                 picture = await engine.on_motion_thread(self._finish, drawn)
         if interrupted != self._interrupted:  # while it was computed

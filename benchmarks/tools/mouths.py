@@ -19,6 +19,7 @@ SIZE = 64  # pixels
 CLOSED, OPEN = 40, 200  # grey levels of a jaw at rest, and of one open by 1
 STEP = 0.01  # seconds between values of a curve
 FARTHEST = 0.5  # seconds of lag that are looked for
+FARTHEST_LOST = 4.0  # the same of sound that is not there
 SURE = 0.8  # correlation from which a find counts
 WINDOW = 4.0  # seconds of pictures that are compared at once
 PIECE = 0.25  # seconds of sound that are looked for
@@ -132,6 +133,8 @@ class Recording:
             # Sound that came in pieces is in one piece where it was played without a gap.
             piece = whole[begin : begin + round(PIECE * rate)]
             place = lips.locate(piece, starts[block] - behind)
+            if place is None:  # held up since it was found last
+                place = lips.locate(piece, starts[block] - behind, FARTHEST_LOST)
             if place is None:
                 continue
             behind = starts[block] - place

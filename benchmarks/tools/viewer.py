@@ -33,12 +33,17 @@ class Arrivals(Clock):
         if not self._found or pts > self._found[-1][0]:
             self._found.append((pts, asyncio.get_running_loop().time()))
 
-    def wall(self, pts: float) -> float:
+    def walls(self, pts: list[int]) -> list[float]:
         """On the loop's clock."""
-        at = np.array(self._found)
-        near = at[np.abs(at[:, 0] - pts) < self.AROUND * self._rate] - (pts, at[0, 1])
-        slope = np.polyfit(near[:, 0], near[:, 1], 1)[0]
-        return float(at[0, 1] + np.median(near[:, 1] - slope * near[:, 0]))
+        found = np.array(self._found)
+        ticks, times = found[:, 0], found[:, 1] - found[0, 1]
+        shown = []
+        for moment in pts:
+            around = moment + self.AROUND * self._rate * np.array([-1, 1])
+            first, last = np.searchsorted(ticks, around)
+            x, y = ticks[first:last] - moment, times[first:last]
+            shown.append(float(found[0, 1] + np.median(y - np.polyfit(x, y, 1)[0] * x)))
+        return shown
 
 
 class Viewer(Caller):
@@ -47,6 +52,8 @@ class Viewer(Caller):
     """
 
     clock = Arrivals
+    face_clock: Arrivals
+    voice_clock: Arrivals
 
     def __init__(self) -> None:
         self.recording = Recording()
@@ -72,8 +79,8 @@ class Viewer(Caller):
 
     def settle(self) -> None:
         """Correct the times of the recording."""
-        shown = [self.face_clock.wall(pts) for pts in self._pictures]
-        played = [self.voice_clock.wall(pts) for pts in self._sound]
+        shown = self.face_clock.walls(self._pictures)
+        played = self.voice_clock.walls(self._sound)
         pictures, sound = self.recording.pictures, self.recording.sound
         pictures[:] = [(at, opened) for at, (_, opened) in zip(shown, pictures, strict=True)]
         sound[:] = [(at, samples) for at, (_, samples) in zip(played, sound, strict=True)]

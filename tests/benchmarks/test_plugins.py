@@ -56,4 +56,4 @@ def test_a_line_is_laid_through_what_arrives() -> None:
         return clock
 
     clock = run_virtual(scene())
-    assert clock.wall(50 * 3240) == pytest.approx(2.0, abs=0.005)
+    assert clock.walls([0, 50 * 3240]) == pytest.approx([0.0, 2.0], abs=0.005)

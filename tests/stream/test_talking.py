@@ -205,6 +205,28 @@ def test_what_is_said_after_an_interruption_is_said_whole(pack: AvatarPack) -> N
     assert moments[-1].marks == 1 and sum(m.marks for m in moments) == 1
 
 
+def test_a_machine_that_is_late_for_every_picture_still_shows_some(pack: AvatarPack) -> None:
+    """It had shown none at all, and whoever called saw no face."""
+
+    async def scene() -> None:
+        engine = engine_of(pack)
+        on_motion_thread = engine.on_motion_thread
+
+        async def slowly(function, *args):  # type: ignore[no-untyped-def]
+            if function == engine.performer.perform:
+                await asyncio.sleep(0.03)
+            return await on_motion_thread(function, *args)
+
+        engine.on_motion_thread = slowly  # type: ignore
+        face = face_of(engine)
+        face.say(speech(1.0, 24000), 24000)
+        face.close()
+        drawn = [m.tick for m in [m async for m in face.moments()] if m.picture is not None]
+        assert drawn == list(range(0, 26, 5))
+
+    run_virtual(scene())
+
+
 @pytest.mark.parametrize("holds", [0.05, 1.0])
 def test_held_up_media_time_stands_still(pack: AvatarPack, holds: float) -> None:
     """No burst afterwards, no sample lost, and a picture for every tick. A full queue of the
