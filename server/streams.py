@@ -190,6 +190,8 @@ class Streams:
         _, late = await asyncio.wait({place[1]}, timeout=DISMISS_DEADLINE)
         if late:
             logger.error("viewer %s does not end; its place is given to others", viewer.name)
+        else:
+            await viewer.aclose()  # a task that is cancelled before it began never gets there
         self._forget(stream, viewer)
 
     def _ended(self, stream: Stream, viewer: Viewer, task: asyncio.Task[None]) -> None:

@@ -222,14 +222,17 @@ def apart(a: bytes, b: bytes) -> float:
     return sum(abs(x - y) for x, y in zip(a, b, strict=True)) / len(a)
 
 
-def first_moved(frames: list[tuple[float, bytes]], since: float) -> float:
-    """When the mouth first differed more than it ever did in the second before `since`."""
+def first_moved(frames: list[tuple[float, bytes]], since: float) -> float | None:
+    """When the mouth first differed more than it ever did in the second before `since`, of which
+    there is a frame at least. None if it never did."""
     still = [mouth(frame) for at, frame in frames if since - 1.0 < at <= since]
+    if not still:
+        return None
     noise = max((apart(frame, still[-1]) for frame in still), default=0.0)
     for at, frame in frames:
         if at > since and apart(mouth(frame), still[-1]) > 1.5 * noise + 0.5:
             return at
-    return float("nan")
+    return None
 
 
 def main(base: str, name: str, file: str, seconds: float = 6.0) -> None:
@@ -257,13 +260,14 @@ def main(base: str, name: str, file: str, seconds: float = 6.0) -> None:
     sender.stop.set()
     seen, spoke = list(watcher.frames), sender.spoke
     loud = [at for at, peak in watcher.voice if peak > 1000 and at > spoke]
+    moved = first_moved(seen, spoke)
     result = {
         "gstreamer": Gst.version_string(),
         "frames": len(seen),
         "size": watcher.size,
         "fps": round(sum(at > spoke for at, _ in seen) / seconds, 1),
         "loudest": max((peak for _, peak in watcher.voice), default=0),
-        "sound_to_face_ms": round(1000 * (first_moved(seen, spoke) - spoke)),
+        "sound_to_face_ms": None if moved is None else round(1000 * (moved - spoke)),
         "sound_to_voice_ms": round(1000 * (loud[0] - spoke)) if loud else None,
         "trickled": sender.trickled,
         "ended": [watcher.end(), sender.end()],

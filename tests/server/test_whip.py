@@ -17,6 +17,8 @@ from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.server import streams as streaming
 from latentcam.server.config import IceServer, ServerConfig
 from latentcam.server.errors import ConfigError
+from latentcam.server.lobby import Lobby
+from latentcam.server.messages import Change
 from latentcam.server.webrtc import line
 from latentcam.server.whip import FRAGMENT, SDP, link
 from tests.aio import run
@@ -260,6 +262,33 @@ def test_who_never_connects_holds_no_place(
                     await asyncio.sleep(0.1)
             await publisher.pc.close()
             await viewer.aclose()
+
+    run(scene(), timeout=120)
+
+
+def test_who_goes_before_they_came_leaves_nothing(tiny_pack: AvatarPack) -> None:
+    """What runs a viewer, cancelled before it began, did not close the connection."""
+
+    async def scene() -> None:
+        engine = make_engine(tiny_pack)
+        lobby = Lobby(engine, ServerConfig())
+        streams = streaming.Streams(lobby)
+        async with httpx.AsyncClient() as http:
+            publisher, watcher = Publisher(http), Caller(SILENCE)
+            offer = await publisher.offer()
+            peer = await streams.publish("ada", offer, None, "", None, Change())
+            viewer = await streams.watch("ada", await watcher.offer())
+            await streams.unwatch("ada", viewer.id)
+            assert viewer._negotiated.connection.connectionState == "closed"
+            viewer = await streams.watch("ada", await watcher.offer())
+            await streams.unpublish("ada", peer.id)
+            assert viewer._negotiated.connection.connectionState == "closed"
+            await lobby.aclose()
+            await streams.aclose()
+            assert engine.sessions == 0 and not streams.names
+            await engine.aclose()
+            await publisher.pc.close()
+            await watcher.aclose()
 
     run(scene(), timeout=120)
 
