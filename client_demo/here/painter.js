@@ -1,6 +1,7 @@
 // Draws motion as it comes, the newest only, on a canvas that a video plays.
 
 import { backdrop } from './backdrop.js';
+import { Marker } from './mark.js';
 
 const SMOOTHING = 0.1; // share of each picture's age that the mean age follows
 const REMEMBERED = 100; // pictures whose ages are told
@@ -11,6 +12,7 @@ export class Painter {
   #ink;
   #bare = document.createElement('canvas'); // the face alone
   #background = null; // what is drawn behind it, or nothing
+  #marker; // says in every picture, unseen, that it is synthetic
   #passage; // from one anchor to another
   #waiting = null; // the newest motion that is not drawn yet
   #drawing = false;
@@ -24,6 +26,7 @@ export class Painter {
   constructor(face, { identity, background }, onDrawn = () => {}) {
     this.#face = face;
     this.onDrawn = onDrawn;
+    this.#marker = new Marker(face.size);
     const anchor = face.anchor(identity);
     this.#passage = { start: anchor, goal: anchor, begun: 0, ms: 0 };
     for (const canvas of [this.#canvas, this.#bare]) {
@@ -55,11 +58,11 @@ export class Painter {
 
   async #putBehind(name) {
     const behind = await backdrop(name, this.#face.size).catch(() => null);
-    if (behind) this.#background = behind; // else it is not there: what was before stays
+    if (behind) this.#background = this.#marker.canvas(behind); // else it is not there: what was before stays
   }
 
   #draw(levels) {
-    const picture = new ImageData(levels, this.#face.size);
+    const picture = new ImageData(this.#marker.levels(levels), this.#face.size);
     if (!this.#background) {
       this.#ink.putImageData(picture, 0, 0);
       return;

@@ -77,13 +77,13 @@ export class Random {
     const long = (i) => (state[i + 1] << 96n) | (state[i] << 64n) | (state[i + 3] << 32n) | state[i + 2];
     this.#step = ((long(4) << 1n) | 1n) & M128;
     this.#state = 0n;
-    this.#next();
+    this.bits();
     this.#state = (this.#state + long(0)) & M128;
-    this.#next();
+    this.bits();
   }
 
-  /** 64 bits. */
-  #next() {
+  /** 64 bits, as a BigInt. */
+  bits() {
     this.#state = (this.#state * MULTIPLIER + this.#step) & M128;
     const word = (this.#state >> 64n) ^ (this.#state & M64);
     const turn = this.#state >> 122n;
@@ -92,7 +92,7 @@ export class Random {
 
   /** In [0, 1). */
   random() {
-    return Number(this.#next() >> 11n) * 2 ** -53;
+    return Number(this.bits() >> 11n) * 2 ** -53;
   }
 
   uniform(low, high) {
@@ -103,7 +103,7 @@ export class Random {
   normal() {
     const { widths, sure, densities } = LAYERS;
     for (;;) {
-      const bits = this.#next();
+      const bits = this.bits();
       const layer = Number(bits & 255n);
       const sign = bits & 256n ? -1 : 1;
       const share = Number((bits >> 9n) & 0xFFFFFFFFFFFFFn) * 2 ** -52;
