@@ -32,7 +32,7 @@ from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.decoders.auto import open_decoder
-from latentcam.realtime_models.errors import AvatarPackError
+from latentcam.realtime_models.errors import LatentcamError
 
 SIDE = 512  # pixels of each picture of a pair
 GAP = 16
@@ -73,7 +73,7 @@ def source(text: str) -> tuple[str, Source]:
         if (Path(place) / "factors").is_dir():
             return name, render_source(Path(place))
         return name, pack_source(place)
-    except (AvatarPackError, FileNotFoundError, ValueError) as error:
+    except (LatentcamError, FileNotFoundError, ValueError) as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
@@ -125,11 +125,15 @@ def wilson(won: int, of: int) -> tuple[float, float]:
 
 
 def count_votes(out: Path) -> list[str]:
-    """A line for every two sources. Raises ValueError for a vote that is neither A nor B."""
+    """A line for every two sources. Raises ValueError for what is no table of votes, and for a vote
+    that is neither A nor B."""
     key = json.loads((out / "key.json").read_text())
     won: dict[tuple[str, str], int] = {}
     with (out / "votes.csv").open(newline="") as file:
-        for row in csv.DictReader(file):
+        rows = csv.DictReader(file, restval="")
+        if not {"pair", "vote"} <= set(rows.fieldnames or ()):
+            raise ValueError(f"votes.csv has the columns {rows.fieldnames}, expected pair and vote")
+        for row in rows:
             vote = row["vote"].strip().upper()
             if row["pair"] not in key or vote not in ("A", "B", ""):
                 raise ValueError(

@@ -26,6 +26,7 @@ from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.realtime_models.axes import Axis
 from latentcam.realtime_models.motion.codec import MOST_FRAMES, Decoder, Encoder, step_sizes
 from latentcam.realtime_models.motion.performance import Performer, Settings
+from latentcam.stream.errors import MediaError
 from latentcam.stream.offline import perform_voice
 from latentcam.stream.timeline import Timeline
 from latentcam.stream.voice_file import VoiceFile, resampled
@@ -94,7 +95,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     card = machine_card()
     print_card(card)
     pack = load_pack(args.avatar)
-    face = performed(Performer(pack), args.speech)
+    try:
+        face = performed(Performer(pack), args.speech)
+    except MediaError as error:
+        parser.error(str(error))
     rows = measure(face, pack.card.axes)
     minutes = len(face) / FPS / 60
     print(f"{minutes:.1f} minutes, {len(pack.card.axes)} axes, {FPS} ticks a second")

@@ -22,6 +22,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from skimage.metrics import structural_similarity
 
 from latentcam.benchmarks.avatar_quality import Face, decode_time, pack_size
@@ -56,6 +57,7 @@ from latentcam.realtime_models.training.identity_judge import (
     IdentityJudge,
     distance,
 )
+from latentcam.realtime_models.training.perceptual import Vgg16, perceptual_distance
 
 POSES: dict[str, dict[str, float]] = {
     "rest": {},
@@ -91,11 +93,12 @@ def main() -> None:
         tracker = FaceTracker(args.tracker, most=2)
         segmenter = Segmenter(args.segmenter)
         judge = IdentityJudge(args.judge) if args.judge else None
+        eyes = Vgg16(args.vgg) if args.vgg else None
         tracking = pack_tracking(base, Teacher(base), tracker.track_all, learned())
         person, coverage = prepare(
             open_sources(args.held_out), base, tracking, tracker.track_all, segmenter.segment
         )
-    except (LatentcamError, FileNotFoundError) as error:
+    except (LatentcamError, FileNotFoundError, ValueError) as error:
         parser.error(str(error))
     face = Face(pack, Avatar(pack, open_decoder(args.decoder, pack)))
     args.report.mkdir(parents=True, exist_ok=True)
@@ -110,8 +113,8 @@ def main() -> None:
     for region, box in regions(tracking).items():
         note(region, alike(real, fake, box))
     note("flicker", flicker(person, real, fake))
-    if args.vgg:
-        note("perceptual", perceptual(args.vgg, real, fake, judges.face_box(tracking)))
+    if eyes is not None:
+        note("perceptual", perceptual(eyes, real, fake, judges.face_box(tracking)))
     if judge is not None:
         note("identity", identity(judge, face, real, fake, args.others))
     row, strips = obedience(face.avatar, tracker, face.names[0])
@@ -179,13 +182,8 @@ def flicker(person: Person, real: Sequence[Rgb], fake: Sequence[Rgb]) -> Figures
     return {"real": round(a, 3), "avatar": round(b, 3), "ratio": round(b / max(a, 1e-9), 3)}
 
 
-def perceptual(vgg: Path, real: Sequence[Rgb], fake: Sequence[Rgb], box: Box) -> Figures:
+def perceptual(eyes: Vgg16, real: Sequence[Rgb], fake: Sequence[Rgb], box: Box) -> Figures:
     """Mean distance of VGG16's features within the face; of the same picture 0."""
-    import torch
-
-    from latentcam.realtime_models.training.perceptual import Vgg16, perceptual_distance
-
-    network = Vgg16(vgg)
 
     def tensor(picture: Rgb) -> torch.Tensor:
         inside = np.ascontiguousarray(crop(picture, box))
@@ -194,7 +192,7 @@ def perceptual(vgg: Path, real: Sequence[Rgb], fake: Sequence[Rgb], box: Box) ->
     step = max(1, len(real) // JUDGED)
     with torch.inference_mode():
         apart = [
-            float(perceptual_distance(network, tensor(b), tensor(a)))
+            float(perceptual_distance(eyes, tensor(b), tensor(a)))
             for a, b in zip(real[::step], fake[::step], strict=True)
         ]
     return {"mean": round(float(np.mean(apart)), 4)}

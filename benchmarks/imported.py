@@ -22,12 +22,12 @@ A figure that needs what was not given is left out.
 from __future__ import annotations
 
 import argparse
-import time
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
+from latentcam.benchmarks.decode import timed
 from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
 from latentcam.benchmarks.tools.obedience import SWEEP, correlation
 from latentcam.benchmarks.tools.pictures import before, psnr
@@ -42,7 +42,7 @@ from latentcam.realtime_models.training.latents.distil import row_map, some_late
 
 FACES = 6  # of each pack
 LATENTS = 64  # for PSNR
-PICTURES, WARM_UP = 60, 5  # for decoding
+PICTURES = 60  # for decoding
 FPS, SECONDS, CLIPS = 25, 8.0, 4  # of moods
 EASE = 0.2  # seconds; how moods come on while a face talks
 UNSEEN = 1_000_003  # seed of latents that no distillation draws
@@ -102,12 +102,8 @@ def likeness(small: str, large: str, decoder: str) -> float:
 
 def milliseconds(avatar: Avatar) -> float:
     """The median of one picture."""
-    ws, taken = avatar.anchor(avatar.card.identities[0])[None], []
-    for _ in range(PICTURES + WARM_UP):
-        begun = time.perf_counter()
-        avatar.decoder.decode(ws)
-        taken.append(time.perf_counter() - begun)
-    return float(np.median(taken[WARM_UP:]) * 1e3)
+    ws = avatar.anchor(avatar.card.identities[0])[None]
+    return float(np.median(timed(lambda _: avatar.decoder.decode(ws), PICTURES)) * 1e3)
 
 
 def clip(avatar: Avatar, moods: Path, seed: int) -> list[Rgb]:
@@ -127,9 +123,10 @@ def clip(avatar: Avatar, moods: Path, seed: int) -> list[Rgb]:
 
 
 def acd(pictures: list[Rgb], judge: IdentityJudge) -> float:
-    """Mean distance of consecutive pictures, as Zhang 2020 has it."""
+    """Mean distance of consecutive pictures, as Zhang 2020 has it; NaN of fewer than two faces."""
     found = [one for one in map(judge.describe, pictures) if one is not None]
-    return float(np.mean([distance(a, b) for a, b in pairwise(found)])) if found else float("nan")
+    apart = [distance(a, b) for a, b in pairwise(found)]
+    return float(np.mean(apart)) if apart else float("nan")
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -150,7 +147,8 @@ def main(argv: list[str] | None = None) -> None:
         known = open_pack(args.known, args.decoder).avatar
         if "jawOpen" not in {axis.name for axis in avatar.card.axes}:
             parser.error(f"{args.avatar} has no axis jawOpen, expected a pack that is calibrated")
-        print_card(machine_card())
+        card = machine_card()
+        print_card(card)
         if args.model is not None:
             found["aperture, r"] = round(apertures(avatar, FaceTracker(args.model)), 3)
         if args.judge is not None:
@@ -167,7 +165,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.error(str(error))
     for name, value in found.items():
         print(f"{name:28} {value}")
-    print_json({"benchmark": "imported", **found})
+    print_json({"benchmark": "imported", **found, "card": card})
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from PIL import Image, ImageDraw
 
 from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
 from latentcam.benchmarks.tools.options import avatar_options
-from latentcam.realtime_models.arrays import Rgb
+from latentcam.realtime_models.arrays import SAMPLE_RATE, Rgb
 from latentcam.realtime_models.face_tracker import FaceTracker
 from latentcam.realtime_models.training.motion.data.lips import (
     LipClip,
@@ -123,14 +123,16 @@ def judge(speech: Path, identity: str, avatar: str, tracker: FaceTracker, sheets
     x = np.array(list(axes.values())).T
     tracked = [tracker.track(frame) for frame in frames]
     found = np.array([face is not None for face in tracked])
+    if found.sum() < 2:
+        raise SystemExit(f"a face is found in {found.sum()} of {len(frames)} frames of {speech}")
     mouth = np.array(
         [(face.aperture, face.width, face.scores["mouthPucker"]) for face in tracked if face]
     )
     aperture = mouth[:, 0]
     commanded = shown_aperture(x, tuple(axes), rendered_lips())
+    voice = np.concatenate(list(read_voice(speech, SAMPLE_RATE)))
     if sheets is not None:
         sheets.mkdir(parents=True, exist_ok=True)
-        voice = np.concatenate(list(read_voice(speech, 16000)))
         level = np.array([np.sqrt(np.mean(part**2)) for part in np.array_split(voice, len(frames))])
         sheet(frames, level / level.max()).save(sheets / f"{speech.stem}_{identity}.png")
     figures = {
@@ -146,8 +148,7 @@ def judge(speech: Path, identity: str, avatar: str, tracker: FaceTracker, sheets
     if real.is_file() and (clip := read_clip(real)):
         figures |= beside_real(clip, commanded, whole)
     if sync is not None:
-        heard = np.concatenate(list(read_voice(speech, 16000)))
-        figures["sync"] = sync.judge(Pair(heard, whole, FPS))["score"]
+        figures["sync"] = sync.judge(Pair(voice, whole, FPS))["score"]
     return figures
 
 

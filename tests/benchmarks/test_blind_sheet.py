@@ -51,15 +51,23 @@ def test_votes_are_counted_by_the_key(tmp_path: Path) -> None:
     assert line == "new preferred to old: 9 of 10 (90%, 95 % interval 60% to 98%)"
 
 
-@pytest.mark.parametrize("row", [("pair_000", "C"), ("pair_999", "A")])
+@pytest.mark.parametrize(
+    ("votes", "told"),
+    [
+        ("pair,vote\npair_000,C\n", "expected A or B"),
+        ("pair,vote\npair_999,A\n", "expected A or B"),
+        ("pair;vote\npair_000;A\n", "expected pair and vote"),
+        ("", "expected pair and vote"),
+    ],
+)
 def test_a_vote_for_nothing_is_told(
-    tmp_path: Path, row: tuple[str, str], capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, votes: str, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     blind_sheet.make({"old": painted(10), "new": painted(200)}, 2, 0, tmp_path)
-    vote(tmp_path, dict([row]))
+    (tmp_path / "votes.csv").write_text(votes)
     with pytest.raises(SystemExit):
         blind_sheet.main(["count", "--out", str(tmp_path)])
-    assert "expected A or B" in capsys.readouterr().err
+    assert told in capsys.readouterr().err
 
 
 def test_sources_are_checked(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

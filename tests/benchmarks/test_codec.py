@@ -39,3 +39,6 @@ def test_it_ends_with_one_line_of_json(
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert found["benchmark"] == "codec" and found["minutes"] == 0.03
     assert len(found["rows"]) == MOST_FRAMES * len(LOSSES)
+    with pytest.raises(SystemExit):
+        main(["--avatar", str(tiny_folder), str(tmp_path / "none.wav")])
+    assert "none.wav cannot be read" in capsys.readouterr().err

@@ -22,7 +22,7 @@ def test_a_pack_is_compared_with_itself(
     main(["--avatar", str(tiny_folder), "--large", str(tiny_folder), "--known", str(tiny_folder)])
     found = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert found["copy, dB"] > 100 and len(found["decode, ms"]) == 2
-    assert "aperture, r" not in found
+    assert "aperture, r" not in found and found["card"]["python"]
 
 
 def test_a_pack_that_is_not_calibrated(capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,3 +48,4 @@ def test_a_clip_of_moods_moves_and_is_one_person(tiny_pack: AvatarPack, tmp_path
     assert np.ptp([picture.mean() for picture in pictures]) > 1
     assert acd(pictures, Brightness()) > 0  # type: ignore[arg-type]
     assert acd(pictures[:1] * 3, Brightness()) == 0.0  # type: ignore[arg-type]
+    assert np.isnan(acd(pictures[:1], Brightness()))  # type: ignore[arg-type]
