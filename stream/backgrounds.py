@@ -116,7 +116,7 @@ def pictures_in(folder: Path) -> list[Path]:
 
 
 def read_picture(path: Path) -> Rgb:
-    """Any picture file, uint8 [H, W, 3], at most HIGHEST high. Raises MediaError."""
+    """Any picture file, uint8 [H, W, 3], upright, at most HIGHEST high. Raises MediaError."""
     try:
         with opened(path) as part, open_container(part) as container:
             if not container.streams.video:
@@ -125,7 +125,10 @@ def read_picture(path: Path) -> Rgb:
     except (OSError, av.FFmpegError, StopIteration) as error:
         reason = getattr(error, "strerror", None) or "nothing in it"
         raise MediaError(f"{path} cannot be read as a picture: {reason}") from None
-    return _as_high(frame, min(frame.height, HIGHEST))
+    turns = round(frame.rotation / 90) % 4  # to the left, of a photo: phones are held sideways
+    high = frame.width if turns % 2 else frame.height
+    picture = _as_high(frame, max(1, round(frame.height * min(1.0, HIGHEST / high))))
+    return np.ascontiguousarray(np.rot90(picture, turns))
 
 
 def blurred(picture: Rgb) -> Rgb:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import av
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from latentcam.stream.backgrounds import HIGHEST, Backgrounds, pictures_in, read_picture
 from latentcam.stream.errors import MediaError
+from latentcam.stream.local.jpeg import as_jpeg
 
 
 def write_picture(path: Path, colours: NDArray[np.uint8]) -> Path:
@@ -53,6 +55,27 @@ def test_a_picture_of_ones_own_room_is_not_taken_for_the_built_in_one(tmp_path: 
         np.testing.assert_allclose(backgrounds.first.picture[5, 5], (20, 120, 30), atol=2)
         assert backgrounds.names == ("own", "room", "room.png")
         assert backgrounds.find("room").picture.shape == (180, 320, 3)
+
+
+@pytest.mark.parametrize(
+    ("orientation", "corner"),
+    [(1, "top left"), (3, "bottom right"), (6, "top right"), (8, "bottom left")],
+)
+def test_a_photo_is_seen_upright(tmp_path: Path, orientation: int, corner: str) -> None:
+    """Phones write what the sensor sees; EXIF (CIPA DC-008) says where its first row belongs."""
+    seen = np.full((60, 2 * HIGHEST + 400, 3), 255, np.uint8)
+    seen[:30, : HIGHEST + 200] = 0
+    jpeg = as_jpeg(av.VideoFrame.from_ndarray(seen, format="rgb24"))
+    tag = struct.pack("<HHIHH", 0x0112, 3, 1, orientation, 0)
+    exif = b"Exif\0\0" + struct.pack("<2sHIH", b"II", 42, 8, 1) + tag + bytes(4)
+    path = tmp_path / "photo.jpg"
+    path.write_bytes(jpeg[:2] + b"\xff\xe1" + struct.pack(">H", 2 + len(exif)) + exif + jpeg[2:])
+    picture = read_picture(path)
+    high, wide = picture.shape[:2]
+    assert (high > wide) == (orientation > 4) and high <= HIGHEST
+    row, column = (at in corner for at in ("bottom", "right"))
+    dark = picture[-high // 4 if row else high // 4, -wide // 4 if column else wide // 4]
+    assert dark.max() < 20 and picture.mean() > 180, "a quarter is dark, this one"
 
 
 def test_any_colour_is_that_colour() -> None:
