@@ -20,8 +20,7 @@ from latentcam.stream.video_file import SYNTHETIC
 
 FPS = 12  # of the film: what moves at rest is slow
 SECONDS = 7.0  # of the film: three blinks
-BLEND = 1.0  # seconds at the end that lead back to the beginning
-SETTLE = 1.0  # seconds of silence after which life has come up
+BLEND = 1.0  # seconds before the beginning, in which life comes up; the end leads back to them
 SEED = 15  # whose first moment is near the portrait, and whose seam no blink crosses
 
 
@@ -56,8 +55,6 @@ def resting(performer: Performer) -> list[Control]:
     """
     silence, settings = np.zeros(SAMPLE_RATE // FPS, np.float32), Settings()
     state = performer.initial_state(SEED)
-    for _ in range(round((SETTLE - BLEND) * FPS)):
-        _, state = performer.perform(silence, state, settings)
     moves = []
     blend, length = round(BLEND * FPS), round(SECONDS * FPS)
     for _ in range(blend + length):

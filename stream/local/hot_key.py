@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from latentcam.stream.errors import DeviceError
+from latentcam.stream.local import advice
 
 
 @contextlib.contextmanager
@@ -18,9 +19,7 @@ def hot_key(keys: str, pressed: Callable[[], object]) -> Iterator[None]:
     try:
         from pynput.keyboard import GlobalHotKeys, HotKey
     except ModuleNotFoundError:
-        raise DeviceError(
-            'the package pynput is missing: pip install "latentcam[hotkey]"'
-        ) from None
+        raise DeviceError("the package pynput is missing", advice.install_extra("hotkey")) from None
     except ImportError as error:  # no X server, say
         reason = str(error).partition("\n")[0]
         raise DeviceError(
