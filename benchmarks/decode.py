@@ -53,7 +53,6 @@ PRODUCT = {"cpu": 1024, "cuda": 8192}  # rows of the square matrices
 TYPES = {"f32": "float32", "bf16": "bfloat16", "fp16": "float16"}  # in PyTorch
 WARM_UP = 5
 EXPRESSIONS = 24  # of which PSNR is the mean
-MOVED = 0.4  # of the axes of each
 
 
 def main() -> None:
@@ -212,21 +211,10 @@ def side_by_side(lanes: Sequence[Decode], ws: NDArray[np.float32], count: int) -
 def psnr_to_float32(pack: AvatarPack, decodes: Sequence[Decode]) -> dict[int, dict[str, float]]:
     """Index of the decoder's call -> the mean PSNR of its pictures, dB; without those that are
     equal."""
-    basis, rng = Basis(pack.card.axes, pack.generator["basis"]), np.random.default_rng(0)
-    anchors = pack.identities
-    axes = pack.card.axes[: len(FACE_AXES)]
-    ws = np.stack(
-        [
-            basis.move(
-                anchors[i % len(anchors)],
-                basis.control(
-                    {axis.name: rng.uniform(axis.low, axis.high)
-                     for axis in axes if rng.random() < MOVED}
-                ),
-            )
-            for i in range(EXPRESSIONS)
-        ]
-    ).astype(np.float32)  # fmt: skip
+    count, rng = len(FACE_AXES), np.random.default_rng(0)
+    basis = Basis(pack.card.axes[:count], pack.generator["basis"][:, :, :count])
+    people = (pack.identities[i % len(pack.identities)] for i in range(EXPRESSIONS))
+    ws = np.stack([basis.move(one, basis.random_control(rng)) for one in people])
     wanted = open_decoder("openvino-f32", pack).decode(ws).astype(np.float64)
     found = {}
     for index, decode in enumerate(decodes):

@@ -6,7 +6,7 @@ from latentcam.realtime_models.arrays import Control, Latent, Picture
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.decoders.base import Decoder
 from latentcam.realtime_models.generator.basis import Basis
-from latentcam.realtime_models.generator.latents import sample_z, truncated, w_to_ws, z_to_w
+from latentcam.realtime_models.generator.latents import sample_z, z_to_ws
 
 
 class Avatar:
@@ -32,10 +32,10 @@ class Avatar:
                 anchor: Latent = self._pack.identities[index]
                 return anchor
         if identity.isascii() and identity.isdigit() and len(identity) <= 18:
-            card, config, tensors = self.card, self.card.generator, self._pack.generator
-            ws = w_to_ws(config, z_to_w(config, tensors, sample_z(config, int(identity))))
-            w_avg = tensors["mapping.w_avg"]
-            return truncated(ws, w_avg, card.truncation_psi, card.truncation_cutoff)
+            card, config = self.card, self.card.generator
+            z = sample_z(config, int(identity))
+            psi, cutoff = card.truncation_psi, card.truncation_cutoff
+            return z_to_ws(config, self._pack.generator, z, psi, cutoff)
         raise ValueError(
             f"identity {identity[:64]!r} is neither one of {', '.join(names)} "
             "nor a whole number (a seed)"

@@ -9,9 +9,11 @@ write orders and read these lines.
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import shutil
 import sys
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 from typing import Annotated
@@ -19,13 +21,15 @@ from typing import Annotated
 import msgspec
 from platformdirs import user_cache_path, user_data_path
 
-from latentcam.realtime_models.card import PACK_NAME
+from latentcam.realtime_models.avatar_pack import load_card
+from latentcam.realtime_models.card import PACK_NAME, Card
 from latentcam.realtime_models.decoders.cache import cache_folder
 from latentcam.realtime_models.errors import AvatarPackError
 from latentcam.realtime_models.pack_places import CARD, SHIPPED, remove_pack, user_packs
 
 JOB = "latentcam.realtime_models.training.enrol.job"
 JOB_FILE = "job.json"
+LEARNED_VERSION = 2  # of what is learned about packs: another reads nothing of this one
 RECORDING = "recording"
 """A folder in an order's folder: what the page recorded."""
 PREVIEW = "preview.jpg"
@@ -196,6 +200,12 @@ def learned() -> Path:
     return user_cache_path("latentcam", appauthor=False) / "enrol"
 
 
+def learned_key(card: Card) -> str:
+    """Names what is learned about a pack: files in `learned` have it in their names."""
+    told = f"{card.files.generator.digest} {card.files.identities.digest} {LEARNED_VERSION}"
+    return hashlib.sha256(told.encode()).hexdigest()[:24]
+
+
 def find_model(name: str, given: Path | None = None) -> Path:
     """The path of a model file: as given, or where models are looked for.
 
@@ -247,8 +257,11 @@ def read_order(folder: Path) -> Order:
 
 
 def forget(name: str) -> list[Path]:
-    """Delete a person's pack, recording, and all that was made of them, and whatever decoders were
-    compiled. Returns what was deleted. Raises AvatarPackError if there is nothing of this name."""
+    """Delete a person's pack, recording, and all that was made of them or learned about the pack,
+    and whatever decoders were compiled. Returns what was deleted.
+
+    Raises AvatarPackError if there is nothing of this name.
+    """
     check_name(name)
     gone = []
     folder = orders() / name
@@ -256,6 +269,11 @@ def forget(name: str) -> list[Path]:
         shutil.rmtree(folder)
         gone.append(folder)
     if (user_packs() / name / CARD).is_file():
+        with suppress(AvatarPackError):  # of a broken pack nothing was learned
+            card = load_card(user_packs() / name)
+            for path in learned().glob(f"*-{learned_key(card)}.*"):
+                path.unlink()
+                gone.append(path)
         gone.append(remove_pack(name))
     if not gone:
         raise AvatarPackError(f"there is neither a pack {name} in {user_packs()} nor an enrolment")

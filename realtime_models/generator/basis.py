@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from latentcam.realtime_models.arrays import Control, Latent
 from latentcam.realtime_models.axes import Axis
 
+MOVED = 0.4  # of the axes, in a random expression
+
 
 @dataclass(frozen=True, slots=True)
 class Basis:
@@ -32,6 +34,12 @@ class Basis:
         for name, value in values.items():
             x[index[name]] = value
         return x
+
+    def random_control(self, rng: np.random.Generator) -> Control:
+        """A random expression: some of the axes anywhere in their ranges, the others at rest."""
+        return self.control(
+            {a.name: rng.uniform(a.low, a.high) for a in self.axes if rng.random() < MOVED}
+        )
 
     def clamp(self, x: Control) -> Control:
         """x within the ranges that the generator was trained on."""

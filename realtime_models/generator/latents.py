@@ -48,6 +48,14 @@ def w_to_ws(config: GeneratorConfig, w: Array) -> Latent:
     return np.repeat(w[None], config.num_ws, axis=0)
 
 
+def z_to_ws(
+    config: GeneratorConfig, tensors: Tensors, z: Array, psi: float, cutoff: int | None
+) -> Latent:
+    """The face of z, float32 [z_dim], truncated: float32 [num_ws, w_dim]."""
+    ws = w_to_ws(config, z_to_w(config, tensors, z))
+    return truncated(ws, tensors["mapping.w_avg"], psi, cutoff)
+
+
 def truncated(ws: Latent, w_avg: Array, psi: float, cutoff: int | None = None) -> Latent:
     """The truncation trick: rows before the cutoff (None: all) are drawn towards w_avg by psi < 1,
     so that what is coarse is ordinary and what is fine keeps its variety."""

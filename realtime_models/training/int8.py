@@ -29,7 +29,6 @@ SMOOTHING = 0.75  # SmoothQuant's alpha: how much of the difference moves
 HEADROOM = 0.7  # of the largest input seen: few are clipped, and all others have finer steps
 SHARE, LEAST_SHARE = 0.1, 0.05  # of all multiply-accumulates: a smaller layer would gain little
 LATENTS, BATCH = 192, 8
-MOVED = 0.4  # of the axes, in each latent
 
 
 def int8_layers(config: GeneratorConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -76,17 +75,9 @@ def _latents(tensors: Tensors, identities: Latents, axes: tuple[Axis, ...]) -> L
     """float32 [LATENTS, num_ws, w_dim]."""
     basis = Basis(axes, tensors["basis"])
     rng = np.random.default_rng(0)
-    return np.stack(
-        [
-            basis.move(
-                identities[index % len(identities)],
-                basis.control(
-                    {a.name: rng.uniform(a.low, a.high) for a in axes if rng.random() < MOVED}
-                ),
-            )
-            for index in range(LATENTS)
-        ]
-    ).astype(np.float32)
+    people = (identities[index % len(identities)] for index in range(LATENTS))
+    moved = [basis.move(one, basis.random_control(rng)) for one in people]
+    return np.stack(moved).astype(np.float32)
 
 
 @torch.inference_mode()

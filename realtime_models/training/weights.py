@@ -10,11 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
+from latentcam.realtime_models.training.whole import whole
 
-def save_weights(tensors: Mapping[str, NDArray[Any]], path: Path) -> None:
+
+def save_weights(
+    tensors: Mapping[str, NDArray[Any]], path: Path, metadata: dict[str, str] | None = None
+) -> None:
     """Write a safetensors file, whole or not at all, which everybody may read: safetensors leaves
     it to its owner alone."""
-    part = path.with_name(f"{path.name}.part")
-    save_file({name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}, part)
-    part.chmod(0o644)
-    part.replace(path)
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    with whole(path) as part:
+        save_file(contiguous, part, metadata)
+        part.chmod(0o644)

@@ -20,6 +20,7 @@ from latentcam.realtime_models.avatar_pack import (
 from latentcam.realtime_models.card import Card, Files, Weights
 from latentcam.realtime_models.pack_places import CARD, find_lender
 from latentcam.realtime_models.training.weights import save_weights
+from latentcam.realtime_models.training.whole import whole
 
 Precision = type[np.float16] | type[np.float32]
 
@@ -48,9 +49,8 @@ def write_light(folder: Path, tensors: Tensors) -> Weights:
 
 def write_card(folder: Path, card: Card) -> None:
     """Write the card, whole or not at all."""
-    part = folder / f"{CARD}.part"
-    part.write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
-    part.replace(folder / CARD)
+    with whole(folder / CARD) as part:
+        part.write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
 
 
 def borrowed(weights: Weights, lender: str) -> Weights:

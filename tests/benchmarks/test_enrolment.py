@@ -25,8 +25,8 @@ from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.decoders.eager import EagerDecoder
 from latentcam.realtime_models.training.enrol.network import Teacher
-from latentcam.realtime_models.training.enrol.pack_tracking import levels
 from latentcam.realtime_models.training.enrol.person import Person
+from latentcam.realtime_models.training.generator.losses import levels
 from latentcam.realtime_models.training.identity_judge import Descriptor
 from tests.drawn_face import tracking
 
@@ -44,7 +44,7 @@ def itself(pack: AvatarPack, count: int = 6) -> Person:
     images = torch.from_numpy(levels(drawn)).permute(0, 3, 1, 2).contiguous()
     images[:, :3] = torch.minimum(images[:, :3], images[:, 3:])
     known = torch.full((count, 1, 16, 16), 255, dtype=torch.uint8)
-    return Person(images, known, x, torch.arange(count) // 3, np.zeros(0), 1.0)
+    return Person(images, known, x, torch.arange(count) // 3)
 
 
 def test_a_face_that_is_the_person_is_as_good_as_it_can_be(face: Face) -> None:

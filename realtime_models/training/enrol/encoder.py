@@ -17,9 +17,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.enrolment import learned_key
 from latentcam.realtime_models.generator.latents import z_to_w
 from latentcam.realtime_models.training.enrol.network import Teacher, autocast
-from latentcam.realtime_models.training.enrol.pack_tracking import key_of
+from latentcam.realtime_models.training.whole import whole
 
 SIDE = 64  # pixels that it sees
 BATCH = 16
@@ -71,16 +72,15 @@ def encoder_of(
     clock: Callable[[], float] = time.monotonic,
 ) -> Encoder:
     """The pack's encoder, from the folder or taught now."""
-    path = folder / f"encoder-{key_of(pack)}.pt"
+    path = folder / f"encoder-{learned_key(pack.card)}.pt"
     encoder = Encoder(pack.card.generator.w_dim).to(teacher.device)
     if path.is_file():
         encoder.load_state_dict(torch.load(path, map_location=teacher.device, weights_only=True))
         return encoder
     teach(encoder, pack, teacher, told, seconds, clock)
     folder.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    torch.save(encoder.state_dict(), part)
-    part.replace(path)
+    with whole(path) as part:
+        torch.save(encoder.state_dict(), part)
     return encoder
 
 

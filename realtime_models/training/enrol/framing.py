@@ -104,7 +104,7 @@ def face_pixels(points: Array) -> float:
     return float(np.median(np.ptp(points[..., 1], axis=1)))
 
 
-def sharp_enough(picture: Rgb) -> float:
-    """Variance of the Laplacian of a stabilised picture: small when it is blurred."""
+def laplacian_variance(picture: Rgb) -> float:
+    """How much fine detail there is: little when it is blurred."""
     grey = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
     return float(cv2.Laplacian(grey, cv2.CV_32F).var())

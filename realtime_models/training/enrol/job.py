@@ -57,6 +57,7 @@ from latentcam.realtime_models.training.enrol.tune import Progress, Tuner, regio
 from latentcam.realtime_models.training.generator.losses import before_grey
 from latentcam.realtime_models.training.generator.train import channels_last, keep_freed_memory
 from latentcam.realtime_models.training.perceptual import Vgg16
+from latentcam.realtime_models.training.whole import whole
 
 MINUTES = {  # device: of a video, of photos, of a style
     "cpu": (40.0, 9.0, 5.0),
@@ -185,7 +186,8 @@ def _enrol(order: Enrolment, folder: Path, bench: Bench) -> None:
         anchor = torch.load(anchor_file, map_location=bench.device, weights_only=True)
     else:
         anchor = _pivot(person, bench, photos, seconds * share)
-        torch.save(anchor, anchor_file)
+        with whole(anchor_file) as part:
+            torch.save(anchor, part)
     plan = stages(bench.base.card.generator.picture_sizes, seconds * (1 - share))
     tuner = Tuner(
         bench.teacher, bench.tracking, person, anchor, plan, photos=photos, eyes=bench.eyes
@@ -229,7 +231,8 @@ def _person(sources: Sequence[Source], folder: Path, bench: Bench) -> tuple[Pers
         paced(bench.tell, "finding the face"),
     )  # fmt: skip
     person.save(kept)
-    words.write_bytes(msgspec.json.encode(coverage))
+    with whole(words) as part:
+        part.write_bytes(msgspec.json.encode(coverage))
     return person, coverage
 
 

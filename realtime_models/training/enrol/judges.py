@@ -8,31 +8,31 @@ little data; the hinge term keeps them sharp.
 
 from __future__ import annotations
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from latentcam.realtime_models.training.enrol.pack_tracking import PackTracking
 from latentcam.realtime_models.training.generator.losses import Box, PatchDiscriminator, crop
 
 
-def box_around(centre: tuple[float, float], wide: float, high: float) -> Box:
-    """top, bottom, left, right as shares of the side, within the picture."""
-    x, y = centre
+def box_around(centre: NDArray[np.float64], wide: float, high: float) -> Box:
+    """Within the picture. centre: float64 [2], x and y; all as shares of its side."""
+    x, y = map(float, centre)
     return (max(0.0, y - high), min(1.0, y + high), max(0.0, x - wide), min(1.0, x + wide))
 
 
 def mouth_box(tracking: PackTracking) -> Box:
-    x, y = (float(v) for v in tracking.mouth)
-    return box_around((x, y), 0.34 * tracking.height, 0.27 * tracking.height)
+    return box_around(tracking.mouth, 0.34 * tracking.height, 0.27 * tracking.height)
 
 
 def eyes_box(tracking: PackTracking) -> Box:
-    x, y = (float(v) for v in tracking.eyes)
-    return box_around((x, y), 0.46 * tracking.height, 0.2 * tracking.height)
+    return box_around(tracking.eyes, 0.46 * tracking.height, 0.2 * tracking.height)
 
 
 def face_box(tracking: PackTracking) -> Box:
-    x, y = (float(v) for v in (tracking.mouth + tracking.eyes) / 2)
-    return box_around((x, y), 0.5 * tracking.height, 0.58 * tracking.height)
+    middle = (tracking.mouth + tracking.eyes) / 2
+    return box_around(middle, 0.5 * tracking.height, 0.58 * tracking.height)
 
 
 def discriminators(channels: int, side: int) -> nn.ModuleList:

@@ -132,10 +132,3 @@ def premultiplied(picture: Rgb, alpha: Alpha) -> NDArray[np.uint8]:
         behind = behind_near
     done = np.concatenate([person * a, 255 * a], axis=2)
     return np.asarray(np.round(done), np.uint8)
-
-
-def before(picture: NDArray[np.uint8], wall: NDArray[np.uint8]) -> Rgb:
-    """uint8 [H, W, 3]: a premultiplied picture before a wall, a colour or a picture."""
-    clear = 1 - picture[..., 3:].astype(np.float32) / 255
-    seen = picture[..., :3] + clear * wall
-    return np.asarray(np.round(np.clip(seen, 0, 255)), np.uint8)

@@ -8,8 +8,6 @@ rest: what is peculiar to one face is then no expression.
 
 from __future__ import annotations
 
-import hashlib
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,12 +19,12 @@ from sklearn.linear_model import RidgeCV
 
 from latentcam.realtime_models.arrays import Rgb
 from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.enrolment import learned_key
 from latentcam.realtime_models.face_tracker import CHIN, FOREHEAD, TrackedFace
 from latentcam.realtime_models.training.enrol.network import Teacher, moving
 from latentcam.realtime_models.training.enrol.refusal import CannotEnrol
-from latentcam.realtime_models.training.generator.losses import before_grey
-
-logger = logging.getLogger(__name__)
+from latentcam.realtime_models.training.generator.losses import before_grey, levels
+from latentcam.realtime_models.training.whole import whole
 
 Array = NDArray[np.float64]
 Track = Callable[[Rgb], list[TrackedFace]]
@@ -51,7 +49,6 @@ AT_REST = 40  # pictures of faces at rest, of which the rest of an unknown face 
 TRUSTED = 0.35  # of the variance of an axis explained on held-out pictures; others stay at rest
 ACTIVE = 0.18  # of the axes in a picture: of more, one hides the other
 PENALTIES = (1.0, 10.0, 100.0, 1000.0, 10000.0)
-VERSION = 2  # of what is stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,13 +123,6 @@ def head_axes(pack_axes: Sequence[str]) -> list[int]:
     return [list(pack_axes).index(name) for name in wanted]
 
 
-def key_of(pack: AvatarPack) -> str:
-    """Names what is learned here about a pack."""
-    files = pack.card.files
-    told = f"{files.generator.digest} {files.identities.digest} {VERSION}"
-    return hashlib.sha256(told.encode()).hexdigest()[:24]
-
-
 def pack_tracking(
     pack: AvatarPack,
     teacher: Teacher,
@@ -145,7 +135,7 @@ def pack_tracking(
 
     Raises CannotEnrol if the tracker finds no faces in the pack's pictures.
     """
-    path = folder / f"tracking-{key_of(pack)}.npz"
+    path = folder / f"tracking-{learned_key(pack.card)}.npz"
     if path.is_file():
         with np.load(path) as kept:
             return PackTracking(
@@ -162,14 +152,12 @@ def pack_tracking(
 def keep(tracking: PackTracking, pack: AvatarPack, folder: Path) -> None:
     """Put it where `pack_tracking` looks."""
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"tracking-{key_of(pack)}.npz"
-    part = path.with_suffix(".part.npz")
-    np.savez(
-        part, names=np.array(tracking.names), still=tracking.still, rest=tracking.rest,
-        weights=tracking.weights, explained=tracking.explained, points=tracking.points,
-        mouth=tracking.mouth, eyes=tracking.eyes, height=tracking.height,
-    )  # fmt: skip
-    part.replace(path)
+    with whole(folder / f"tracking-{learned_key(pack.card)}.npz") as part:
+        np.savez(
+            part, names=np.array(tracking.names), still=tracking.still, rest=tracking.rest,
+            weights=tracking.weights, explained=tracking.explained, points=tracking.points,
+            mouth=tracking.mouth, eyes=tracking.eyes, height=tracking.height,
+        )  # fmt: skip
 
 
 def learn(
@@ -256,10 +244,3 @@ def _regress(
         at_rest[list(EYE_MARKS)].mean(axis=0),
         height,
     )
-
-
-def levels(pictures: torch.Tensor) -> NDArray[np.uint8]:
-    """[n, C, H, W] in [-1, 1] -> uint8 [n, H, W, C]."""
-    told = (pictures.clamp(-1, 1) + 1) * 127.5
-    done: NDArray[np.uint8] = told.round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
-    return done

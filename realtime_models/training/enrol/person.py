@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +14,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from latentcam.realtime_models.alpha import composite
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.axes import Axis
 from latentcam.realtime_models.face_tracker import TrackedFace
 from latentcam.realtime_models.training.enrol import framing, matting
 from latentcam.realtime_models.training.enrol.matting import Segment
-from latentcam.realtime_models.training.enrol.network import reach
+from latentcam.realtime_models.training.enrol.network import Teacher, reach
 from latentcam.realtime_models.training.enrol.pack_tracking import (
     RIGID,
     PackTracking,
@@ -29,8 +29,8 @@ from latentcam.realtime_models.training.enrol.pack_tracking import (
 )
 from latentcam.realtime_models.training.enrol.refusal import CannotEnrol
 from latentcam.realtime_models.training.enrol.sources import Source, is_dark, pictures
-
-logger = logging.getLogger(__name__)
+from latentcam.realtime_models.training.generator.losses import levels
+from latentcam.realtime_models.training.whole import whole
 
 Array = NDArray[np.float64]
 Told = Callable[[float], None]
@@ -65,16 +65,13 @@ class Person:
     """images uint8 [n, C, S, S] as the pack's generator draws them (colours multiplied by alpha if
     it has any); known uint8 [n, 1, S/4, S/4], 255 where a picture shows something; x float32 [n, k]
     over its reach; shots int64 [n], a number for each take; consecutive frames of one take are
-    consecutive in time. rest: features of this face at rest, empty if unknown; blink: factor on
-    eyeBlink.
+    consecutive in time.
     """
 
     images: Tensor
     known: Tensor
     x: Tensor
     shots: Tensor
-    rest: Array
-    blink: float
 
     def __len__(self) -> int:
         return len(self.images)
@@ -88,27 +85,20 @@ class Person:
         return images / 127.5 - 1, known, self.x[index]
 
     def select(self, index: Tensor) -> Person:
-        return Person(
-            self.images[index], self.known[index], self.x[index], self.shots[index],
-            self.rest, self.blink,
-        )  # fmt: skip
+        return Person(self.images[index], self.known[index], self.x[index], self.shots[index])
 
     def save(self, path: Path) -> None:
         """Whole or not at all."""
-        part = path.with_suffix(".part.npz")
-        np.savez(
-            part, images=self.images.numpy(), known=self.known.numpy(), x=self.x.numpy(),
-            shots=self.shots.numpy(), rest=self.rest, blink=self.blink,
-        )  # fmt: skip
-        part.replace(path)
+        with whole(path) as part:
+            np.savez(
+                part, images=self.images.numpy(), known=self.known.numpy(), x=self.x.numpy(),
+                shots=self.shots.numpy(),
+            )  # fmt: skip
 
     @classmethod
     def load(cls, path: Path) -> Person:
         with np.load(path) as kept:
-            images, known, x, shots = (
-                torch.from_numpy(kept[name]) for name in ("images", "known", "x", "shots")
-            )
-            return cls(images, known, x, shots, kept["rest"], float(kept["blink"]))
+            return cls(*(torch.from_numpy(kept[f]) for f in ("images", "known", "x", "shots")))
 
 
 @dataclass(slots=True)
@@ -146,29 +136,29 @@ def prepare(
             "nearer to the camera, or give a larger picture"
         )
     features = np.array(seen.features)
-    rest = np.zeros(0) if photos else resting(seen.faces, features)
-    blink = 1.0
+    rest = None if photos else resting(seen.faces, features)
     askew = _askew(seen.faces, source, photos)
     names = [axis.name for axis in pack.card.axes]
-    x = tracking.axes(features, rest if rest.size else None)
+    x = tracking.axes(features, rest)
     head = head_axes(names)
     if photos:
         x[:, head[2]] = 0  # they are turned upright
     else:
         x = framing.smooth(x, shots, framing.AXES_SMOOTH).astype(np.float32)
-        blink = _blink_factor(x, names)
-    if "eyeBlink" in names:
-        eye = names.index("eyeBlink")
-        x[:, eye] = np.clip(x[:, eye] * blink, -1, 1)
+        if "eyeBlink" in names:
+            eye = names.index("eyeBlink")
+            x[:, eye] = np.clip(x[:, eye] * _blink_factor(x[:, eye]), -1, 1)
     wanted = tracking.places(x[:, head].astype(np.float64))
     places = framing.placements(points[:, list(RIGID)], wanted, shots, askew)
     images, known = _cut_out(
         sources, seen, places, pack, segment, lambda share: told(0.6 + 0.4 * share)
     )
     person = Person(
-        torch.from_numpy(images), torch.from_numpy(known), torch.from_numpy(x.astype(np.float32)),
-        torch.from_numpy(shots), rest, blink,
-    )  # fmt: skip
+        torch.from_numpy(images),
+        torch.from_numpy(known),
+        torch.from_numpy(x.astype(np.float32)),
+        torch.from_numpy(shots),
+    )
     if not photos:
         even_light(person, tracking)
     seconds = 0.0 if photos else _seconds(sources, source)
@@ -270,11 +260,11 @@ def _askew(faces: Sequence[TrackedFace], source: NDArray[np.int64], photos: bool
     return usual
 
 
-def _blink_factor(x: NDArray[np.float32], names: list[str]) -> float:
-    """What brings this person's closed eyes to 1, if they were ever closed."""
-    if "eyeBlink" not in names or len(x) < 100:
+def _blink_factor(blinks: NDArray[np.float32]) -> float:
+    """What brings this person's closed eyes to 1, if they were ever closed. blinks: [n]."""
+    if len(blinks) < 100:
         return 1.0
-    closed = float(np.percentile(x[:, names.index("eyeBlink")], 99.7))
+    closed = float(np.percentile(blinks, 99.7))
     low, high = FULL_BLINK
     return 1 / closed if low < closed < high else 1.0
 
@@ -303,7 +293,7 @@ def _cut_out(
             inside = places[at].known(picture.shape, side)
             alpha = matting.refine(segment(brought), brought) * (inside / 255.0)
             cut = matting.premultiplied(brought, alpha.astype(np.float32))
-            shown = cut if channels == 4 else matting.before(cut, wall)
+            shown = cut if channels == 4 else composite(cut, wall)
             images[at] = shown.transpose(2, 0, 1)
             known[at, 0] = cv2.resize(inside, (small, small), interpolation=cv2.INTER_AREA)
             done += 1
@@ -314,9 +304,6 @@ def _cut_out(
 def wall_of(pack: AvatarPack) -> NDArray[np.uint8]:
     """What the faces of a pack without alpha are seen before: uint8 [S, S, 3], a smooth picture
     through the colours of the upper corners and sides."""
-    from latentcam.realtime_models.training.enrol.network import Teacher
-    from latentcam.realtime_models.training.enrol.pack_tracking import levels
-
     teacher = Teacher(pack)
     drawn = levels(teacher.pictures(teacher.anchors[:8]))
     middle = np.median(drawn, axis=0).astype(np.float32)
@@ -341,7 +328,7 @@ def _missing(
     if float(face.mean()) < DIM:
         missing.append("more light on your face")
     sharp = [
-        framing.sharp_enough(np.ascontiguousarray(one.permute(1, 2, 0).numpy()))
+        framing.laplacian_variance(np.ascontiguousarray(one.permute(1, 2, 0).numpy()))
         for one in box[:: max(1, len(box) // 32)]
     ]
     if float(np.median(sharp)) < BLURRED:

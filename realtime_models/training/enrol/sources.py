@@ -138,13 +138,13 @@ def _source(path: Path) -> Source:
                 "on each side"
             )
         return Source(path, True, 1)
+    except CannotEnrol:
+        raise
     except Image.DecompressionBombError:
         raise CannotEnrol(f"{path.name} has too many pixels to be a photo") from None
     except UnidentifiedImageError:
         return _video(path)
     except (OSError, SyntaxError, ValueError) as error:
-        if isinstance(error, CannotEnrol):
-            raise
         raise CannotEnrol(f"{path.name} is a damaged picture: {error}") from None
 
 

@@ -25,16 +25,18 @@ from torch.nn import functional as F
 from latentcam.realtime_models.axes import Axis
 from latentcam.realtime_models.training.enrol import judges, motion_field
 from latentcam.realtime_models.training.enrol.network import Student, Teacher, autocast
-from latentcam.realtime_models.training.enrol.pack_tracking import PackTracking, levels
+from latentcam.realtime_models.training.enrol.pack_tracking import PackTracking
 from latentcam.realtime_models.training.enrol.person import Person
 from latentcam.realtime_models.training.generator.losses import (
     before_grey,
     discriminator_loss,
     generator_loss,
+    levels,
     random_crop,
     reconstruction,
 )
 from latentcam.realtime_models.training.perceptual import Vgg16, perceptual_distance
+from latentcam.realtime_models.training.whole import whole
 
 BATCH = 8
 REPLAYED = 2  # of a batch: pictures of the pack
@@ -187,9 +189,8 @@ class Tuner:
             raise
 
     def save(self, folder: Path) -> None:
-        part = folder / "checkpoint.pt.part"
-        torch.save(self.state(), part)
-        part.replace(folder / "checkpoint.pt")
+        with whole(folder / "checkpoint.pt") as part:
+            torch.save(self.state(), part)
 
     def _run_stage(self, stage: Stage, folder: Path, told: Callable[[Progress], None]) -> None:
         if stage.moved:
@@ -313,7 +314,6 @@ class Tuner:
     @torch.no_grad()
     def make_moved(self, count: int) -> Person:
         """The person in poses never shown, along the average's own motion."""
-        side = self.person.images.shape[-1]
         chosen = self.rng.choice(len(self.person), count)
         index = torch.from_numpy(chosen)
         x = self.person.x[index].to(self.device)
@@ -335,10 +335,7 @@ class Tuner:
                     torch.from_numpy(made.sure)[None, None], size=(small, small), mode="area"
                 )
                 sure[n] = (255 * (0.2 + 0.8 * told[0])).round().byte()
-        assert images.shape[-1] == side
-        return Person(
-            images, sure, there.cpu(), torch.arange(count), self.person.rest, self.person.blink
-        )
+        return Person(images, sure, there.cpu(), torch.arange(count))
 
     @torch.no_grad()
     def preview(self, path: Path) -> None:
@@ -350,9 +347,8 @@ class Tuner:
         first = self.person.images[:1].float() / 127.5 - 1
         row = before_grey(torch.cat([first, drawn.cpu()]))
         sheet = np.concatenate(list(levels(row)), axis=1)
-        part = path.with_suffix(".part")
-        Image.fromarray(sheet).save(part, "JPEG", quality=88)
-        part.replace(path)
+        with whole(path) as part:
+            Image.fromarray(sheet).save(part, "JPEG", quality=88)
 
 
 def region_weight(tracking: PackTracking, size: int) -> Tensor:

@@ -31,18 +31,18 @@ from latentcam.realtime_models.decoders.auto import DECODERS, open_decoder
 from latentcam.realtime_models.decoders.base import Decode
 from latentcam.realtime_models.errors import AvatarPackError, BackendUnavailable
 from latentcam.realtime_models.generator.basis import Basis
-from latentcam.realtime_models.generator.latents import truncated, w_to_ws, z_to_w
+from latentcam.realtime_models.generator.latents import z_to_ws
 from latentcam.realtime_models.generator.layers import GeneratorConfig, light_branch
 from latentcam.realtime_models.generator.network import SynthesisNetwork
 from latentcam.realtime_models.training.generator import losses
 from latentcam.realtime_models.training.generator.train import channels_last, keep_freed_memory
+from latentcam.realtime_models.training.whole import whole
 
 CHECKPOINT = "light.pt"
 SAVED_EVERY = 240.0  # seconds
 REPORTED_EVERY = 200  # steps
 HELD_OUT = 32  # latents that no step draws, for the figures
 NAMED, MIXED = 0.4, 0.2  # of the faces; the others are sampled
-MOVED = 0.4  # of the axes, in each latent
 WARM_UP = 100  # steps
 EMA_DECAY = 0.998
 LAST_RATE = 0.02  # of the learning rate, at the end
@@ -58,11 +58,10 @@ class Latents:
     def draw(self, number: int, count: int) -> NDArray[np.float32]:
         """float32 [count, num_ws, w_dim]."""
         rng = np.random.default_rng((number, 1))
-        axes = self._pack.card.axes
         drawn = []
         for _ in range(count):
-            moves = {a.name: rng.uniform(a.low, a.high) for a in axes if rng.random() < MOVED}
-            drawn.append(self._basis.move(self._face(rng), self._basis.control(moves)))
+            x = self._basis.random_control(rng)
+            drawn.append(self._basis.move(self._face(rng), x))
         return np.stack(drawn).astype(np.float32)
 
     def _face(self, rng: np.random.Generator) -> Latent:
@@ -77,11 +76,10 @@ class Latents:
         return share * self._face(rng) + (1 - share) * self._sampled(rng)
 
     def _sampled(self, rng: np.random.Generator) -> Latent:
-        card, tensors = self._pack.card, self._pack.generator
-        z = rng.standard_normal(card.generator.z_dim).astype(np.float32)
-        ws = w_to_ws(card.generator, z_to_w(card.generator, tensors, z))
+        card, config = self._pack.card, self._pack.card.generator
+        z = rng.standard_normal(config.z_dim).astype(np.float32)
         psi = rng.uniform(card.truncation_psi, 1)
-        return truncated(ws, tensors["mapping.w_avg"], psi, card.truncation_cutoff)
+        return z_to_ws(config, self._pack.generator, z, psi, card.truncation_cutoff)
 
 
 class Imitation:
@@ -179,9 +177,8 @@ def train(
 
 def save(imitation: Imitation, digest: str, folder: Path) -> None:
     """Whole or not at all."""
-    part = folder / f"{CHECKPOINT}.part"
-    torch.save(imitation.state(digest), part)
-    part.replace(folder / CHECKPOINT)
+    with whole(folder / CHECKPOINT) as part:
+        torch.save(imitation.state(digest), part)
 
 
 def begun(path: Path, imitation: Imitation, pack: AvatarPack) -> None:

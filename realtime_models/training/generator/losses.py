@@ -4,7 +4,9 @@ before any background is linear in them."""
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
@@ -35,6 +37,13 @@ def before_grey(images: Tensor) -> Tensor:
         return images
     behind = (1 - images[:, 3:]) / 2  # of the background, 0 to 1; the grey is 0 in [-1, 1]
     return images[:, :3] + behind
+
+
+def levels(images: Tensor) -> NDArray[np.uint8]:
+    """As they are shown: uint8 [N, H, W, C]."""
+    told = (images.clamp(-1, 1) + 1) * 127.5
+    done: NDArray[np.uint8] = told.round().byte().permute(0, 2, 3, 1).contiguous().cpu().numpy()
+    return done
 
 
 def random_crop(images: tuple[Tensor, ...], box: Box, size: int) -> list[Tensor]:

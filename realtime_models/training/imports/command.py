@@ -7,12 +7,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, load_pack
+from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, load_pack, sha256
 from latentcam.realtime_models.pack_places import CARD, find_pack
 from latentcam.realtime_models.training.imports.errors import ForeignFileError
 from latentcam.realtime_models.training.imports.make import (
     Words,
-    digest,
     import_network,
     published_by_nvidia,
     write_imported,
@@ -56,7 +55,8 @@ def run(args: argparse.Namespace) -> None:
         raise ForeignFileError(f"{args.out} is a pack already, expected a new folder")
     base, lender = load_pack(args.base), find_pack(args.base).name
     imported = import_network(args.file, args.label)
-    provenance = f"Imported from {args.file.name} (SHA-256 {digest(args.file)}…), {imported.form}."
+    digest = sha256(args.file)[:16]
+    provenance = f"Imported from {args.file.name} (SHA-256 {digest}…), {imported.form}."
     if args.label is not None:
         provenance += f" Class {args.label}."
     if word := published_by_nvidia(args.file, imported):

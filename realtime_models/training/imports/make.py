@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,9 +11,9 @@ from latentcam.realtime_models.avatar_pack import LARGEST_WEIGHT, AvatarPack
 from latentcam.realtime_models.axes import Axis
 from latentcam.realtime_models.card import FORMAT, Calibration, Card
 from latentcam.realtime_models.generator.basis import global_pca
-from latentcam.realtime_models.generator.latents import sample_z, truncated, w_to_ws, z_to_w
+from latentcam.realtime_models.generator.latents import sample_z, z_to_w, z_to_ws
 from latentcam.realtime_models.training.imports.errors import ForeignFileError
-from latentcam.realtime_models.training.imports.network import Array, Imported
+from latentcam.realtime_models.training.imports.network import Imported
 from latentcam.realtime_models.training.imports.nvidia import from_nvidia, is_nvidia
 from latentcam.realtime_models.training.imports.rosinality import from_rosinality, is_rosinality
 from latentcam.realtime_models.training.imports.tensors import read_tensors
@@ -104,21 +103,8 @@ def write_imported(
         calibration=Calibration(base.card.calibration.articulation, ()),
         identities=tuple(f"Face {seed}" for seed in seeds),
     )
-    faces = np.stack([face(imported, seed, psi, cutoff) for seed in seeds])
+    faces = [z_to_ws(config, tensors, sample_z(config, seed), psi, cutoff) for seed in seeds]
     # As float32: the rounding of 30 million weights to float16 would be seen as a soft grain.
     return write_with_motion_of(
-        base, lender, out, card, {**tensors, "basis": basis}, faces, np.float32
+        base, lender, out, card, {**tensors, "basis": basis}, np.stack(faces), np.float32
     )
-
-
-def face(imported: Imported, seed: int, psi: float, cutoff: int | None) -> Array:
-    """The latent of a seed, as `Avatar.anchor` finds it."""
-    config, tensors = imported.config, imported.tensors
-    ws = w_to_ws(config, z_to_w(config, tensors, sample_z(config, seed)))
-    return truncated(ws, tensors["mapping.w_avg"], psi, cutoff)
-
-
-def digest(path: Path) -> str:
-    """The beginning of a file's SHA-256, to recognise it by."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()[:16]

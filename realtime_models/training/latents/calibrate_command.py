@@ -17,13 +17,18 @@ from latentcam.realtime_models.arrays import Rgb
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES, Axis
 from latentcam.realtime_models.card import Calibration, Card, Drive
-from latentcam.realtime_models.generator.latents import sample_z, truncated, w_to_ws, z_to_w
+from latentcam.realtime_models.generator.latents import sample_z, z_to_w, z_to_ws
 from latentcam.realtime_models.pack_places import CARD, find_pack
 from latentcam.realtime_models.training.latents.errors import LatentsError
 
 if TYPE_CHECKING:
     from latentcam.realtime_models.face_tracker import TrackedFace
-    from latentcam.realtime_models.training.latents.calibration import Calibrated, Track
+    from latentcam.realtime_models.training.latents.calibration import (
+        Calibrated,
+        Describe,
+        Draw,
+        Track,
+    )
 
 ARTICULATION = 1.5
 PROBED = 6  # faces on which axes are tried
@@ -81,7 +86,7 @@ def calibrated_pack(
     name: str,
     out: Path,
     track: Track,
-    describe: Callable[[Rgb, TrackedFace], NDArray[np.float64] | None],
+    describe: Describe,
     samples: int,
     psi: float,
 ) -> Calibrated:
@@ -93,10 +98,8 @@ def calibrated_pack(
     config, tensors = pack.card.generator, pack.generator
     faces = Faces(pack)
     z = np.random.default_rng(0).standard_normal((samples, config.z_dim)).astype(np.float32)
-    w_avg = tensors["mapping.w_avg"]
-    w = w_avg + np.float32(psi) * (z_to_w(config, tensors, z) - w_avg)
     try:
-        data = sample(w, faces.draw, track, describe)
+        data = sample(z_to_w(config, tensors, z, psi), faces.draw, track, describe)
     except ValueError as error:
         raise LatentsError(str(error)) from None
     print(f"latentcam: {len(data.w)} of {samples} faces tracked", file=sys.stderr)
@@ -113,7 +116,7 @@ def calibrated_pack(
                 "obedience": round(axis.obedience, 3),
                 "range": [round(axis.low, 2), round(axis.high, 2)],
                 "cross-talk": [round(axis.cross_talk, 2), axis.cross_with],
-                "identity": None if axis.identity is None else round(axis.identity, 3),
+                "identity": round(axis.identity, 3),
                 "rows": axis.rows,
             }
             for axis in found.axes
@@ -132,9 +135,9 @@ def write(
     name: str,
     out: Path,
     found: Calibrated,
-    draw: Callable[[NDArray[np.float32]], list[Rgb]],
+    draw: Draw,
     track: Track,
-    describe: Callable[[Rgb, TrackedFace], NDArray[np.float64] | None],
+    describe: Describe,
 ) -> Card:
     """Write the pack: its named faces at rest, its named axes before those that it had."""
     from latentcam.realtime_models.training.expressions import EMOTIONS
@@ -201,10 +204,9 @@ def _sheet(path: Path, pack: AvatarPack, card: Card) -> None:
     from latentcam.realtime_models.training.latents.sheets import save_sheet
 
     basis, faces = Basis(card.axes, pack.generator["basis"]), Faces(pack)
-    config, w_avg = card.generator, pack.generator["mapping.w_avg"]
-    z = sample_z(config, 1000)
-    ws = w_to_ws(config, z_to_w(config, pack.generator, z))
-    people = [pack.identities[0], truncated(ws, w_avg, card.truncation_psi, card.truncation_cutoff)]
+    config, psi, cutoff = card.generator, card.truncation_psi, card.truncation_cutoff
+    somebody = z_to_ws(config, pack.generator, sample_z(config, 1000), psi, cutoff)
+    people = [pack.identities[0], somebody]
     rows = {}
     for axis in card.axes:
         if axis.unit != "std":

@@ -69,7 +69,7 @@ class Found:
     obedience: float
     cross_talk: float
     cross_with: str
-    identity: float | None
+    identity: float
 
 
 @dataclass(slots=True)

@@ -28,25 +28,28 @@ from torch.nn import functional as F
 from latentcam.realtime_models.arrays import Rgb
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.generator.basis import Basis
-from latentcam.realtime_models.generator.latents import truncated, w_to_ws, z_to_w
+from latentcam.realtime_models.generator.latents import z_to_ws
 from latentcam.realtime_models.generator.layers import GeneratorConfig, stylegan2
 from latentcam.realtime_models.generator.mixing import BANDS, mixed
 from latentcam.realtime_models.generator.network import SynthesisNetwork
 from latentcam.realtime_models.training.generator.losses import (
     PatchDiscriminator,
+    discriminator_loss,
+    generator_loss,
+    levels,
     psnr,
     reconstruction,
 )
 from latentcam.realtime_models.training.generator.train import channels_last
 from latentcam.realtime_models.training.latents.sheets import save_sheet
 from latentcam.realtime_models.training.perceptual import Vgg16, perceptual_distance
+from latentcam.realtime_models.training.whole import whole
 
 Pictures = NDArray[np.uint8]
 """uint8 [n, H, W, 3]"""
 
 SHARD = 64  # pairs in a file
 HELD_OUT = 48  # pairs, the first ones
-MOVED = 0.4  # of the axes, in each latent
 NAMED_SHARE, MIXED_SHARE = 0.5, 0.1  # of the latents: the pack's own faces; two faces mixed
 RATE, LEAST_RATE = 2e-3, 1e-4
 MATCHING, ADVERSARIAL, SEEN = 0.05, 0.005, 0.05  # weights of the losses beside the pixels
@@ -87,28 +90,22 @@ def row_map(teacher: GeneratorConfig, student: GeneratorConfig) -> list[int]:
 
 def some_latents(pack: AvatarPack, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
     """float32 [count, num_ws, w_dim], where an avatar goes."""
-    card, tensors = pack.card, pack.generator
-    config, axes = card.generator, card.axes
-    basis, w_avg = Basis(axes, tensors["basis"]), tensors["mapping.w_avg"]
+    card, config = pack.card, pack.card.generator
+    basis = Basis(card.axes, pack.generator["basis"])
 
     def face() -> NDArray[np.float32]:
         if rng.random() < NAMED_SHARE:
             return np.asarray(pack.identities[rng.integers(len(pack.identities))])
         z = rng.standard_normal(config.z_dim).astype(np.float32)
         psi = card.truncation_psi * rng.uniform(0.6, 1.1)
-        return truncated(
-            w_to_ws(config, z_to_w(config, tensors, z)), w_avg, psi, card.truncation_cutoff
-        )
+        return z_to_ws(config, pack.generator, z, psi, card.truncation_cutoff)
 
     latents = []
     for _ in range(count):
         ws = face()
         if rng.random() < MIXED_SHARE:
             ws = mixed(config, ws, face(), list(BANDS)[rng.integers(len(BANDS))])
-        x = basis.control(
-            {a.name: rng.uniform(a.low, a.high) for a in axes if rng.random() < MOVED}
-        )
-        latents.append(basis.move(ws, x))
+        latents.append(basis.move(ws, basis.random_control(rng)))
     return np.stack(latents).astype(np.float32)
 
 
@@ -131,10 +128,9 @@ def draw_pairs(
         ws = some_latents(pack, SHARD, np.random.default_rng(number))
         pictures = torch.from_numpy(np.stack(draw(ws))).permute(0, 3, 1, 2).float()
         small = F.interpolate(pictures, size=(size, size), mode="area")
-        part = path.with_name(f".{path.stem}.part.npz")
         images = small.round().byte().permute(0, 2, 3, 1).numpy()
-        np.savez(part, ws=ws, images=np.ascontiguousarray(images))
-        part.rename(path)
+        with whole(path) as part:
+            np.savez(part, ws=ws, images=np.ascontiguousarray(images))
         done += 1
         left = (time.monotonic() - begun) / done * (shards - number - 1)
         say(f"{(number + 1) * SHARD} of {shards * SHARD} pictures drawn, {left / 60:.0f} min left")
@@ -196,18 +192,13 @@ class Distiller:
         loss = reconstruction(fake, real, torch.ones(1, 1, *real.shape[2:], device=real.device))
         if sharp:
             with amp:
-                told = F.relu(1 - self.judge(real)[0].float()).mean()
-                told = told + F.relu(1 + self.judge(fake.detach())[0].float()).mean()
+                told = discriminator_loss(self.judge, real, fake.detach())
             self.opt_judge.zero_grad()
             told.backward()
             self.opt_judge.step()
             with amp:
-                score, features = self.judge(fake)
-                with torch.no_grad():
-                    wanted = self.judge(real)[1]
-            loss = loss - ADVERSARIAL * score.float().mean()
-            for got, want in zip(features, wanted, strict=True):
-                loss = loss + MATCHING * (got.float() - want.float()).abs().mean()
+                adversarial, matching = generator_loss(self.judge, real, fake)
+            loss = loss + ADVERSARIAL * adversarial + MATCHING * matching
         if self.eyes is not None:
             with amp:
                 loss = loss + SEEN * perceptual_distance(self.eyes, fake, real)
@@ -283,9 +274,9 @@ def distil(
         }
         say(json.dumps(told))
         last, total = distiller.progress.steps, 0.0
-        torch.save(distiller.state(), out / "checkpoint.pt.partial")
-        (out / "checkpoint.pt.partial").rename(out / "checkpoint.pt")
-        rows = {"large": to_levels(held[:8]), "small": to_levels(drawn[:8])}
+        with whole(out / "checkpoint.pt") as part:
+            torch.save(distiller.state(), part)
+        rows = {"large": list(levels(held[:8])), "small": list(levels(drawn[:8]))}
         save_sheet(out / "sheet.jpg", rows)
     return decibel
 
@@ -293,8 +284,3 @@ def distil(
 def to_pictures(images: Pictures) -> Tensor:
     """uint8 [n, H, W, 3] -> float32 [n, 3, H, W] in [-1, 1]."""
     return torch.from_numpy(images).permute(0, 3, 1, 2).float() / 127.5 - 1
-
-
-def to_levels(pictures: Tensor) -> list[Rgb]:
-    levels = (pictures * 127.5 + 127.5).round().clamp(0, 255).byte().permute(0, 2, 3, 1)
-    return list(np.ascontiguousarray(levels.numpy()))

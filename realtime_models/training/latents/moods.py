@@ -14,12 +14,13 @@ import argparse
 import json
 from pathlib import Path
 
+import numpy as np
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latentcam.realtime_models.motion.moods import LONGEST, NEUTRAL, SHORTEST, Mood
+from latentcam.realtime_models.training.weights import save_weights
 
 HIDDEN = 32
 STEPS, RATE, DECAY = 400, 1e-2, 1e-3
@@ -110,10 +111,10 @@ def learn(sequences: list[list[Mood]], seed: int = 0) -> tuple[tuple[str, ...], 
 
 def write(labels: tuple[str, ...], network: Network, path: Path) -> None:
     """The file that `load_moods` reads."""
-    tensors = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
-    tensors["input.mean"] = torch.zeros(len(labels) + 1)
-    tensors["input.std"] = torch.ones(len(labels) + 1)
-    save_file(tensors, path, metadata={"labels": json.dumps(labels)})
+    tensors = {name: tensor.numpy() for name, tensor in network.state_dict().items()}
+    tensors["input.mean"] = np.zeros(len(labels) + 1, np.float32)
+    tensors["input.std"] = np.ones(len(labels) + 1, np.float32)
+    save_weights(tensors, path, {"labels": json.dumps(labels)})
 
 
 def main(argv: list[str] | None = None) -> None:

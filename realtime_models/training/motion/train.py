@@ -32,6 +32,7 @@ from latentcam.realtime_models.training.motion.targets.retarget import (
     rendered_lips,
 )
 from latentcam.realtime_models.training.weights import save_weights
+from latentcam.realtime_models.training.whole import whole
 
 SHARES = "grid=0.18,lips=0.20,lj=0.10,ocean=0.12,said=0.10,natural=0.22,sung=0.03,rest=0.05"
 CROP = 350  # hops: 3.5 s
@@ -268,7 +269,8 @@ def save_pack(
     weights = {name: tensor.numpy() for name, tensor in network.weights().items()}
     save_weights(weights, out / "motion.safetensors")
     text = json.dumps({"config": config.to_json(), **card}, indent=1) + "\n"
-    (out / "motion.json").write_text(text)
+    with whole(out / "motion.json") as part:
+        part.write_text(text)
 
 
 def train(args: argparse.Namespace) -> None:
@@ -361,9 +363,8 @@ def _keep(
         "steps": steps,
         "seconds": seconds,
     }
-    part = path.with_suffix(".part")
-    torch.save(state, part)
-    part.replace(path)
+    with whole(path) as part:
+        torch.save(state, part)
 
 
 def main(argv: list[str] | None = None) -> None:

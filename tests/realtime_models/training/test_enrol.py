@@ -46,7 +46,6 @@ from latentcam.realtime_models.training.enrol.pack_tracking import (
     _regress,
     keep,
     learn,
-    levels,
     pack_tracking,
 )
 from latentcam.realtime_models.training.enrol.person import Person
@@ -59,6 +58,7 @@ from latentcam.realtime_models.training.enrol.tune import (
     region_weight,
     stages,
 )
+from latentcam.realtime_models.training.generator.losses import levels
 from tests.drawn_face import Drawn, draw, segment, track, tracking, write_video
 
 CONSENT = Consent(whose="Ada", own=True, of_age=True, purpose="calls")
@@ -81,7 +81,7 @@ def somebody(pack: AvatarPack, count: int = 12) -> tuple[Person, Teacher, torch.
     images = torch.from_numpy(drawn).permute(0, 3, 1, 2).contiguous()
     side = images.shape[-1] // 4
     known = torch.full((count, 1, side, side), 255, dtype=torch.uint8)
-    person = Person(images, known, x, torch.zeros(count, dtype=torch.int64), np.zeros(0), 1.0)
+    person = Person(images, known, x, torch.zeros(count, dtype=torch.int64))
     return person, teacher, anchor[0]
 
 
@@ -166,15 +166,12 @@ def test_a_training_that_was_interrupted_goes_on_where_it_stopped(
 
 def test_photos_stand_for_their_own_neighbours(tiny_pack: AvatarPack) -> None:
     one = tuner(tiny_pack, photos=True)
-    one.person = Person(
-        one.person.images, one.person.known, one.person.x, torch.arange(12), np.zeros(0), 1.0
-    )
+    one.person = Person(one.person.images, one.person.known, one.person.x, torch.arange(12))
     drawn = one._draw(8).reshape(4, 2)
     assert (drawn[:, 0] == drawn[:, 1]).all()
     one.person = Person(
-        one.person.images, one.person.known, one.person.x, torch.zeros(12, dtype=torch.int64),
-        np.zeros(0), 1.0,
-    )  # fmt: skip
+        one.person.images, one.person.known, one.person.x, torch.zeros(12, dtype=torch.int64)
+    )
     drawn = one._draw(400).reshape(-1, 2)
     assert set((drawn[:, 1] - drawn[:, 0]).tolist()) == {0, 1}
 
@@ -347,9 +344,7 @@ def test_a_style_is_learned_by_fine_layers_only(pack: AvatarPack) -> None:
     """And a strength of 0 is the plain pack."""
     person, teacher, anchor = somebody(pack, 1)
     known = tracking([axis.name for axis in pack.card.axes])
-    negative = Person(
-        255 - person.images[:1], person.known[:1], person.x[:1], person.shots[:1], np.zeros(0), 1.0
-    )
+    negative = Person(255 - person.images[:1], person.known[:1], person.x[:1], person.shots[:1])
     if pack.card.generator.channels == 4:
         negative.images[:, :3] = torch.minimum(negative.images[:, :3], person.images[:1, 3:])
         negative.images[:, 3:] = person.images[:1, 3:]
@@ -451,6 +446,9 @@ def test_a_photo_becomes_a_pack_and_a_picture_a_style(known_pack: Path, tmp_path
     assert made.card.consent == painted.card.consent and made.card.identities == ("ada",)
     assert made.card.files.motion.borrow == known_pack.name
     assert "in the style of me.png" in made.card.provenance
+    known = set(learned().iterdir())
+    gone = {path for path in enrolment.forget("ada") if path.parent == learned()}
+    assert len(gone) == 2 and set(learned().iterdir()) == known - gone
 
 
 def test_an_order_interrupted_while_training_goes_on(known_pack: Path, tmp_path: Path) -> None:

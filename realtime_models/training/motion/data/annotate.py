@@ -43,6 +43,7 @@ from latentcam.realtime_models.training.motion.data.unseen import unseen
 from latentcam.realtime_models.training.motion.data.vary import FLOOR, vary
 from latentcam.realtime_models.training.motion.data.voices import pronounce
 from latentcam.realtime_models.training.weights import save_weights
+from latentcam.realtime_models.training.whole import whole
 
 CROP = 250
 FEW = 2500  # recordings without times that the phone network learns from in its second pass
@@ -347,7 +348,8 @@ def main() -> None:
     log.info("aligning %d recordings", len(new))
     for u, fit in _align_all(network, prior, [*new.values()], args.workers):
         table[u.name] = {"fit": fit, "phones": [asdict(p) for p in u.phones]}
-    kept.write_text(json.dumps(table))
+    with whole(kept) as part:
+        part.write_text(json.dumps(table))
 
 
 if __name__ == "__main__":
