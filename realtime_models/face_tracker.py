@@ -97,7 +97,8 @@ class TrackedFace:
 
 class FaceTracker:
     """model: the file face_landmarker.task. most: faces that are looked for in a picture. video:
-    the pictures are those of one film, in order, and each is looked at from where the face was."""
+    the pictures are those of one film, in order, and each is looked at from where the face was.
+    Raises FileNotFoundError if the file is not there, or is another."""
 
     def __init__(self, model: Path, most: int = 1, video: bool = False) -> None:
         # Only here: mediapipe is an extra of its own.
@@ -115,7 +116,12 @@ class FaceTracker:
             output_face_blendshapes=True,
             output_facial_transformation_matrixes=True,
         )
-        self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        try:
+            self._landmarker = vision.FaceLandmarker.create_from_options(options)
+        except (RuntimeError, ValueError):
+            raise FileNotFoundError(
+                f"{model} is another file, expected MediaPipe's face_landmarker.task"
+            ) from None
         self._video = video
         self._image: Callable[[Rgb], Any] = partial(Image, ImageFormat.SRGB)
 

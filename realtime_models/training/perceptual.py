@@ -81,9 +81,13 @@ def _unit(features: Tensor) -> Tensor:
 def _convolutions(path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Kernel [O, I, 3, 3] and bias [O] of every 3x3 convolution, in the order of the graph."""
     import onnx
+    from google.protobuf.message import DecodeError
     from onnx import numpy_helper
 
-    graph = onnx.load(path).graph
+    try:
+        graph = onnx.load(path).graph
+    except DecodeError:
+        raise ValueError(f"{path} is no ONNX file, expected one of VGG16") from None
     tensors = {tensor.name: tensor for tensor in graph.initializer}
     return [
         (numpy_helper.to_array(tensors[kernel]), numpy_helper.to_array(tensors[bias]))

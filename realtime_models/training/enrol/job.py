@@ -37,7 +37,7 @@ from latentcam.realtime_models.enrolment import (
     learned,
     read_order,
 )
-from latentcam.realtime_models.errors import LatentcamError
+from latentcam.realtime_models.errors import LatentcamError, refused_by_system
 from latentcam.realtime_models.face_tracker import FaceTracker
 from latentcam.realtime_models.pack_places import find_pack, user_packs
 from latentcam.realtime_models.training.enrol import pivot, stylise
@@ -92,6 +92,11 @@ def main(argv: list[str] | None = None) -> int:
             carry_out(order, args.folder, tell, track, segment)
         except (LatentcamError, FileNotFoundError) as error:
             tell(Failed(str(error)))
+            return 2
+        except OSError as error:
+            if refused_by_system(error) is None:
+                raise
+            tell(Failed(f"{error.filename or args.folder} cannot be used: {error.strerror}"))
             return 2
         except KeyboardInterrupt:
             return 130
@@ -155,7 +160,10 @@ def carry_out(order: Order, folder: Path, tell: Tell, track: Track, segment: Seg
         raise CannotEnrol("there is no GPU that PyTorch can use, expected --device cpu")
     teacher = Teacher(base, device)
     channels_last(teacher.synthesis)
-    eyes = Vgg16(Path(order.vgg)).to(device) if order.vgg else None
+    try:
+        eyes = Vgg16(Path(order.vgg)).to(device) if order.vgg else None
+    except (FileNotFoundError, ValueError) as error:
+        raise CannotEnrol(str(error)) from None
     tracking = pack_tracking(
         base, teacher, track, learned(), paced(tell, "learning how the base pack moves")
     )

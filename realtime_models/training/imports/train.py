@@ -79,11 +79,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     args = parser.parse_args(argv)
     args.curated_share, args.more_share = None, 0.0
-    stages = [Stage.parse(text) for text in args.stages.split(",")]
+    try:
+        stages = [Stage.parse(text) for text in args.stages.split(",")]
+    except ValueError:
+        parser.error(f"--stages is {args.stages}, expected SIZE:MINUTES or SIZE:COUNTsteps each")
+    sizes = [4 << i for i in range(args.resolution.bit_length() - 2)]
+    if args.resolution not in sizes[1:]:
+        parser.error(f"--resolution is {args.resolution}, expected a power of two from 8 up")
     args.out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()
     torch.manual_seed(0)
-    sizes = [4 << i for i in range(args.resolution.bit_length() - 2)]
     try:
         train, held_out = as_unknown(*load_heads(args.data))
         config = official(

@@ -527,6 +527,14 @@ def test_models_that_are_not_here_are_named_with_their_address() -> None:
         enrolment.find_model("face_landmarker.task")
 
 
+def test_a_file_that_is_no_vgg_is_told_before_anything_is_learned(
+    clear_folder: Path, tmp_path: Path
+) -> None:
+    asked = order(clear_folder, [tmp_path / "me.mkv"], vgg=str(tmp_path / "none.onnx"))
+    with pytest.raises(CannotEnrol, match="expected an ONNX file of VGG16"):
+        job.carry_out(asked, place(asked), lambda news: None, track, segment)
+
+
 def run_job(folder: Path) -> tuple[int, list[dict[str, object]], str]:
     done = subprocess.run(enrolment.command(folder), capture_output=True, text=True, timeout=300)
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
@@ -541,6 +549,18 @@ def test_the_process_tells_one_sentence_when_it_cannot(tmp_path: Path) -> None:
     assert "none.task is no file" in str(news[0]["message"])
     status, news, told = run_job(tmp_path)
     assert status == 2 and "job.json cannot be read" in str(news[0]["message"])
+
+
+def test_the_process_tells_one_sentence_when_the_disk_is_full() -> None:
+    code = (
+        "import errno, sys; from latentcam.realtime_models.training.enrol import job\n"
+        "def full(folder): raise OSError(errno.ENOSPC, 'No space left on device', 'person.npz')\n"
+        "job.read_order = full; sys.exit(job.main(['folder']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2 and "Traceback" not in done.stderr
+    said = json.loads(done.stdout)
+    assert said["message"] == "person.npz cannot be used: No space left on device"
 
 
 def test_the_process_answers_sigterm_as_ctrl_c() -> None:

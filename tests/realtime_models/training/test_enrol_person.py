@@ -12,6 +12,7 @@ from PIL import Image
 
 from latentcam.realtime_models.alpha import composite
 from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.face_tracker import FaceTracker
 from latentcam.realtime_models.training.enrol import framing, matting
 from latentcam.realtime_models.training.enrol.pack_tracking import RIGID
 from latentcam.realtime_models.training.enrol.person import Person, even_light, prepare, wall_of
@@ -236,8 +237,11 @@ def test_no_rim_of_the_former_wall_stays_at_a_soft_edge() -> None:
     np.testing.assert_allclose(composite(cut, WALL)[64, 127], WALL, atol=1)
 
 
-def test_a_file_that_is_no_segmenter_is_refused() -> None:
+def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     pytest.importorskip("flatbuffers")
     pytest.importorskip("mediapipe")
+    (tmp_path / "junk.task").write_bytes(b"no model" * 50)
+    with pytest.raises(FileNotFoundError, match=r"another file, expected .*face_landmarker\.task"):
+        FaceTracker(tmp_path / "junk.task")
     with pytest.raises(CannotEnrol, match="not a TensorFlow Lite model"):
         matting.described(b"no model" * 50)

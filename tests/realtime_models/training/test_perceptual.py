@@ -60,3 +60,6 @@ def test_another_network_is_refused(tmp_path: Path) -> None:
         Vgg16(tmp_path / "other.onnx")
     with pytest.raises(FileNotFoundError, match="expected an ONNX file"):
         Vgg16(tmp_path / "missing.onnx")
+    (tmp_path / "junk.onnx").write_bytes(b"\xff no model" * 50)
+    with pytest.raises(ValueError, match="is no ONNX file"):
+        Vgg16(tmp_path / "junk.onnx")

@@ -39,6 +39,22 @@ def test_pictures_with_alpha_come_before_grey() -> None:
     assert train.images[1, 0, 0, 0] in (127, 128) and len(held_out) == 3
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        (["--stages", "16"], "expected SIZE:MINUTES"),
+        (["--resolution", "100"], "expected a power of two from 8 up"),
+        (["--resolution", "4"], "expected a power of two from 8 up"),
+    ],
+)
+def test_mistakes_are_told_before_anything_is_read(
+    tmp_path: Path, option: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--data", str(tmp_path / "none"), "--out", str(tmp_path / "out"), *option])
+    assert told in capsys.readouterr().err and not (tmp_path / "out").exists()
+
+
 def shards(folder: Path, count: int = 1200, size: int = 16) -> Path:
     rng = np.random.default_rng(0)
     folder.mkdir()
