@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from latentcam.realtime_models.avatar_pack import AvatarPack
-from latentcam.realtime_models.generator.network import SynthesisNetwork
+from latentcam.realtime_models.generator.network import SynthesisNetwork, load_part
 
 PRECISIONS = {"f32": torch.float32, "fp16": torch.float16, "bf16": torch.bfloat16}
 
@@ -21,14 +21,7 @@ class PictureNetwork(nn.Module):
     def __init__(self, pack: AvatarPack, precision: str = "f32") -> None:
         super().__init__()
         self.synthesis = SynthesisNetwork(pack.card.generator).eval()
-        prefix = "synthesis."
-        self.synthesis.load_state_dict(
-            {
-                name.removeprefix(prefix): torch.from_numpy(tensor.copy())
-                for name, tensor in pack.generator.items()
-                if name.startswith(prefix)
-            }
-        )
+        load_part(self.synthesis, pack.generator, "synthesis.")
         self.synthesis.freeze(PRECISIONS[precision])
 
     def forward(self, ws: Tensor) -> Tensor:

@@ -18,10 +18,26 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latentcam.realtime_models.generator.filters import upsampling_filter
-from latentcam.realtime_models.generator.latents import LRELU_GAIN, LRELU_SLOPE, Z_EPSILON
+from latentcam.realtime_models.generator.latents import (
+    LRELU_GAIN,
+    LRELU_SLOPE,
+    Z_EPSILON,
+    Tensors,
+)
 from latentcam.realtime_models.generator.layers import GeneratorConfig, SynthesisLayer
 
 DEMOD_EPSILON = 1e-8
+
+
+def load_part(module: nn.Module, tensors: Tensors, prefix: str) -> None:
+    """A copy of the weights of a part of a `Generator`: of those whose names begin with prefix."""
+    module.load_state_dict(
+        {
+            name.removeprefix(prefix): torch.tensor(tensor, dtype=torch.float32)
+            for name, tensor in tensors.items()
+            if name.startswith(prefix)
+        }
+    )
 
 
 class MappingNetwork(nn.Module):

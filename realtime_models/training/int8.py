@@ -20,7 +20,7 @@ from latentcam.realtime_models.axes import Axis
 from latentcam.realtime_models.card import INT8_RANGE
 from latentcam.realtime_models.generator.basis import Basis
 from latentcam.realtime_models.generator.layers import GeneratorConfig
-from latentcam.realtime_models.generator.network import SynthesisNetwork
+from latentcam.realtime_models.generator.network import SynthesisNetwork, load_part
 
 Latents = NDArray[np.float32]
 """float32 [n, num_ws, w_dim]"""
@@ -85,14 +85,8 @@ def _peaks(
     config: GeneratorConfig, tensors: Tensors, ws: NDArray[np.float32], layers: Sequence[str]
 ) -> dict[str, NDArray[np.float32]]:
     """Layer name -> how far each channel that is convolved reaches down and up, float32 [2, I]."""
-    network, prefix = SynthesisNetwork(config), "synthesis."
-    network.load_state_dict(
-        {
-            name.removeprefix(prefix): torch.from_numpy(np.array(tensor, np.float32))
-            for name, tensor in tensors.items()
-            if name.startswith(prefix)
-        }
-    )
+    network = SynthesisNetwork(config)
+    load_part(network, tensors, "synthesis.")
     peaks: dict[str, NDArray[np.float32]] = {}
     for part in torch.from_numpy(ws).split(BATCH):
         styles = network.styles(part)

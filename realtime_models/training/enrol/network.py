@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.axes import FACE_AXES, Axis
 from latentcam.realtime_models.card import Card
-from latentcam.realtime_models.generator.network import SynthesisNetwork
+from latentcam.realtime_models.generator.network import SynthesisNetwork, load_part
 from latentcam.realtime_models.training.expressions import EMOTIONS
 
 RANK = 6  # of the change of V
@@ -33,13 +33,7 @@ def moving(card: Card) -> list[int]:
 def synthesis_of(pack: AvatarPack, device: str = "cpu") -> SynthesisNetwork:
     """The pack's network from latents in W+ to pictures, frozen."""
     network = SynthesisNetwork(pack.card.generator)
-    network.load_state_dict(
-        {
-            name.removeprefix(PREFIX): torch.from_numpy(tensor.copy())
-            for name, tensor in pack.generator.items()
-            if name.startswith(PREFIX)
-        }
-    )
+    load_part(network, pack.generator, PREFIX)
     return network.requires_grad_(False).to(device)
 
 
@@ -62,14 +56,10 @@ class Teacher:
         self.card, self.device = pack.card, device
         self.synthesis = synthesis_of(pack, device)
         self.anchors = torch.from_numpy(pack.identities.copy()).to(device)
-        self.basis = (torch.from_numpy(pack.generator["basis"].copy()) * reach(pack.card.axes)).to(
-            device
-        )
-        low = torch.tensor([axis.low for axis in pack.card.axes]) / reach(pack.card.axes)
-        self.low = low.to(device)
-        self.high = (torch.tensor([a.high for a in pack.card.axes]) / reach(pack.card.axes)).to(
-            device
-        )
+        axes, most = pack.card.axes, reach(pack.card.axes).to(device)
+        self.basis = torch.tensor(pack.generator["basis"], device=device) * most
+        self.low = torch.tensor([axis.low for axis in axes], device=device) / most
+        self.high = torch.tensor([axis.high for axis in axes], device=device) / most
 
     def latents(self, anchors: Tensor, x: Tensor) -> Tensor:
         """anchors [n, num_ws, w_dim], x [n, k] over its reach -> ws."""

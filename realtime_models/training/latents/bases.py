@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from latentcam.realtime_models.generator.latents import z_to_w
 from latentcam.realtime_models.generator.layers import GeneratorConfig
-from latentcam.realtime_models.generator.network import MappingNetwork
+from latentcam.realtime_models.generator.network import MappingNetwork, load_part
 
 Array = NDArray[np.float32]
 Tensors = Mapping[str, Array]
@@ -105,15 +105,8 @@ class Jacobians:
 
     def __init__(self, config: GeneratorConfig, tensors: Tensors) -> None:
         self.config, self.tensors = config, tensors
-        prefix = "mapping."
         self._mapping = MappingNetwork(config).eval().requires_grad_(False)
-        self._mapping.load_state_dict(
-            {
-                name.removeprefix(prefix): torch.tensor(tensor)
-                for name, tensor in tensors.items()
-                if name.startswith(prefix)
-            }
-        )
+        load_part(self._mapping, tensors, "mapping.")
 
     def w(self, z: Array) -> Array:
         """float32 [z_dim] -> float32 [w_dim]."""
