@@ -9,9 +9,14 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
+from latentcam.realtime_models.arrays import Rgb
+from latentcam.realtime_models.enrolment import find_model
+from latentcam.realtime_models.motion.following import Observed
 from latentcam.realtime_models.opened import open_pack
+from latentcam.realtime_models.tracker_files import MODEL
 from latentcam.server.camera_steps import camera_steps
 from latentcam.server.commands.options import (
     Help,
@@ -41,7 +46,8 @@ from latentcam.stream.engine import Engine
 from latentcam.stream.errors import DeviceError, MediaError
 from latentcam.stream.local import pulse
 from latentcam.stream.local.call import Call, Sound, open_call
-from latentcam.stream.local.put_through import OpenCamera
+from latentcam.stream.local.camera_reader import OpenCamera
+from latentcam.stream.local.head_camera import HeadCamera, Look
 from latentcam.stream.local.real_camera import RealCamera
 from latentcam.stream.local.sound_devices import list_sound_devices
 from latentcam.stream.local.virtual_camera import open_virtual_camera
@@ -49,6 +55,7 @@ from latentcam.stream.local.voice_source import check_voice_file
 from latentcam.stream.messages import Frame
 
 HOST = "127.0.0.1"
+FOLLOWED = 640, 480  # pixels of the real camera that moves the head: more tells no more
 
 
 def add(new_parser: NewParser) -> argparse.ArgumentParser:
@@ -75,6 +82,18 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
         "--real-camera",
         metavar="NAME",
         help="what the panic key shows; by default the first camera; none: a still picture",
+    )
+    parser.add_argument(
+        "--follow",
+        action="store_true",
+        help="the real camera moves the head: latentcam tracker",
+    )
+    parser.add_argument(
+        "--lips",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="with --follow: how much of the mouth follows the camera instead of the voice, 0 to 1",
     )
     parser.add_argument(
         "--hot-key", metavar="KEYS", help="the panic key everywhere, like '<ctrl>+<alt>+p'"
@@ -179,6 +198,38 @@ def _real_camera(args: argparse.Namespace, composer: Composer) -> OpenCamera | N
     return partial(RealCamera, args.real_camera, composer.width, composer.height)
 
 
+def _head_camera(args: argparse.Namespace) -> HeadCamera | None:
+    """Raises UsageError, or AvatarPackError where the tracker's model is missing."""
+    if not 0.0 <= args.lips <= 1.0:
+        raise UsageError(f"--lips is {args.lips:g}, expected 0 to 1")
+    if not args.follow:
+        if args.lips:
+            raise UsageError("--lips gives the mouth to a camera, expected --follow as well")
+        return None
+    if args.real_camera == "none":
+        raise UsageError("--follow needs a camera, got --real-camera none")
+    if find_spec("mediapipe") is None:
+        raise UsageError("--follow needs MediaPipe: pip install 'latentcam[track]'")
+    model = find_model(MODEL)
+    width, height = FOLLOWED
+
+    def open_look() -> Look:
+        from latentcam.realtime_models.face_tracker import FaceTracker
+
+        try:
+            tracker = FaceTracker(model, video=True)
+        except (RuntimeError, ValueError) as error:
+            raise DeviceError(f"{model} is not what MediaPipe takes: {error}") from None
+
+        def look(picture: Rgb, at: float) -> Observed | None:
+            face = tracker.track(picture, at)
+            return None if face is None else face.observed(at, picture)
+
+        return look
+
+    return HeadCamera(partial(RealCamera, args.real_camera, width, height), open_look, args.lips)
+
+
 async def _run(args: argparse.Namespace) -> None:
     from latentcam.server.camera_app import CameraPage, make_camera_app
     from latentcam.server.run import listen, serve_page
@@ -192,7 +243,7 @@ async def _run(args: argparse.Namespace) -> None:
     if file is not None:
         check_voice_file(file)
     opened = open_pack(args.avatar, args.decoder, resolution=args.resolution)
-    avatar = opened.avatar
+    avatar, head = opened.avatar, _head_camera(args)
     settings = settings_of(args, avatar.card.axes)
     identity = args.identity or avatar.card.identities[0]
     anchor = check_face(avatar, identity)
@@ -226,6 +277,7 @@ async def _run(args: argparse.Namespace) -> None:
                 show,
                 _real_camera(args, composer),
                 args.badge,
+                head,
             )
         )
         preview = stack.enter_context(ThreadPoolExecutor(1, "preview"))

@@ -18,8 +18,10 @@ from latentcam.stream.backgrounds import Background
 from latentcam.stream.badge import put_badge
 from latentcam.stream.composition import I420, Composer
 from latentcam.stream.engine import Engine
+from latentcam.stream.local.camera_reader import OpenCamera
 from latentcam.stream.local.camera_sink import CameraSink
-from latentcam.stream.local.put_through import OpenCamera, PutThrough
+from latentcam.stream.local.head_camera import HeadCamera
+from latentcam.stream.local.put_through import PutThrough
 from latentcam.stream.local.sound_devices import list_sound_devices
 from latentcam.stream.local.virtual_microphone import VirtualMicrophone
 from latentcam.stream.local.voice_out import VoiceLine, VoiceOut
@@ -70,6 +72,7 @@ class Call:
         virtual: VirtualMicrophone | None,
         through: PutThrough,
         sound_thread: Executor,
+        head: HeadCamera | None,
     ) -> None:
         self.engine, self._voice, self._line = engine, voice, line
         self._composer = composer
@@ -77,7 +80,7 @@ class Call:
         """None where a file speaks."""
         self._voice_out, self._virtual = voice_out, virtual
         self.session, self.motion, self.sink = session, motion, sink
-        self.through, self._sound_thread = through, sound_thread
+        self.through, self._sound_thread, self._head = through, sound_thread, head
         self._muted = False
 
     async def run(self) -> None:
@@ -86,6 +89,8 @@ class Call:
             tasks.create_task(self.session.run(), name="session")
             tasks.create_task(self.sink.run(), name="camera")
             tasks.create_task(self.through.run(), name="put through")
+            if self._head is not None:
+                tasks.create_task(self._head.run(self.motion.drive), name="head camera")
             if self._voice_out is not None:
                 tasks.create_task(self._voice_out.run(self._wanted_delay), name="voice out")
                 if self._virtual is not None:
@@ -113,6 +118,8 @@ class Call:
     def put_through(self, wanted: bool) -> None:
         """The real camera and microphone in place of the avatar, or the avatar again. Muted stays
         muted."""
+        if self._head is not None:
+            self._head.pause(wanted)
         self.through.put(wanted)
         self._voice.play(NOTHING)
         self._hush()
@@ -165,7 +172,7 @@ class Call:
             return news
         if self._voice_out is not None and self._voice_out.lost:
             return f"{self._voice_out.name} went away: nobody hears the voice."
-        return ""
+        return "" if self._head is None else self._head.notice
 
 
 @contextlib.asynccontextmanager
@@ -178,12 +185,14 @@ async def open_call(
     show: Show,
     open_camera: OpenCamera | None = None,
     badge: bool = False,
+    head: HeadCamera | None = None,
 ) -> AsyncIterator[Call]:
     """Open the devices, warm up the engine and show the first picture; at the end, close them.
 
     Every picture of the face is marked. badge: and labelled, for people to see. show: called in a
     thread of its own. open_camera: opens the real one, if that may be put through; called in a
-    thread of its own, once it is wanted. Raises DeviceError or MediaError.
+    thread of its own, once it is wanted. head: whose head moves the face, if anybody's. Raises
+    DeviceError or MediaError.
     """
     timeline, loop = engine.timeline, asyncio.get_running_loop()
     async with contextlib.AsyncExitStack() as stack:
@@ -225,8 +234,10 @@ async def open_call(
         motion = VoiceMotion(engine, voice.chunks(), seed=0)
         motion.settings = settings
         session = Session(engine, motion.motions(), sink, anchor)
+        if head is not None and open_camera is not None:
+            open_camera = head.let_go_before(open_camera)
         through = PutThrough(sink, open_camera)
         yield Call(
             engine, session, motion, voice, composer, sink, line, microphone, voice_out, virtual,
-            through, playing,
+            through, playing, head,
         )  # fmt: skip

@@ -4,28 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections.abc import Callable
 from contextlib import suppress
 from typing import Literal
 
 from latentcam.stream.composition import I420
 from latentcam.stream.errors import DeviceError
-from latentcam.stream.latest import Latest
+from latentcam.stream.local.camera_reader import CameraReader, OpenCamera
 from latentcam.stream.local.camera_sink import CameraSink
-from latentcam.stream.local.real_camera import RealCamera
 
 logger = logging.getLogger(__name__)
-
-OpenCamera = Callable[[], RealCamera]
-"""Opens it, or raises DeviceError."""
 
 Seen = Literal["avatar", "camera", "still"]
 """What the meeting sees: the avatar, the real camera, or the last picture there was."""
 
 OPENED_WITHIN = 10.0  # seconds; some cameras take five
 PATIENCE = 3.0  # seconds without a picture until a camera counts as gone
-LET_GO_WITHIN = 2.0  # seconds for the same camera to be closed before it is opened again
 
 
 class PutThrough:
@@ -38,7 +31,7 @@ class PutThrough:
     def __init__(self, sink: CameraSink, open_camera: OpenCamera | None) -> None:
         self._sink, self._open = sink, open_camera
         self._changed = asyncio.Event()
-        self._reader: _Reader | None = None  # the newest; it may have ended
+        self._reader: CameraReader | None = None  # the newest; it may have ended
         self.wanted = False
         self.seen: Seen = "avatar"
         self.reason = ""
@@ -67,7 +60,7 @@ class PutThrough:
             if self._open is None:
                 self.reason = "No real camera was asked for: a still picture is shown."
                 continue
-            self._reader = _Reader(self._open, self._reader)
+            self._reader = CameraReader(self._open, self._reader)
             try:
                 await self._show_camera(self._reader)
             except DeviceError as error:
@@ -78,7 +71,7 @@ class PutThrough:
             finally:
                 self._reader.end()
 
-    async def _show_camera(self, reader: _Reader) -> None:
+    async def _show_camera(self, reader: CameraReader) -> None:
         """Until its pictures end. Raises DeviceError if they should not have."""
         patience = OPENED_WITHIN
         with suppress(StopAsyncIteration):
@@ -94,49 +87,3 @@ class PutThrough:
                 patience = PATIENCE
         if reader.error is not None:
             raise reader.error
-
-
-class _Reader:
-    """Reads a camera in a thread of its own. Nobody waits for that thread, and the program does not
-    either: a camera that hangs would hold it for ever."""
-
-    def __init__(self, open_camera: OpenCamera, before: _Reader | None) -> None:
-        """before: who may still hold the camera."""
-        self._open, self._before = open_camera, before
-        self._loop, self._ended = asyncio.get_running_loop(), threading.Event()
-        self.pictures: Latest[I420] = Latest()
-        self.error: DeviceError | None = None
-        self._thread = threading.Thread(target=self._read, name="real camera", daemon=True)
-        self._thread.start()
-
-    @property
-    def ended(self) -> bool:
-        return self._ended.is_set()
-
-    def end(self) -> None:
-        """No picture follows. May be called twice."""
-        self._ended.set()
-        self.pictures.close()
-
-    def _read(self) -> None:
-        if self._before is not None:
-            self._before._thread.join(LET_GO_WITHIN)
-            self._before = None
-        try:
-            camera = self._open()
-            try:
-                while not self.ended:
-                    self._tell(self.pictures.put, camera.read())
-            finally:
-                camera.close()
-        except DeviceError as error:
-            self._tell(self._fail, error)
-
-    def _tell(self, what: Callable[..., None], value: object) -> None:
-        with suppress(RuntimeError):  # the loop has been closed
-            self._loop.call_soon_threadsafe(what, value)
-
-    def _fail(self, error: DeviceError) -> None:
-        if not self.ended:
-            self.error = error
-            self.end()

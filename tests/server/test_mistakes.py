@@ -57,6 +57,9 @@ camera --device none --size 0x0 | expected even numbers from
 camera --device none --size 99999x2 | expected even numbers from
 camera --device none --size 641x361 | expected even numbers from
 camera --device none --fps 0 | --fps is 0, expected 1 to 60
+camera --device none --avatar {pack} --follow --lips 2 | --lips is 2, expected 0 to 1
+camera --device none --avatar {pack} --lips 0.5 | expected --follow as well
+camera --device none --avatar {pack} --follow --real-camera none | --follow needs a camera
 camera --device none --port 70000 | --port is 70000
 camera --device none --mic {note} | cannot be read as audio or video
 camera --device none --mic {empty} | cannot be read as audio or video

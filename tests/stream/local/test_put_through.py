@@ -13,9 +13,10 @@ import pytest
 
 from latentcam.stream.composition import I420
 from latentcam.stream.errors import DeviceError
-from latentcam.stream.local import put_through, real_camera
+from latentcam.stream.local import camera_reader, put_through, real_camera
+from latentcam.stream.local.camera_reader import OpenCamera
 from latentcam.stream.local.camera_sink import CameraSink
-from latentcam.stream.local.put_through import OpenCamera, PutThrough
+from latentcam.stream.local.put_through import PutThrough
 from latentcam.stream.local.real_camera import RealCamera
 from latentcam.stream.messages import Frame
 from tests.aio import run
@@ -167,7 +168,7 @@ def test_a_camera_that_hangs_holds_nobody(monkeypatch: pytest.MonkeyPatch) -> No
         open_camera = camera_of(monkeypatch, TEST_PICTURE)
         monkeypatch.setattr(RealCamera, "read", hangs)
         monkeypatch.setattr(put_through, "OPENED_WITHIN", 0.2)
-        monkeypatch.setattr(put_through, "LET_GO_WITHIN", 0.1)
+        monkeypatch.setattr(camera_reader, "LET_GO_WITHIN", 0.1)
         async with running(open_camera) as one:
             one.through.put(True)
             await until(lambda: "gave nothing" in one.through.reason)
