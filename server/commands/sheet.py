@@ -14,6 +14,7 @@ from latentcam.realtime_models.arrays import Latent, Rgb
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.server.errors import UsageError
 from latentcam.stream.local.jpeg import as_jpeg
+from latentcam.stream.marker import Marker
 from latentcam.stream.whole_file import whole_file
 
 BATCH = 8
@@ -36,16 +37,19 @@ def drawn(avatar: Avatar, latents: Sequence[Latent]) -> list[Rgb]:
 
 
 def write_sheet(out: Path, rows: Sequence[Sequence[Rgb | None]]) -> None:
-    """Rows of equally large pictures; None is left white. Raises UsageError if it is too large."""
+    """Rows of equally large pictures, each marked, as of no session; None is left white. Raises
+    UsageError if it is too large."""
     side = next(p.shape[0] for row in rows for p in row if p is not None)
     high, wide = len(rows) * side, max(map(len, rows)) * side
     if max(high, wide) > WIDEST:
         raise UsageError(f"the sheet has {wide}x{high} pixels, expected at most {WIDEST} a side")
+    marker = Marker(0)
     sheet = np.full((high, wide, 3), 255, np.uint8)
     for y, row in enumerate(rows):
         for x, picture in enumerate(row):
             if picture is not None:
-                sheet[y * side : (y + 1) * side, x * side : (x + 1) * side] = picture
+                cell = np.s_[y * side : (y + 1) * side, x * side : (x + 1) * side]
+                sheet[cell] = marker.colours(picture)
     frame = av.VideoFrame.from_ndarray(sheet, format="rgb24")
     content = as_png(frame) if out.suffix.lower() == ".png" else as_jpeg(frame)
     with whole_file(out) as partial:
