@@ -8,10 +8,10 @@ found: of the files, how many certainly have the mark, and of how many the sessi
 z: how clearly, the median and the least; from 7.7 on it is certain, in a minute of video from 8.0.
 
 With `--unmarked FILES`, videos and pictures without a mark are searched, with the mark's own key
-and with others, drawn: a file is as independent of one as of another. What is given is the clearest
-that was found by accident, and how many files of that kind would have to be searched until one
-seems certain: by the bound that `verify` counts with, and by a Gumbel distribution, that of
-maxima, fitted to what was found.
+and with others, drawn: a file is as independent of one as of another. Given are the clearest that
+was found by accident; how many of the places that were tried are clearer than a few levels, beside
+what a normal distribution would have; and the chance that a file seems certain, from the median of
+the clearest: z² / 2 of a normal z has the tail of an exponential distribution.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from latentcam.benchmarks.tools.machine_card import machine_card, print_card, pr
 from latentcam.benchmarks.tools.options import avatar_options
 from latentcam.realtime_models.arrays import Picture
 from latentcam.realtime_models.mark import waves
-from latentcam.realtime_models.mark_search import CHANCES, SIZES, detail, differences, places
+from latentcam.realtime_models.mark_search import CHANCES, SIDE, SIZES, detail, differences, places
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.realtime_models.opened import open_pack
 from latentcam.stream.backgrounds import Backgrounds
@@ -230,12 +230,13 @@ def cost(height: int, width: int, count: int = 500) -> dict[str, float]:
 
 def accidents(files: Sequence[Path], keys: int, seconds: float) -> dict[str, Any]:
     """Clearest places in files without a mark, by the mark's key and by others."""
-    own, others, above = [], [], np.zeros(len(LEVELS), np.int64)
+    own, others, above, searched = [], [], np.zeros(len(LEVELS), np.int64), 0
     for path in files:
         try:
             layers = [detail(mean) for mean, _ in means_of(path, seconds)]
         except MediaError:
             continue
+        searched += len(layers)
         best = np.full(1 + keys, -np.inf)
         turns = [np.ones(len(waves().phases), np.complex64), *map(_turn, range(keys))]
         for layer, size in itertools.product(layers, SIZES):
@@ -246,18 +247,20 @@ def accidents(files: Sequence[Path], keys: int, seconds: float) -> dict[str, Any
                 above += [int((z > level).sum()) for level in LEVELS]
         own.append(best[0])
         others += list(best[1:])
-    tries = len(own) * (1 + keys)
     whole = np.array([*own, *others])
-    scale = float(whole.std() * math.sqrt(6) / math.pi)
-    middle = float(whole.mean() - 0.5772 * scale)
     threshold = math.sqrt(2 * (math.log(CHANCES) - CERTAIN * math.log(10)))
+    median = float(np.median(whole))
+    beyond = (threshold**2 - median**2) / 2 - math.log(math.log(2))
+    tries = searched * len(SIZES) * SIDE**2 * (1 + keys)
     return {
-        "files": len(own), "keys": 1 + keys, "searches": tries,
+        "files": len(own), "keys": 1 + keys, "searches": len(whole), "tries": tries,
         "z_own": round(float(max(own)), 2), "z_all": round(float(whole.max()), 2),
-        "z_p50": round(float(np.median(whole)), 2), "threshold": round(threshold, 2),
-        "log10_gumbel": round(-(threshold - middle) / scale / math.log(10), 1),
-        "log10_bound": CERTAIN,
-        "places_above": dict(zip(map(str, LEVELS), above.tolist(), strict=True)),
+        "z_p50": round(median, 2), "threshold": round(threshold, 2),
+        "log10_chance": round(-beyond / math.log(10), 1), "log10_bound": CERTAIN,
+        "places_above": {
+            str(level): (int(count), round(tries * math.erfc(level / math.sqrt(2)) / 2, 1))
+            for level, count in zip(LEVELS, above, strict=True)
+        },
     }  # fmt: skip
 
 
