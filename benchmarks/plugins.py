@@ -52,6 +52,7 @@ async def measure(framework: str, avatar: str, minutes: float, fps: int) -> dict
     voice = talk(60.0 * minutes, tools.RATE)
     loop = asyncio.get_running_loop()
     said: list[float] = []
+    await engine.warm_up()
     async with tools.stage(engine, identity) as stage:
         stage.face.settings = Settings(life=0.0)
         recording, begun = stage.recording, loop.time()

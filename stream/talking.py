@@ -20,7 +20,7 @@ from latentcam.realtime_models.arrays import SAMPLE_RATE, Latent, Picture, Rgb
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.stream.engine import Engine
 
-MOST_LATE = 2  # ticks that are made up for, after pictures that took long
+MOST_LATE = 3  # ticks that are made up for after pictures that took long; if it is more, none
 FEWEST = 5  # ticks of which one has a picture, however slow the machine is
 
 
@@ -160,11 +160,12 @@ class TalkingFace:
                     moment = await self._moment(tick, due + period / 2)
                     handed = loop.time()
                     yield moment
-                    tick, due = tick + 1, due + period
+                    # Those who play the sound count from the first of it, too.
+                    tick, due = tick + 1, (due if tick else handed) + period
                     if (late := loop.time() - due) > 0:
                         # Whoever plays the sound takes no more of it, and would keep us late.
                         held = loop.time() - handed
-                        due += max(min(late, held), late - MOST_LATE * period)
+                        due += late if late > MOST_LATE * period else min(late, held)
                     with suppress(TimeoutError):
                         async with asyncio.timeout_at(due):
                             await self._cleared.wait()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from typing import Any
 
 import numpy as np
@@ -79,18 +80,19 @@ class FaceGenerator(VideoGenerator):
 
     async def __aiter__(self) -> AsyncIterator[rtc.VideoFrame | rtc.AudioFrame | AudioSegmentEnd]:
         spoke = False
-        async for moment in self.face.moments():
-            if moment.picture is not None:  # first: LiveKit takes some time to take sound
-                height, width, _ = moment.picture.shape
-                rgb = moment.picture.tobytes()
-                yield rtc.VideoFrame(width, height, rtc.VideoBufferType.RGB24, rgb)
-            if moment.speaks:
-                if not spoke:
-                    yield self._sound(np.zeros(round(CUSHION * self._sample_rate), np.int16))
-                yield self._sound(moment.pcm)
-            spoke = moment.speaks
-            for _ in range(moment.marks):
-                yield AudioSegmentEnd()
+        async with aclosing(self.face.moments()) as moments:
+            async for moment in moments:
+                if moment.picture is not None:  # first: LiveKit takes some time to take sound
+                    height, width, _ = moment.picture.shape
+                    rgb = moment.picture.tobytes()
+                    yield rtc.VideoFrame(width, height, rtc.VideoBufferType.RGB24, rgb)
+                if moment.speaks:
+                    if not spoke:
+                        yield self._sound(np.zeros(round(CUSHION * self._sample_rate), np.int16))
+                    yield self._sound(moment.pcm)
+                spoke = moment.speaks
+                for _ in range(moment.marks):
+                    yield AudioSegmentEnd()
 
     def _sound(self, pcm: NDArray[np.int16]) -> rtc.AudioFrame:
         return rtc.AudioFrame(pcm.tobytes(), self._sample_rate, 1, len(pcm))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from contextlib import aclosing
 from typing import Any
 
 import numpy as np
@@ -128,18 +129,19 @@ class FaceProcessor(FrameProcessor):
 
     async def _show(self) -> None:
         spoke = False
-        async for moment in self.face.moments():
-            if moment.speaks:
-                self._silenced = False
-            if moment.speaks and not spoke:
-                await self._play(np.zeros(round(CUSHION * self._rate), np.int16))
-            if moment.picture is not None:
-                await self._draw(moment.picture)
-            if moment.speaks:
-                await self._play(moment.pcm)
-            spoke = moment.speaks
-            for _ in range(min(moment.marks, len(self._held))):
-                await self.push_frame(self._held.popleft())
+        async with aclosing(self.face.moments()) as moments:
+            async for moment in moments:
+                if moment.speaks:
+                    self._silenced = False
+                if moment.speaks and not spoke:
+                    await self._play(np.zeros(round(CUSHION * self._rate), np.int16))
+                if moment.picture is not None:
+                    await self._draw(moment.picture)
+                if moment.speaks:
+                    await self._play(moment.pcm)
+                spoke = moment.speaks
+                for _ in range(min(moment.marks, len(self._held))):
+                    await self.push_frame(self._held.popleft())
 
     async def _draw(self, picture: Rgb) -> None:
         height, width, _ = picture.shape

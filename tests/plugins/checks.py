@@ -80,15 +80,19 @@ async def silent_then_speaking(open_stage: OpenStage, pack: AvatarPack, fps: int
         while (await seen(stage, 1))[0] > SHUT or np.abs(stage.recording.sound[-1][1]).max() > 1e-3:
             pass
         assert max(await seen(stage, fps)) < SHUT
-        loudest = int(np.argmax(np.convolve(voice**2, np.ones(stage.rate // 4), "valid")))
-        piece = voice[loudest : loudest + stage.rate // 4]
-        lips = Lips(pack, heard(stage), stage.rate)
-        assert lips.locate(piece, 0.0, farthest=len(lips.voice) / stage.rate) is not None
+        # A busy machine tears holes into sound that goes over a network: some of it is whole.
+        lips, quarter = Lips(pack, heard(stage), stage.rate), stage.rate // 4
+        pieces = [voice[k : k + quarter] for k in range(0, len(voice) - quarter, quarter)]
+        everywhere = len(lips.voice) / stage.rate
+        assert any(lips.locate(piece, 0.0, everywhere) is not None for piece in pieces)
     await engine.aclose()
 
 
-async def interrupted(open_stage: OpenStage, pack: AvatarPack, fps: int) -> None:
-    """Amid a sentence: the mouth is shut within two pictures, and what waited is never heard."""
+async def interrupted(
+    open_stage: OpenStage, pack: AvatarPack, fps: int, on_the_way: int = 0
+) -> None:
+    """Amid a sentence: the mouth is shut within two pictures, and what waited is never heard.
+    on_the_way: pictures that a network may hold, between its encoder and the viewer's decoder."""
     engine = engine_of(pack, fps)
     async with open_stage(engine, "Nora") as stage:
         stage.face.settings = Settings(life=0.0)
@@ -97,7 +101,7 @@ async def interrupted(open_stage: OpenStage, pack: AvatarPack, fps: int) -> None
         await until_open(stage)
         await stage.interrupt()
         after = await seen(stage, 3 * fps)
-        assert max(after[2:]) < SHUT, after[:5]
+        assert max(after[2 + on_the_way :]) < SHUT, after[:8]
         sounds = len(stage.recording.sound)
         await seen(stage, fps)
         assert np.abs(heard(stage, sounds)).max() < 1e-3

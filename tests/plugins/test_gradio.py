@@ -32,7 +32,7 @@ def test_it_rests_in_silence_and_speaks_what_is_said(studio: AvatarPack) -> None
 
 
 def test_interrupted_it_stops(studio: AvatarPack) -> None:
-    run(checks.interrupted(stage, studio, fps=25), timeout=120.0)
+    run(checks.interrupted(stage, studio, fps=25, on_the_way=3), timeout=120.0)
 
 
 def test_a_visitor_gets_a_copy_with_a_face_of_its_own(studio: AvatarPack) -> None:
