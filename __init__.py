@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from latentcam.stream.engine import Engine
     from latentcam.stream.errors import EngineFull
+    from latentcam.stream.latents import LatentReceiver, LatentSender
     from latentcam.stream.marker import Marker
     from latentcam.stream.messages import AudioChunk, Frame, Motion
     from latentcam.stream.session import FrameSink, Session
@@ -48,6 +49,8 @@ __all__ = [
     "Frame",
     "FrameSink",
     "Latent",
+    "LatentReceiver",
+    "LatentSender",
     "LatentcamError",
     "Marker",
     "Moment",
@@ -78,6 +81,7 @@ _HOMES = {
     "realtime_models.motion.performance": ("PerformanceState", "Performer", "Settings"),
     "stream.engine": ("Engine",),
     "stream.errors": ("EngineFull",),
+    "stream.latents": ("LatentReceiver", "LatentSender"),
     "stream.marker": ("Marker",),
     "stream.messages": ("AudioChunk", "Frame", "Motion"),
     "stream.session": ("FrameSink", "Session"),

@@ -5,11 +5,10 @@ from __future__ import annotations
 from aiortc import RTCDataChannel
 
 from latentcam.realtime_models.card import Card
-from latentcam.realtime_models.motion.codec import Encoder
+from latentcam.stream.latents import LatentSender
 from latentcam.stream.messages import Motion
 
 NAME = "latents"
-FRAMES = 3  # ticks in each packet: two losses in a row leave no trace
 MOST_WAITING = 2000  # bytes that wait to be sent, half a second; beyond, the channel is stuck
 
 
@@ -23,18 +22,18 @@ class LatentChannel:
     def __init__(self, card: Card) -> None:
         self._card = card
         self._channel: RTCDataChannel | None = None
-        self._encoder = Encoder(card.axes, FRAMES)
+        self._sender = LatentSender(card.axes)
 
     def take(self, channel: RTCDataChannel) -> None:
         self._channel = channel
-        self._encoder = Encoder(self._card.axes, FRAMES)  # it begins at rest, as the page does
+        self._sender = LatentSender(self._card.axes)  # it begins at rest, as the page does
 
     def send(self, motion: Motion) -> bool:
         """Whether the motion has left."""
         channel = self._channel
         if channel is None or channel.readyState != "open":
             return False
-        packet = self._encoder.encode(motion.tick, motion.x)
+        packet = self._sender.packet(motion)
         if channel.bufferedAmount > MOST_WAITING:
             return False  # heals as any loss does
         channel.send(packet)
