@@ -43,6 +43,7 @@ NAME = "latentcam"
 BOARD = "board"
 LOADS_EVERY = 0.5  # seconds between two looks at a replica's load
 HEALTH_EVERY, HEALTH_LIMIT = 2.0, 10.0  # seconds; a process that dies is noticed at once
+TRIES = 3  # to start a replica, before the command gives up
 REQUESTS_AT_ONCE = 1000  # of a replica: of calls, which its lobby limits, and of files
 ASK_LIMIT = 2.0  # seconds for a replica to say how busy it is
 GROW_AFTER = 2.0  # seconds for which more replicas must be wanted
@@ -163,6 +164,7 @@ def application(begin: Begin, size: Size) -> serve.Application:
             policy=AutoscalingPolicy(policy_function=replicas_wanted),
         ),
         ray_actor_options={"num_cpus": size.cpus, "num_gpus": size.gpus},
+        max_constructor_retry_count=TRIES,
         max_ongoing_requests=REQUESTS_AT_ONCE,
         graceful_shutdown_timeout_s=size.drain,
         graceful_shutdown_wait_loop_s=1.0,

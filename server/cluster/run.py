@@ -37,6 +37,8 @@ def run_cluster(
 
     from latentcam.server.cluster.application import NAME, QUIET, application
 
+    for name in ("ray.serve", "ray._private.authentication"):  # what goes as it should
+        logging.getLogger(name).setLevel(logging.ERROR)
     own = (
         {}
         if address
@@ -63,7 +65,8 @@ def run_cluster(
             try:
                 serve.run(application(begin, size), name=NAME)
             except RuntimeError as error:
-                raise ConfigError(f"the replicas do not start: {error}") from None
+                cause = str(error).strip().splitlines()[-1]
+                raise ConfigError(f"the replicas do not start: {cause}") from None
             greet(config, port)
             threading.Event().wait()
     finally:

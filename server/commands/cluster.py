@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.server.cluster.size import Size
 from latentcam.server.command_line import Parser
 from latentcam.server.commands.options import Help, NewParser
@@ -18,6 +17,7 @@ from latentcam.server.commands.serving import (
     config_of,
     cores,
     engine_of,
+    opened_of,
     server_options,
 )
 from latentcam.server.config import ServerConfig
@@ -71,12 +71,13 @@ def run(args: argparse.Namespace) -> None:
         raise UsageError(MISSING)
     check_places(args)
     size, config = size_of(args), config_of(args)
-    if args.ray_address is None and size.least * size.cpus > cores():
-        raise UsageError(
-            f"{size.least} replicas of {size.cpus:g} cores need {size.least * size.cpus:g}, this "
-            f"machine has {cores()}: fewer --replicas, fewer --cpus, or more machines"
-        )
-    load_pack(args.avatar)  # what is wrong with it is said here rather than by every replica
+    if args.ray_address is None:
+        if size.least * size.cpus > cores():
+            raise UsageError(
+                f"{size.least} replicas of {size.cpus:g} cores need {size.least * size.cpus:g}, "
+                f"this machine has {cores()}: fewer --replicas, fewer --cpus, or more machines"
+            )
+        opened_of(args)  # what is wrong is said here in a sentence, and not by every replica
     from latentcam.server.cluster.run import run_cluster
 
     run_cluster(partial(begin, args, config), config, size, args.ray_address)

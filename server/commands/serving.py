@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from latentcam.realtime_models.opened import open_pack
+from latentcam.realtime_models.opened import Opened, open_pack
 from latentcam.realtime_models.pack_places import find_pack, is_shipped
 from latentcam.server.commands.options import (
     avatar_options,
@@ -138,11 +138,17 @@ def read_token(path: Path) -> str:
     return token
 
 
-def engine_of(args: argparse.Namespace) -> Engine:
-    """For `max_sessions` at once. Raises what `main` tells the user."""
+def opened_of(args: argparse.Namespace) -> Opened:
+    """Checks the face that is asked for, too. Raises what `main` tells the user."""
     lanes = min(args.max_sessions, cores())
     opened = open_pack(args.avatar, args.decoder, lanes, args.resolution)
     check_face(opened.avatar, args.identity)
+    return opened
+
+
+def engine_of(args: argparse.Namespace) -> Engine:
+    """For `max_sessions` at once. Raises what `main` tells the user."""
+    opened = opened_of(args)
     return Engine(opened.avatar, opened.performer, timeline_of(args), args.max_sessions)
 
 

@@ -20,8 +20,10 @@ import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import ConnectionClosed
 
+from latentcam.server.cluster.placement import STALE
 from tests.aio import run
 from tests.peers import Caller
+from tests.server.test_whip import AS_FRAGMENT, Publisher, watch
 from tests.tiny import write_pack
 from tests.voice import speech
 
@@ -108,8 +110,7 @@ def missing(talker: Talker, since: float, until: float) -> int:
 
 @contextlib.asynccontextmanager
 async def talking(port: int, count: int) -> AsyncIterator[list[tuple[Talker, asyncio.Task[None]]]]:
-    """So many talkers who see their faces; they come one after another. When they go, waits for
-    what aioice still asks of a replica that does not answer any more."""
+    """So many talkers who see their faces; they come one after another."""
     before = asyncio.all_tasks()
     here: list[tuple[Talker, asyncio.Task[None]]] = []
     try:
@@ -119,8 +120,16 @@ async def talking(port: int, count: int) -> AsyncIterator[list[tuple[Talker, asy
     finally:
         for talker in here:
             await leave(talker)
-        if rest := asyncio.all_tasks() - before:
-            await asyncio.wait(rest, timeout=60)
+        await quiet(before)
+
+
+async def quiet(before: set[asyncio.Task[Any]]) -> None:
+    """Waits for what aioice still asks of a replica that does not answer any more, and ends what
+    aiortc now and then leaves behind when the other side closes first."""
+    if rest := asyncio.all_tasks() - before:
+        _, late = await asyncio.wait(rest, timeout=30)
+        for task in late:
+            task.cancel()
 
 
 async def join(port: int) -> tuple[Talker, asyncio.Task[None]]:
@@ -231,4 +240,48 @@ def test_draining_loses_no_call(tmp_path: Path) -> None:
     pack = write_pack(tmp_path / "tiny")
     options = ("--replicas", "1", "--most-replicas", "2", "--max-sessions", "4")
     with cluster(pack, *options, "--shrink-after", "3") as (port, _):
+        run(scene(port), 240)
+
+
+def test_a_stream_and_its_session_find_their_replica_and_a_full_cluster_says_so(
+    tmp_path: Path,
+) -> None:
+    async def scene(port: int) -> None:
+        address = f"http://127.0.0.1:{port}"
+        before = asyncio.all_tasks()
+        async with httpx.AsyncClient(base_url=address, timeout=30) as http:
+            publisher = Publisher(http)
+            answer = await publisher.publish("/whip/stage")
+            location = answer.headers["location"]
+            assert "~" in location
+            trickled = {**AS_FRAGMENT, "If-Match": answer.headers["etag"]}
+            for _ in range(4):  # either replica would have to be lucky four times
+                patched = await http.patch(location, content="", headers=trickled)
+                assert patched.status_code != 404, patched.text
+            await asyncio.sleep(2 * STALE)  # by now every router knows the stream
+            for _ in range(4):
+                viewer, answer = await watch(http, "/whep/stage")
+                assert (await http.delete(answer.headers["location"])).status_code == 200
+                await viewer.aclose()
+            assert (await http.delete(location)).status_code == 200
+            assert (await http.delete(location)).status_code == 404
+            await publisher.pc.close()
+
+            callers = [Caller(VOICE, look=lambda _: None) for _ in range(3)]
+            statuses = []
+            for caller in callers:
+                offer = {"type": "offer", "sdp": await caller.offer()}
+                answer = await http.post("/offer", json=offer)
+                statuses.append(answer.status_code)
+                if answer.status_code == 200:
+                    await caller.accept(answer.json()["sdp"])
+                    await caller.until_frames(1, 60)
+            assert statuses == [200, 200, 503]
+            assert "all 1 places are taken" in answer.json()["error"]
+            for caller in callers:
+                await caller.aclose()
+        await quiet(before)
+
+    pack = write_pack(tmp_path / "tiny")
+    with cluster(pack, "--replicas", "2", "--max-sessions", "1") as (port, _):
         run(scene(port), 240)
