@@ -173,7 +173,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             f"{row['missing']:7}  {row['track_ms']}",
             flush=True,
         )
-    median = {key: float(np.median([row[key] for row in rows])) for key in ("r_yaw", "r_jaw")}
+    filmed_rows = rows[1:] or rows  # the first is the drawn person
+    median = {
+        key: float(np.median([row[key] for row in filmed_rows])) for key in ("r_yaw", "r_jaw")
+    }
     print(f"median      {median['r_yaw']:5.3f}           {median['r_jaw']:5.3f}")
     print_json({"benchmark": "follow", "card": card, "median": median, "rows": rows})
 
