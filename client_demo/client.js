@@ -4,6 +4,7 @@
 // remembered.js · controls.js, settings.js: what a person sets · stage.js: the face at rest, the
 // picture · cut.js: the face without what is behind it · microphone.js · try.js, clips.js: without
 // one · call.js: one connection · figures.js, health.js: how it goes · keys.js · phone.js ·
+// follow.js: a camera that moves the head ·
 // talking.js: a conversation, from the click to its end. camera.js is another page.
 
 import { $ } from './elements.js';

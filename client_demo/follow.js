@@ -217,7 +217,7 @@ export function buildFollow(place, config, changed) {
         : config.tracker || 'This browser gives no camera to this address.',
     }),
     element('div', { className: 'sliders' }, element('div', {},
-      element('label', {}, element('span', { textContent: 'Lips follow voice or camera' }), lips))),
+      element('label', {}, element('span', { textContent: 'Lips by camera' }), lips))),
     again, told, pace);
   made.id = 'follow-card';
   place.append(made);

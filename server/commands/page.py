@@ -133,7 +133,7 @@ def guard(index: Path) -> None:
 
 def write_files(out: Path) -> None:
     """The list of what the page keeps for when there is no network. The weights are not in it: the
-    page itself keeps them, by their digests."""
+    page itself keeps them, by their digests. Nor is the tracker, which few pages load."""
     paths = (path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-    kept = [path for path in paths if not path.endswith(".safetensors")]
+    kept = [path for path in paths if not path.endswith(".safetensors") and path[:8] != "tracker/"]
     (out / "files.json").write_bytes(msgspec.json.encode(sorted(kept)))

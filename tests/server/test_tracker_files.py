@@ -53,4 +53,6 @@ def test_a_folder_for_any_web_server_takes_them_along(tiny_folder: Path, tmp_pat
         (models() / name).write_text(name)
     assert main([*page, str(tmp_path / "with")]) == 0
     assert (tmp_path / "with" / "tracker" / MODEL).read_text() == MODEL
+    kept = json.loads((tmp_path / "with" / "files.json").read_bytes())
+    assert "follow.js" in kept and not [path for path in kept if path.startswith("tracker")]
     assert json.loads((tmp_path / "with" / "config").read_bytes())["tracker"] == ""
