@@ -85,8 +85,8 @@ def fetch(source: Source, told: Callable[[float], None] = lambda share: None) ->
     except (OSError, ValueError) as error:
         reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error
         raise NotFetched(
-            f"{source.address} cannot be fetched ({reason}): by hand, "
-            f"{' and '.join(source.wanted)} of it belong in {models()}"
+            f"{source.address} cannot be fetched ({reason}); by hand, put "
+            f"{', '.join(source.wanted)} of it into {models()}"
         ) from None
     found = hashlib.sha256(data).hexdigest()
     if found != source.digest:

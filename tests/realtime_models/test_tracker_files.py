@@ -94,7 +94,7 @@ def test_another_file_is_not_kept(sources: tuple[Source, ...]) -> None:
         fetch(wrong)
     with pytest.raises(NotFetched, match="larger than 2 bytes"):
         fetch(replace(sources[0], megabytes=1e-6))
-    with pytest.raises(NotFetched, match=r"File not found.*by hand, face_landmarker\.task"):
+    with pytest.raises(NotFetched, match=r"File not found.*by hand, put face_landmarker\.task"):
         fetch(replace(sources[0], address=sources[0].address + "/no"))
     assert not models().exists()
 
