@@ -136,8 +136,10 @@ async function callOnce(signal) {
   const onStop = () => current.close(signal.reason);
   signal.addEventListener('abort', onStop);
   let unwatch = () => {};
+  let lived = false;
   try {
     const hasAlpha = await current.open(offered());
+    lived = true;
     page.cut.hidden = !hasAlpha;
     if (hasAlpha) cutOut(page.face, page.cut);
     showPhase('live');
@@ -150,7 +152,7 @@ async function callOnce(signal) {
     unwatch();
     signal.removeEventListener('abort', onStop);
     endRecording();
-    if (!signal.aborted) keepLast();
+    if (lived && !signal.aborted) keepLast(); // else what an earlier call kept stays
     current.close();
     call = null;
     telemetry = null;

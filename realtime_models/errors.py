@@ -3,6 +3,7 @@
 LatentcamError
 ├── AvatarPackError       the pack on disk cannot be used
 ├── BackendUnavailable    the decoder that was asked for cannot run here
+├── NotFetched            the head tracker's files did not come   (realtime_models.tracker_files)
 ├── MediaError            a sound or video file cannot be read or written   (stream.errors)
 ├── DeviceError           a microphone, speaker or camera cannot be used    (stream.errors)
 ├── EngineFull            all places are taken                              (stream.errors)
