@@ -8,19 +8,22 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from latentcam.realtime_models.alpha import GREY, composite
-from latentcam.realtime_models.arrays import SAMPLE_RATE, Latent, Picture, Rgb
+from latentcam.realtime_models.arrays import SAMPLE_RATE, Latent, Picture, Rgb, Samples
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.stream.engine import Engine
 
 MOST_LATE = 3  # ticks that are made up for after pictures that took long; if it is more, none
+PIECE = 0.25  # seconds that are brought to our rate at once: more would hold the event loop
+SILENCE = np.zeros(0, np.float32)
 FEWEST = 5  # ticks of which one has a picture, however slow the machine is
 
 
@@ -78,7 +81,8 @@ class TalkingFace:
         self.settings = Settings()
         """How the face should move; setting it takes effect from the next tick on."""
         self._state = engine.performer.initial_state(seed)
-        self._waiting: deque[NDArray[np.float32] | None] = deque()  # None: a mark
+        self._waiting: deque[Callable[[], Samples] | None] = deque()  # None: a mark
+        self._ready = SILENCE  # of what waited, at our rate
         self._begin = 0  # of the next tick, in samples since the beginning
         self._marks: deque[int] = deque()  # likewise
         # A picture shows the mouth as it was `look_ahead_s` before the newest sample heard, and
@@ -100,6 +104,8 @@ class TalkingFace:
         samples: float32 in [-1, 1] or int16, [n] or [n, channels], at `rate` Hz. Raises ValueError
         for any other, MediaError for a rate at which there is no voice.
         """
+        from latentcam.stream.resample import check_format  # as in the beginning
+
         if self._closed:
             raise ValueError("got samples after close(), expected none")
         if np.ndim(samples) not in (1, 2) or samples.dtype not in (np.float32, np.int16):
@@ -107,16 +113,20 @@ class TalkingFace:
                 f"got samples {samples.dtype} {np.shape(samples)}, expected float32 or int16, "
                 "[n] or [n, channels]"
             )
+        check_format(rate, 1)
         sound = np.array(samples, np.float32)  # the caller may use its own again
         if samples.dtype == np.int16:
             sound /= 32768
         if sound.ndim == 2:
             sound = sound.mean(axis=1)
-        self._waiting.append(self._resampler.push(sound, rate))
+        piece = max(1, round(PIECE * rate))
+        for at in range(0, len(sound), piece):
+            part = sound[at : at + piece]
+            self._waiting.append(partial(self._resampler.push, part, rate))
 
     def end(self) -> None:
         """The utterance is complete; sets a mark behind it."""
-        self._waiting.append(self._resampler.flush())
+        self._waiting.append(self._resampler.flush)
         self.mark()
 
     def mark(self) -> None:
@@ -129,6 +139,7 @@ class TalkingFace:
         self._resampler.flush()
         self._hearing.flush()
         self._waiting.clear()
+        self._ready = SILENCE
         self._marks.clear()
         self._late, self._early = np.zeros_like(self._late), np.zeros_like(self._early)
         self._silent = self._begin
@@ -156,7 +167,7 @@ class TalkingFace:
         try:
             with engine.renderer.attended():
                 due, tick = loop.time(), 0
-                while not self._closed or self._waiting or self._marks:
+                while not self._closed or self._waiting or len(self._ready) or self._marks:
                     moment = await self._moment(tick, due + period / 2)
                     handed = loop.time()
                     yield moment
@@ -207,16 +218,20 @@ class TalkingFace:
         """The sound of the next tick, and what the performer hears for it; silence where there is
         none."""
         taken, have = np.zeros(count, np.float32), 0
-        while self._waiting and (have < count or self._waiting[0] is None):
-            part = self._waiting.popleft()
-            if part is None:
+        while len(self._ready) or self._waiting:
+            if not len(self._ready) and self._waiting[0] is None:
+                self._waiting.popleft()
                 self._marks.append(self._begin + have)
                 continue
-            used = part[: count - have]
+            if have == count:
+                break
+            if not len(self._ready):
+                part = self._waiting.popleft()
+                assert part is not None
+                self._ready = part()
+            used, self._ready = self._ready[: count - have], self._ready[count - have :]
             taken[have : have + len(used)] = used
             have += len(used)
-            if len(used) < len(part):
-                self._waiting.appendleft(part[len(used) :])
         if have:
             self._silent = self._begin + have + self._delay
         self._begin += count
