@@ -105,3 +105,26 @@ def save_fleet(
     )
     figure.savefig(path, dpi=110)
     plt.close(figure)
+
+
+def save_codecs(path: Path, rows: list[dict[str, Any]]) -> None:
+    """How near a face comes by the rate, of latents and of video, without loss and with some."""
+    colours = dict(zip(sorted({row["codec"] for row in rows}), (LIGHT, WARN, INK), strict=False))
+    figure, axes = plt.subplots(figsize=(8, 5), layout="constrained")
+    for codec, colour in colours.items():
+        for loss, line in ((0.0, "-"), (0.05, "--")):
+            of = sorted(
+                (r["kbit_s"], r["face"])
+                for r in rows
+                if r["codec"] == codec and r["loss"] == loss
+            )  # fmt: skip
+            rates, near = zip(*of, strict=True)
+            axes.plot(
+                rates, near, f"o{line}", color=colour,
+                label=f"{codec}, {loss:.0%} of the packets lost",
+            )  # fmt: skip
+    axes.set(xscale="log", xlabel="kbit/s, with all headers", ylabel="PSNR of the face, dB")
+    axes.grid(visible=True, which="both", color="#e8ebf8")
+    axes.legend(loc="lower right")
+    figure.savefig(path, dpi=110)
+    plt.close(figure)
