@@ -15,7 +15,9 @@ RETRAIN = (
     f"{PACKAGE}.motion.targets.prepare --data SPEECH --said SAID --natural NATURAL "
     "--learners LEARNERS --annotated ANNOTATED --out PREPARED",
     f"{PACKAGE}.motion.train --prepared PREPARED --out MOTION",
-    f"{PACKAGE}.make_pack --generator GENERATOR/checkpoint.pt --motion MOTION --licence LICENCE "
+    f"{PACKAGE}.motion.read_out --data SPEECH --said SAID --natural NATURAL "
+    "--learners LEARNERS --annotated ANNOTATED --pack MOTION --out LIPS",
+    f"{PACKAGE}.make_pack --generator GENERATOR/checkpoint.pt --motion LIPS --licence LICENCE "
     "--provenance PROVENANCE --consent CONSENT --out PACK",
     f"{PACKAGE}.seal --avatar PACK --model face_landmarker.task",
 )

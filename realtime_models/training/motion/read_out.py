@@ -7,17 +7,16 @@ keeps the lips it had: there the model's own answers are the targets (Li and Hoi
 without forgetting"), and lips still have to meet in M, B, P. A minute of one core.
 
 python -m latentcam.realtime_models.training.motion.read_out --data DIR --said DIR --pack PACK \\
-    --out DIR [--natural DIR] [--without SPEAKERS]
+    --out DIR [--natural DIR] [--learners DIR] [--annotated DIR] [--without SPEAKERS]
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import logging
 import math
 import random
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from latentcam.realtime_models.motion.model import MotionConfig
 from latentcam.realtime_models.training.motion.data.align import labels
 from latentcam.realtime_models.training.motion.data.annotate import (
     Utterance,
+    learners_folder,
     lj_folders,
     lj_speech,
     natural,
@@ -40,15 +40,22 @@ from latentcam.realtime_models.training.motion.data.annotate import (
     said,
 )
 from latentcam.realtime_models.training.motion.data.lips import LipClip, at_hops, in_step
-from latentcam.realtime_models.training.motion.data.phones import CLOSED_LIPS, PHONES, Phone
+from latentcam.realtime_models.training.motion.data.phones import (
+    CLOSED_LIPS,
+    PHONES,
+    SILENCE,
+    Phone,
+)
 from latentcam.realtime_models.training.motion.data.unseen import unseen
 from latentcam.realtime_models.training.motion.data.vary import FLOOR, vary
 from latentcam.realtime_models.training.motion.judge.evaluate import open_parts
 from latentcam.realtime_models.training.motion.network import MotionNetwork
 from latentcam.realtime_models.training.motion.targets.corpora import (
+    BREATH_S,
     all_lips,
     far_from_speech,
     lips_name,
+    read_annotations,
     rest_scenes,
     speakers,
 )
@@ -61,6 +68,7 @@ from latentcam.realtime_models.training.motion.targets.retarget import (
 from latentcam.realtime_models.training.motion.train import (
     APERTURE_SCALE,
     AXIS_WEIGHT,
+    CLEARLY_OPEN,
     ShownAperture,
     closure_loss,
     likeness_loss,
@@ -69,13 +77,16 @@ from latentcam.realtime_models.training.motion.train import (
 
 CROP = 300  # hops: 3 s
 LOUD, LOUDEST_BANDS = -4.5, 8  # mean of the loudest bands of a hop in which somebody speaks
-BREATH_S = 0.35  # real lips part so long before the first sound, and close so long after the last
 S1_EVERY = 4  # of the many clips of GRID's s1
-SAID, NATURAL, RESTS = 110, 110, 28  # recordings of each that keep their lips
+SAID, NATURAL, LEARNERS, RESTS = 110, 110, 220, 28  # recordings of each, whose lips stay
 BATCH = 16  # recordings that are heard together
-REAL, KEPT = 16, 12  # crops of a step
+CLOSES = 35  # hops after the last sound in which lips come to rest
+REAL, KEPT, QUIET = 16, 12, 6  # crops of a step
 MANY = 0.6  # share of the real crops that are of the many
-POSITION, LIKENESS, OTHER_AXES, KEEP, CLOSURE = 0.5, 1.0, 1.0, 0.6, 4.0  # weights of the losses
+POSITION, LIKENESS, OTHER_AXES = 0.5, 1.0, 1.0  # weights of the losses, of real lips
+KEEP, CLOSURE, PARTING, REST = 0.6, 1.0, 0.4, 10.0  # and of other speech
+AWAY = 8  # hops from M, B, P within which lips may be together
+PARTED = 0.016  # aperture over face height that is no closure
 CLOSING = np.array([PHONES.index(name) for name in sorted(CLOSED_LIPS)])
 
 log = logging.getLogger(__name__)
@@ -86,13 +97,13 @@ class Sounding:
     """What is to be heard, one row per hop, look-ahead taken out.
 
     name: "<corpus>/<speaker>/<clip>". features: float32 [skip + hops, mels]. aperture: float32
-    [hops], of real lips, else empty. closing: float32 [hops], 1 in M, B, P.
+    [hops], of real lips, else empty. lips: float32 [hops], see `asked_of_lips`.
     """
 
     name: str
     features: Mel
     aperture: Float32
-    closing: Float32
+    lips: Float32
     skip: int = 0
 
 
@@ -103,7 +114,7 @@ class Heard:
     name: str
     h: Float32
     aperture: Float32
-    closing: Float32
+    lips: Float32
 
 
 @torch.inference_mode()
@@ -122,7 +133,7 @@ def hear(network: MotionNetwork, ahead: int, sounding: Sequence[Sounding]) -> li
         h, _ = network.lstm((torch.from_numpy(heard) - network.mean) / network.std)
         for row, one in enumerate(some):
             mine = h[row, ahead + one.skip : ahead + len(one.features)].numpy()
-            out.append(Heard(one.name, mine.copy(), one.aperture, one.closing))
+            out.append(Heard(one.name, mine.copy(), one.aperture, one.lips))
     return out
 
 
@@ -179,21 +190,51 @@ def real_lips(
 
 
 def other_speech(
-    data: Path, said_folder: Path, natural_folder: Path | None, config: MotionConfig,
+    data: Path,
+    said_folder: Path,
+    natural_folder: Path | None,
+    learners: Path | None,
+    annotations: Mapping[str, list[Phone]],
+    config: MotionConfig,
     rng: np.random.Generator,
-) -> Iterator[Sounding]:  # fmt: skip
-    """Speech of which the lips are to stay as they were, and sounds that are none."""
+) -> Iterator[Sounding]:
+    """Speech of which the lips are to stay as they were, and sounds in which they rest.
+
+    learners: see `ocean`. annotations: the phones of recordings that come without.
+    """
     voices = _some(said(said_folder), SAID)
     recorded = _some(natural(natural_folder), NATURAL) if natural_folder else []
+    lj = [u for u in lj_speech(*lj_folders(data, None)) if not unseen(u.name)]
     none = np.zeros(0, np.float32)
-    for u in itertools.chain(lj_speech(*lj_folders(data, None)), voices, recorded, ocean(data)):
-        if not unseen(u.name):
-            features = mel_of(u.samples, config)
-            closing = np.isin(labels(u.phones, len(features), back_s=0.0), CLOSING)
-            yield Sounding(u.name, features, none, closing.astype(np.float32))
+    for u in [*lj, *voices, *recorded, *_some(ocean(data, learners), LEARNERS)]:
+        features = mel_of(u.samples, config)
+        phones = u.phones or annotations.get(u.name, [])
+        yield Sounding(u.name, features, none, asked_of_lips(phones, len(features)))
     for scene in rest_scenes(data, [u.samples for u in voices], rng, RESTS):
         features = mel_of(scene.samples * np.float32(10 ** rng.uniform(-2, 0)), config)
         yield Sounding(scene.name, features, none, np.zeros(len(features), np.float32))
+        # The same when somebody has just spoken, 6 to 40 dB louder.
+        before = mel_of(voices[int(rng.integers(len(voices)))].samples, config)
+        lower = max(0.0, float(np.quantile(features, 0.95))) + rng.uniform(1.5, 9.0)
+        after = np.concatenate([before, np.maximum(features - lower, FLOOR)]).astype(np.float32)
+        rest = np.zeros(len(features) - CLOSES, np.float32)
+        yield Sounding(scene.name, after, none, rest, len(before) + CLOSES)
+
+
+def asked_of_lips(phones: Sequence[Phone], hops: int) -> Float32:
+    """float32 [hops]: 1 in M, B, P, where lips meet; -1 in phones farther than AWAY from those and
+    from silence, where they need not; else 0."""
+    said = labels(phones, hops, back_s=0.0)
+    shut = np.isin(said, CLOSING)
+    near = np.convolve(shut | (said == PHONES.index(SILENCE)), np.ones(2 * AWAY + 1), "same") > 0.5
+    return np.asarray(np.where(shut, 1.0, np.where(near, 0.0, -1.0)), np.float32)
+
+
+def parting_loss(shown: Tensor, lips: Tensor, counts: Tensor) -> Tensor:
+    """How far lips are from being apart where they need not meet. shown, lips, counts: [n, t]."""
+    judged = (lips < -0.5) & (counts > 0)
+    short = (PARTED - shown).clamp(min=0.0) / CLEARLY_OPEN
+    return (judged * short).sum() / (judged.sum() + 1.0)
 
 
 def _some(utterances: Iterator[Utterance], count: int) -> list[Utterance]:
@@ -203,8 +244,8 @@ def _some(utterances: Iterator[Utterance], count: int) -> list[Utterance]:
 
 
 class Drawer:
-    """Crops of recordings: h [n, CROP, hidden], and aperture, closing and 1 where there is one,
-    [n, CROP] each."""
+    """Crops of recordings: h [n, CROP, hidden], and aperture, what is asked of lips, and 1 where
+    there is sound, [n, CROP] each."""
 
     def __init__(self, heard: Sequence[Heard], chance: Sequence[float]) -> None:
         self._heard = heard
@@ -212,16 +253,16 @@ class Drawer:
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         h = np.zeros((n, CROP, self._heard[0].h.shape[1]), np.float32)
-        aperture, closing, counts = np.zeros((3, n, CROP), np.float32)
+        aperture, lips, counts = np.zeros((3, n, CROP), np.float32)
         for row, i in enumerate(rng.choice(len(self._heard), n, p=self._chance)):
             one = self._heard[i]
             first = int(rng.integers(max(1, len(one.h) - CROP + 1)))
             part, length = slice(first, first + CROP), min(CROP, len(one.h) - first)
-            h[row, :length], closing[row, :length] = one.h[part], one.closing[part]
+            h[row, :length], lips[row, :length] = one.h[part], one.lips[part]
             counts[row, :length] = 1.0
             if len(one.aperture):
                 aperture[row, :length] = one.aperture[part][:length]
-        tensors = [torch.from_numpy(array) for array in (h, aperture, closing, counts)]
+        tensors = [torch.from_numpy(array) for array in (h, aperture, lips, counts)]
         return tensors[0], tensors[1], tensors[2], tensors[3]
 
 
@@ -240,8 +281,11 @@ def fit(
         real,
         [(1 - MANY) * share[s] / first if s == "s1" else MANY * share[s] / many for s in counted],
     )
-    twice = {"lj": 2.0, "rest": 0.4}  # the one with the best times; what is easy
-    others = Drawer(other, [len(o.h) * twice.get(o.name.split("/")[0], 1.0) for o in other])
+    quiet = [one for one in other if one.name.startswith("rest/")]
+    rests = Drawer(quiet, [len(one.h) for one in quiet])
+    spoken = [one for one in other if not one.name.startswith("rest/")]
+    # Twice those with the best times.
+    others = Drawer(spoken, [len(one.h) * (1 + one.name.startswith("lj/")) for one in spoken])
     axis_weight = torch.tensor([AXIS_WEIGHT.get(axis, 1.0) for axis in AXES])
     weight = network.output.weight.detach().clone()
     bias = network.output.bias.detach().clone()
@@ -260,12 +304,18 @@ def fit(
         miss = (share_of * ((got - wanted) / APERTURE_SCALE) ** 2).sum()
         drift = (share_of[..., None] * (x - before)[..., 1:] ** 2).sum()  # but the jaw's
         loss = POSITION * miss + LIKENESS * likeness_loss(got, wanted, counts) + OTHER_AXES * drift
-        h, _, closing, counts = others.draw(KEPT, rng)
+        h, _, lips, counts = others.draw(KEPT, rng)
         x, before = say(h, network.output.weight, network.output.bias), say(h, weight, bias)
         share_of = counts / counts.sum()
         moved = (share_of[..., None] * axis_weight * (x - before) ** 2).sum()
         opened = (share_of * ((shown(x) - shown(before)) / APERTURE_SCALE) ** 2).sum()
-        loss = loss + KEEP * (moved + opened) + CLOSURE * closure_loss(shown(x), closing, counts)
+        loss = loss + KEEP * (moved + opened)
+        loss = loss + CLOSURE * closure_loss(shown(x), lips, counts)
+        loss = loss + PARTING * parting_loss(shown(x), lips, counts)
+        h, _, _, counts = rests.draw(QUIET, rng)
+        # Linear: nearly at rest is not at rest.
+        x = say(h, network.output.weight, network.output.bias).clamp(min=0.0)
+        loss = loss + REST * (counts[..., None] * x).sum() / counts.sum()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -280,13 +330,15 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--said", type=Path, required=True, help="what synthesise made")
     parser.add_argument("--natural", type=Path, help="SPEAKER/NAME.wav, with NAME.txt")
+    parser.add_argument("--learners", type=learners_folder, help="a copy of all of speechocean762")
+    parser.add_argument("--annotated", type=Path, help="what annotate made")
     parser.add_argument("--pack", required=True, help="train's folder, or an avatar pack")
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument(
         "--without", type=lambda names: tuple(names.split(",")), default=(), metavar="SPEAKERS",
         help="of the many, with commas: nothing of theirs is learned",
     )  # fmt: skip
-    parser.add_argument("--steps", type=int, default=200)
+    parser.add_argument("--steps", type=int, default=250)
     parser.add_argument("--rate", type=float, default=8e-3)
     args = parser.parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -301,7 +353,9 @@ def main(argv: list[str] | None = None) -> None:
     network.load_weights({n: torch.tensor(np.array(w, np.float32)) for n, w in weights.items()})
     rng, ahead = np.random.default_rng(0), round(config.look_ahead_s * 100)
     real = hear(network, ahead, list(real_lips(args.data, config, args.without, rng)))
-    speech = other_speech(args.data, args.said, args.natural, config, rng)
+    phones = read_annotations(args.annotated / "phones.json") if args.annotated else {}
+    folders = args.data, args.said, args.natural, args.learners
+    speech = other_speech(*folders, phones, config, rng)
     other = hear(network, ahead, list(speech))
     log.info("heard %d versions of clips, %d other recordings", len(real), len(other))
     fit(network, real, other, args.steps, args.rate)

@@ -63,7 +63,9 @@ from latentcam.realtime_models.training.motion.judge.figures import (  # noqa: E
 from latentcam.realtime_models.training.motion.network import MotionNetwork  # noqa: E402
 from latentcam.realtime_models.training.motion.targets.coarticulation import Dominance, close_lips  # noqa: E402
 from latentcam.realtime_models.training.motion.targets.corpora import (  # noqa: E402
+    Scene,
     all_lips,
+    in_the_room_before,
     lips_scenes,
     read_annotations,
     sung_scenes,
@@ -643,3 +645,19 @@ def test_sung_vowels_open_lips_where_they_sound_and_hums_close_them() -> None:
             middle = round(50 * (phone.start + phone.stop))
             assert shown[middle] < 1e-3 and loud[middle] < 1e-3
         assert all(closures(shown, scene.phones)) and shown.max() > 0.05
+
+
+def test_how_long_ago_a_scene_began_tells_nothing() -> None:
+    scene = Scene(
+        "lips/s3/a",
+        speech(1.0),
+        np.full((100, len(AXES)), 0.5, np.float32),
+        [Phone("AA", 0.2, 1.0)],
+    )
+    later = in_the_room_before(scene, 0.714)
+    np.testing.assert_array_equal(later.samples[71 * 160 :], scene.samples)
+    np.testing.assert_array_equal(later.curves[71:], scene.curves)
+    assert not later.curves[:71].any() and len(later.curves) == 171
+    assert [phone.name for phone in later.phones] == ["SIL", "AA"]
+    assert [phone.start for phone in later.phones] == pytest.approx([0.0, 0.91])
+    assert np.abs(later.samples[: 71 * 160]).max() <= np.abs(scene.samples[:1600]).max()

@@ -12,6 +12,7 @@ pytest.importorskip("scipy", reason="the training stack is not installed")
 
 from latentcam.realtime_models.motion.model import MotionConfig, MotionModel  # noqa: E402
 from latentcam.realtime_models.training.motion import read_out  # noqa: E402
+from latentcam.realtime_models.training.motion.data.phones import Phone  # noqa: E402
 from latentcam.realtime_models.training.motion.data.vary import FLOOR  # noqa: E402
 from latentcam.realtime_models.training.motion.judge.evaluate import judge  # noqa: E402
 from latentcam.realtime_models.training.motion.judge.figures import correlation  # noqa: E402
@@ -88,6 +89,20 @@ def test_how_long_ago_a_clip_began_tells_nothing() -> None:
     assert len(lengths) > 10 and min(lengths) >= 50
 
 
+def test_lips_meet_where_phones_say_so_and_nowhere_else() -> None:
+    phones = [Phone("SIL", 0.0, 0.2), Phone("AA", 0.2, 0.6), Phone("M", 0.6, 0.7)]
+    phones.append(Phone("IY", 0.7, 1.2))
+    asked = read_out.asked_of_lips(phones, 120)
+    assert (asked[60:69] == 1).all() and (asked[:27] == 0).all(), "and rests in silence"
+    assert (asked[30:50] == -1).all() and (asked[53:59] == 0).all() and (asked[78:110] == -1).all()
+    assert not read_out.asked_of_lips([], 50).any()
+    lips, counts = torch.from_numpy(asked)[None], torch.ones(1, 120)
+    for shown, parted in ((0.03, True), (0.0, False)):
+        loss = read_out.parting_loss(torch.full((1, 120), shown), lips, counts)
+        assert (loss.item() == 0.0) == parted
+    assert read_out.parting_loss(torch.zeros(1, 120), lips, torch.zeros(1, 120)).item() == 0.0
+
+
 def test_everybody_is_heard_but_those_who_judge(tmp_path: Path) -> None:
     write_many(tmp_path)
     drawn = list(real_lips(tmp_path, CONFIG, (), np.random.default_rng(0)))
@@ -96,13 +111,13 @@ def test_everybody_is_heard_but_those_who_judge(tmp_path: Path) -> None:
         "grid/s1/bbaf3s": 2, "lips/s3/lbwo3s": 6, "lips/s5/pgas7n": 6, "lips/s9/flow21": 6,
     }  # fmt: skip
     for one in drawn:
-        assert len(one.features) == one.skip + len(one.aperture) == one.skip + len(one.closing)
+        assert len(one.features) == one.skip + len(one.aperture) == one.skip + len(one.lips)
         assert one.aperture.max() > 0.05, "each on their own scale"
     without = real_lips(tmp_path, CONFIG, ("s3", "s9"), np.random.default_rng(0))
     assert {one.name for one in without} == {"grid/s1/bbaf3s", "lips/s5/pgas7n"}
 
 
-def test_real_lips_are_learned_and_other_lips_stay() -> None:
+def test_real_lips_are_learned_and_a_mouth_in_silence_rests() -> None:
     rng = np.random.default_rng(0)
     own = network()
     features = [np.repeat(rng.normal(-5, 3, (30, 40)), 10, axis=0) for _ in range(8)]
@@ -110,13 +125,14 @@ def test_real_lips_are_learned_and_other_lips_stay() -> None:
     # Lips that open with what one of the hidden units hears.
     real = [
         read_out.Heard(
-            h.name, h.h, (0.05 + 0.05 * np.tanh(20 * h.h[:, 3])).astype(np.float32), h.closing
+            h.name, h.h, (0.05 + 0.05 * np.tanh(20 * h.h[:, 3])).astype(np.float32), h.lips
         )
         for h in heard[:6]
     ]
-    real += [read_out.Heard("grid/s1/a", real[0].h, real[0].aperture, real[0].closing)]
+    real += [read_out.Heard("grid/s1/a", real[0].h, real[0].aperture, real[0].lips)]
     closing = np.ones(300, np.float32)
-    other = [read_out.Heard(f"lj/linda/{h.name[-1]}", h.h, h.closing, closing) for h in heard[6:]]
+    other = [read_out.Heard(f"lj/linda/{h.name[-1]}", h.h, h.lips, closing) for h in heard[6:]]
+    quiet = hear(own, 0, [sounding("rest/nobody/0", np.full((400, 40), FLOOR))])[0]
     shown = ShownAperture(AXES, rendered_lips())
 
     def apertures(one: read_out.Heard) -> np.ndarray:
@@ -129,9 +145,15 @@ def test_real_lips_are_learned_and_other_lips_stay() -> None:
             np.mean([correlation(apertures(o), o.aperture.astype(np.float64)) for o in real])
         )
 
-    before, weights = likeness(), own.weights()
-    fit(own, real, other, 60, 0.05)
+    def at_rest() -> float:
+        with torch.no_grad():
+            x = 1.1 * torch.sigmoid(own.output(torch.from_numpy(quiet.h[50:]))) - 0.05
+            return float(x.clamp(min=0.0).mean())
+
+    before, restless, weights = likeness(), at_rest(), own.weights()
+    fit(own, real, [*other, quiet], 60, 0.05)
     assert likeness() > before + 0.5
+    assert at_rest() < 0.4 * restless
     moved = {n for n, t in own.weights().items() if not torch.equal(t, weights[n])}
     assert moved == {"output.weight", "output.bias"}
 

@@ -49,6 +49,9 @@ NOISE_FOR_TRAINING_S = 100.0
 """Of the office noise; the rest of it is for the evaluation."""
 
 
+BREATH_S = 0.35
+"""Real lips part as long before the first word, and have closed as long after the last."""
+
 LEAST_FIT = 0.5
 """Of a natural recording: below are those that say something else than their text, or softly in
 noise; of Common Voice one in forty."""
@@ -113,14 +116,31 @@ def lips_scenes(
         asked = wanted_lips(clip.geometry, known[clip.speaker], lips)
         wanted = at_hops(asked, clip.fps, hops, clip.late_s)
         shaped = smooth(curves(phones, hops, shapes))
-        # Nobody can hear when a silent mouth will open for breath: far from words it rests.
-        silent = far_from_speech(phones, hops)[:, None]
+        # A breath is heard; before it nobody knows when a mouth will open: far from words it rests.
+        silent = far_from_speech(phones, hops, BREATH_S, BREATH_S)[:, None]
         x = compose(wanted * (1.0 - silent), shaped * (1.0 - silent), lips)
         yield Scene(lips_name(clip), clip.samples, x.astype(np.float32), phones)
 
 
+def in_the_room_before(scene: Scene, seconds: float) -> Scene:
+    """The scene after that much of what its first 0.1 s sound like, whole hops, at rest.
+
+    Clips of GRID begin alike, and how long ago one began shall not tell when somebody speaks.
+    """
+    hops = round(seconds * 100)
+    room = np.pad(scene.samples[: RATE // 10], (hops * 160, 0), mode="reflect")[: hops * 160]
+    rest = np.zeros((hops, scene.curves.shape[1]), np.float32)
+    phones = [Phone(p.name, p.start + hops / 100, p.stop + hops / 100) for p in scene.phones]
+    return Scene(
+        scene.name,
+        np.concatenate([room, scene.samples]),
+        np.concatenate([rest, scene.curves]),
+        [Phone(SILENCE, 0.0, hops / 100), *phones],
+    )
+
+
 def far_from_speech(
-    phones: Sequence[Phone], hops: int, before_s: float = 0.2, after_s: float = 0.25
+    phones: Sequence[Phone], hops: int, before_s: float, after_s: float
 ) -> NDArray[np.float64]:
     """float64 [hops]: 1 in silence, 0 in speech and a little before and after it, ramps between."""
     t = (np.arange(hops) + 1) * 0.01

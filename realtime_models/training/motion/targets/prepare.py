@@ -39,6 +39,7 @@ from latentcam.realtime_models.training.motion.targets.coarticulation import (
 )
 from latentcam.realtime_models.training.motion.targets.corpora import (
     Scene,
+    in_the_room_before,
     lips_name,
     lips_scenes,
     noises,
@@ -74,7 +75,10 @@ def examples_of(scene: Scene, around: Surroundings) -> list[Example]:
     rng = np.random.default_rng(zlib.crc32(scene.name.encode()))
     out = []
     for copy in range(COPIES[corpus]):
-        samples, target, rate = scene.samples, scene.curves, 1.0
+        shown = scene
+        if corpus in ("grid", "lips") and rng.random() < 0.5:
+            shown = in_the_room_before(scene, float(rng.uniform(0.5, 2.0)))
+        samples, target, rate = shown.samples, shown.curves, 1.0
         if copy or (COPIES[corpus] == 1 and rng.random() < 0.5):
             low, high = WARP[corpus]
             if high > low and rng.random() < 0.75:
@@ -85,7 +89,7 @@ def examples_of(scene: Scene, around: Surroundings) -> list[Example]:
                 samples = to_dbfs(samples, float(rng.uniform(-75, -22)))
         features, _ = log_mel(samples, mel_initial_state(MEL), MEL)
         n = min(len(features), len(target))
-        phones = [Phone(p.name, p.start / rate, p.stop / rate) for p in scene.phones]
+        phones = [Phone(p.name, p.start / rate, p.stop / rate) for p in shown.phones]
         said_then = labels(phones, n, back_s=0.0).astype(np.uint8)
         out.append(Example(scene.name, features[:n], target[:n], said_then))
     return out
