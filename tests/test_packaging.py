@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import email
+import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
 import venv
 import zipfile
@@ -16,6 +19,11 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 ROOMS = ("realtime_models", "stream", "server", "plugins", "client_demo", "benchmarks")
+BESIDE = (
+    "__init__.py", "__main__.py", "py.typed", "pyproject.toml", "MANIFEST.in", "README.md",
+    "CHANGELOG.md", "LICENSE",
+)  # fmt: skip
+LARGEST = 100_000_000  # bytes of one file that PyPI takes unasked
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 OURS_BY_NAME = (
     "server", "stream", "plugins", "benchmarks", "realtime_models", "client_demo", "tests",
@@ -27,6 +35,15 @@ def files() -> set[str]:
     """Every file of the rooms, relative to the checkout."""
     found = (path for room in ROOMS for path in (ROOT / room).rglob("*") if path.is_file())
     return {p.relative_to(ROOT).as_posix() for p in found if p.suffix != ".pyc"}
+
+
+def kept() -> set[str]:
+    """Those that the repository keeps: whatever else lies there has strayed in."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("what belongs here is known in a clone only")
+    command = ["git", "ls-files", "-z", *ROOMS]
+    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    return set(done.stdout.split("\0")) - {""}
 
 
 def test_every_folder_with_code_is_a_package_that_is_listed() -> None:
@@ -44,21 +61,40 @@ def test_a_module_is_a_regular_package_s() -> None:
         assert (ROOT / folder / "__init__.py").exists(), folder
 
 
+def test_an_image_is_built_from_all_of_it() -> None:
+    """`plugins` was missing, and no container could be built."""
+    lines = (ROOT / ".dockerignore").read_text().splitlines()
+    let_in = {line.removeprefix("!") for line in lines if line.startswith("!")}
+    assert {*ROOMS, *BESIDE} - let_in == set()
+
+
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy: what an earlier build left in the checkout would be packed again."""
+def archives(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """sdist and wheel: those in the folder that LATENTCAM_DIST names, else built from a copy (what
+    an earlier build left in the checkout would be packed again), the wheel from the sdist."""
+    if folder := os.environ.get("LATENTCAM_DIST"):
+        ((sdist,), (wheel,)) = Path(folder).glob("*.tar.gz"), Path(folder).glob("*.whl")
+        return sdist, wheel
     if int(version("setuptools").split(".")[0]) < 77:
         pytest.skip(OLD_SETUPTOOLS)
-    copy, out = tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("wheel")
-    for name in (*ROOMS, "__init__.py", "__main__.py", "py.typed", "pyproject.toml", "README.md",
-                 "LICENSE"):  # fmt: skip
+    copy, out = tmp_path_factory.mktemp("checkout"), tmp_path_factory.mktemp("dist")
+    for name in (*ROOMS, *BESIDE, "tests"):
         if (ROOT / name).is_dir():
             shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("*.pyc"))
         else:
             shutil.copy(ROOT / name, copy / name)
-    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(out), str(copy))
-    (built,) = out.glob("*.whl")
-    return built
+    code = f"from setuptools import build_meta; build_meta.build_sdist({str(out)!r})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=copy, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    (sdist,) = out.glob("*.tar.gz")
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(out), str(sdist))
+    (wheel,) = out.glob("*.whl")
+    return sdist, wheel
+
+
+@pytest.fixture(scope="session")
+def wheel(archives: tuple[Path, Path]) -> Path:
+    return archives[1]
 
 
 def pip(*argv: str, python: Path | None = None) -> None:
@@ -69,13 +105,41 @@ def pip(*argv: str, python: Path | None = None) -> None:
 
 
 @pytest.mark.slow
-def test_the_wheel_holds_every_file_of_the_rooms(wheel: Path) -> None:
+def test_the_wheel_holds_every_file_of_the_rooms_and_no_other(wheel: Path) -> None:
+    """Packs with their cards, the page, the marker of types; and each licence."""
     with zipfile.ZipFile(wheel) as archive:
-        names = {name for name in archive.namelist() if ".dist-info/" not in name}
-    assert names == {
+        names = set(archive.namelist())
+    about = {name for name in names if ".dist-info/" in name}
+    assert names - about == {
         "latentcam/__init__.py", "latentcam/__main__.py", "latentcam/py.typed",
-        *(f"latentcam/{name}" for name in files()),
+        *(f"latentcam/{name}" for name in kept()),
     }  # fmt: skip
+    licences = PROJECT["project"]["license-files"]
+    assert {name.partition("/licenses/")[2] for name in about} - {""} == set(licences)
+
+
+@pytest.mark.slow
+def test_the_sdist_holds_what_a_wheel_is_built_from_and_no_other(
+    archives: tuple[Path, Path],
+) -> None:
+    """It had some of the tests, which miss the others."""
+    with tarfile.open(archives[0]) as archive:
+        names = {m.name.partition("/")[2] for m in archive.getmembers() if m.isfile()}
+    made = {name for name in names if name.startswith("latentcam.egg-info/")}
+    assert names - made == {*kept(), *BESIDE, "PKG-INFO", "setup.cfg"}
+
+
+@pytest.mark.slow
+def test_what_is_published_is_described_and_not_too_large(archives: tuple[Path, Path]) -> None:
+    assert all(path.stat().st_size < LARGEST for path in archives)
+    with zipfile.ZipFile(archives[1]) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        about = email.message_from_bytes(archive.read(name))
+    assert about["Name"] == "latentcam" and about["Version"] == PROJECT["project"]["version"]
+    assert about["Requires-Python"] == ">=3.11"
+    assert about["License-Expression"] == "Apache-2.0 AND BSD-3-Clause"
+    assert about["Description-Content-Type"] == "text/markdown"
+    assert str(about.get_payload()).startswith("# latentcam")
 
 
 @pytest.fixture(scope="session")
