@@ -35,7 +35,7 @@ from latentcam.realtime_models.card import (
     motion_shapes,
     numbers,
 )
-from latentcam.realtime_models.errors import AvatarPackError
+from latentcam.realtime_models.errors import AvatarPackError, in_one_line
 from latentcam.realtime_models.pack_places import CARD, find_lender, find_pack
 
 DEFAULT_PACK = "studio"
@@ -108,7 +108,7 @@ def load_card(folder: Path) -> Card:
             )
         return msgspec.json.decode(text, type=Card)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise AvatarPackError(f"{path}: {error}") from None
+        raise AvatarPackError(in_one_line(f"{path}: {error}")) from None
     except OSError as error:
         raise AvatarPackError(f"{path} cannot be read: {error.strerror}") from None
 

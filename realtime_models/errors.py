@@ -29,6 +29,14 @@ class BackendUnavailable(LatentcamError, RuntimeError):
     """The requested decoder cannot run here; the message holds the command that installs it."""
 
 
+def in_one_line(text: str) -> str:
+    """A sentence that may repeat what a stranger sent, without line ends and without what would
+    steer a terminal: those characters as Python writes them."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
+    )
+
+
 def lacks_memory(error: BaseException) -> bool:
     """Whether the error means that memory ran out, which each library words in its own way."""
     if isinstance(error, BaseExceptionGroup):

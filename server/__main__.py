@@ -6,7 +6,12 @@ import logging
 import sys
 from contextlib import suppress
 
-from latentcam.realtime_models.errors import LatentcamError, lacks_memory, refused_by_system
+from latentcam.realtime_models.errors import (
+    LatentcamError,
+    in_one_line,
+    lacks_memory,
+    refused_by_system,
+)
 from latentcam.server.command_line import chosen_of, parser_of
 from latentcam.server.endings import EXIT_INTERRUPTED, EXIT_PIPE, EXIT_REFUSED
 
@@ -55,7 +60,7 @@ def _refuse(sentence: str) -> int:
 
 def _say(sentence: str) -> None:
     with suppress(OSError):  # stderr may be gone as well; the exit status tells
-        print(f"latentcam: {sentence}", file=sys.stderr)
+        print(f"latentcam: {in_one_line(sentence)}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from latentcam.realtime_models.errors import in_one_line
 from latentcam.server.config import ServerConfig
 from latentcam.server.messages import Problem
 
@@ -31,7 +32,8 @@ TLS_HEADERS = {"Strict-Transport-Security": "max-age=31536000"}  # a year
 
 
 def problem(status: int, message: str) -> Response:
-    return told(Problem(message), status)
+    """A refusal, in one line whatever it repeats."""
+    return told(Problem(in_one_line(message)), status)
 
 
 def told(message: msgspec.Struct, status: int = 200) -> Response:

@@ -11,6 +11,7 @@ import msgspec
 from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from latentcam.realtime_models.errors import in_one_line
 from latentcam.server.errors import BadRequest, Refused
 from latentcam.server.lobby import Lobby
 from latentcam.server.messages import (
@@ -78,7 +79,7 @@ async def signalling(socket: WebSocket, lobby: Lobby) -> None:
         await _fail(socket, "no_network", str(error))
         return
     except (BadRequest, msgspec.DecodeError) as error:
-        await _fail(socket, "bad_request", str(error)[:LONGEST_TOLD])
+        await _fail(socket, "bad_request", str(error))
         return
     except Exception:
         logger.exception("an offer failed")
@@ -131,7 +132,7 @@ async def _listen(socket: WebSocket, peer: Peer) -> None:
                 raise BadRequest(ONE_OFFER)
             await apply_control(peer, message)
         except (BadRequest, msgspec.DecodeError) as error:
-            await _send(socket, Failure("bad_request", str(error)[:LONGEST_TOLD]))
+            await _send(socket, _failure("bad_request", str(error)))
         await asyncio.sleep(0)  # others get a turn, however many messages have come
 
 
@@ -165,9 +166,14 @@ def _text(message: Message) -> str:
     return text
 
 
+def _failure(code: str, message: str) -> Failure:
+    """In one line of bounded length, whatever it repeats."""
+    return Failure(code, in_one_line(message[:LONGEST_TOLD]))
+
+
 async def _fail(socket: WebSocket, code: str, message: str) -> None:
     with suppress(WebSocketDisconnect):  # the page has gone and need not be told
-        await _send(socket, Failure(code, message))
+        await _send(socket, _failure(code, message))
     await _close(socket)
 
 

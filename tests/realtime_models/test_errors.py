@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from latentcam.realtime_models import errors
-from latentcam.realtime_models.errors import LatentcamError, lacks_memory
+from latentcam.realtime_models.errors import LatentcamError, in_one_line, lacks_memory
 from tests.test_architecture import MODULES, RUNTIME
 
 
@@ -63,3 +63,9 @@ def test_too_little_memory_is_one_sentence(tiny_folder: Path, megabytes: int) ->
     assert done.returncode in (0, 2) and "Traceback" not in done.stderr, done.stderr
     if done.returncode == 2:
         assert "latentcam: there is not enough memory" in done.stderr
+
+
+def test_a_sentence_that_repeats_what_was_sent_stays_one_line() -> None:
+    """A member that nobody knows was told as it was named: a card could clear a terminal."""
+    assert in_one_line("Grüße, 'x': 5") == "Grüße, 'x': 5"
+    assert in_one_line("no \n\x1b[2J\u2028\ud800") == r"no \n\x1b[2J\u2028\ud800"

@@ -6,12 +6,16 @@ rest is left to FFmpeg.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import av
 import numpy as np
+from av.container import InputContainer
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from latentcam.realtime_models.arrays import Rgb
@@ -81,7 +85,7 @@ def pictures(source: Source) -> Iterator[Rgb]:
         return
     given = 0
     try:
-        with av.open(str(source.path)) as container:
+        with _opened(source.path) as container:
             for index, frame in enumerate(container.decode(video=0)):
                 if index % source.stride:
                     continue
@@ -150,7 +154,7 @@ def _source(path: Path) -> Source:
 
 def _video(path: Path) -> Source:
     try:
-        with av.open(str(path)) as container:
+        with _opened(path) as container:
             if not container.streams.video:
                 raise CannotEnrol(f"{path.name} holds no pictures, expected a video or a photo")
             stream = container.streams.video[0]
@@ -167,6 +171,28 @@ def _video(path: Path) -> Source:
             f"{SMALLEST_SIDE} on each side"
         )
     return Source(path, False, frames, fps=fps if 1 <= fps <= 480 else 25.0)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[InputContainer]:
+    """Exactly this file: a playlist opens no other and no address, and a name with a colon is no
+    protocol. Tags may be in any encoding. Raises OSError or av.FFmpegError."""
+    with (
+        path.open("rb") as file,
+        av.open(
+            file,
+            "r",
+            options={"protocol_whitelist": "none"},  # for what FFmpeg opens by itself
+            io_open=_refuse,  # for what it asks us to open
+            metadata_errors="replace",
+        ) as container,
+    ):
+        assert isinstance(container, InputContainer)
+        yield container
+
+
+def _refuse(name: str, flags: int, options: dict[str, str]) -> IO[bytes]:
+    raise PermissionError(errno.EPERM, "it names another file, which is not opened")
 
 
 def _photo(path: Path) -> Rgb:

@@ -146,3 +146,24 @@ def test_of_a_long_or_fast_video_some_frames_are_read(tmp_path: Path) -> None:
 
 def test_a_black_picture_is_dark() -> None:
     assert is_dark(np.zeros((200, 200, 3), np.uint8)) and not is_dark(FACE)
+
+
+def test_a_video_whose_tags_are_no_utf_8_is_read(tmp_path: Path) -> None:
+    """It was a traceback."""
+    path = write_video(tmp_path / "me.mp4", [FACE] * 3)
+    whole = path.read_bytes()
+    path.write_bytes(whole[:8] + b"\xff" + whole[9:])  # the brand, which FFmpeg tells as a tag
+    [source] = open_sources([path])
+    assert len(list(pictures(source))) == 3
+
+
+def test_a_list_of_other_files_opens_none_of_them(tmp_path: Path) -> None:
+    """Whatever a file was called, FFmpeg took what was in it for a list, or a name for an
+    address."""
+    write_video(tmp_path / "other.mp4", [FACE] * 3)
+    listed = tmp_path / "me.mp4"
+    listed.write_text("ffconcat version 1.0\nfile other.mp4\n")
+    with pytest.raises(CannotEnrol, match="me.mp4 is neither a photo nor a video"):
+        open_sources([listed])
+    path = write_video(tmp_path / "me.mkv", [FACE] * 3).rename(tmp_path / "10:30.mkv")
+    assert open_sources([path])[0].frames == 3

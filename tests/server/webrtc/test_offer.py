@@ -1,8 +1,7 @@
-"""Offers: what is chosen, what is refused in one sentence, and that no SDP is anything else."""
+"""Offers: what is chosen, and what is refused in one sentence."""
 
 from __future__ import annotations
 
-import random
 import re
 
 import pytest
@@ -190,47 +189,6 @@ def test_no_direction_means_both() -> None:
     assert "a=sendrecv" in answer and "a=sendonly" in answer
 
 
-WORDS = (
-    "", "0", "-1", "65536", "99999999999999999999", "NaN", "\0", "é", "A" * 300, "::1", "passive",
-    "sendonly", "inactive", "video", "H264/90000", "host", "e.invalid", "255.255.255.255",
-)  # fmt: skip
-LINES = (
-    "a=mid:0", "a=mid:", "a=setup:active", "a=setup:holdconn", "a=ice-lite", "a=end-of-candidates",
-    "a=group:BUNDLE", "a=group:BUNDLE 0 0 1 2", "a=candidate:", "a=fingerprint:", "a=rtcp:",
-    "a=fingerprint:md5 00", "a=ssrc:1", "a=ssrc-group:FID 1 2", "m=audio", "m=", "a=inactive",
-    "m=video 0 UDP/TLS/RTP/SAVPF 96", "m=audio 9 UDP/TLS/RTP/SAVPF 0", "a=rtpmap:0", "a=fmtp:x",
-    "a=sctp-port:x", "a=crypto:1 x inline:y", "a=extmap:1", "c=IN IP4", "a=rtpmap:96 VP8/0",
-)  # fmt: skip
-
-
-def mutated(text: str, chance: random.Random) -> str:
-    lines = text.split("\r\n")
-    for _ in range(chance.choice((1, 1, 2, 4))):
-        at = chance.randrange(len(lines))
-        match chance.randrange(7):
-            case 0:
-                del lines[at]
-            case 1:
-                lines.insert(at, chance.choice(lines))
-            case 2:
-                lines.insert(at, chance.choice(LINES))
-            case 3:
-                words = re.split(r"([ :/=])", lines[at])
-                words[chance.randrange(len(words))] = chance.choice(WORDS)
-                lines[at] = "".join(words)
-            case 4:
-                lines[at] = lines[at][: chance.randrange(len(lines[at]) + 1)]
-            case 5:
-                other = chance.randrange(len(lines))
-                lines[at], lines[other] = lines[other], lines[at]
-            case 6:
-                lines = "\r\n".join(lines)[: chance.randrange(sum(map(len, lines)) + 1)].split(
-                    "\r\n"
-                )
-        lines = lines or [""]
-    return "\r\n".join(lines)
-
-
 SENT = VIDEO.replace("recvonly", "sendonly")
 
 
@@ -280,28 +238,6 @@ def test_who_watches_may_be_deaf() -> None:
 def test_streams_take_one_voice_and_one_picture(offer: str, terms: Terms, sentence: str) -> None:
     with pytest.raises(BadRequest, match=sentence):
         answer_to(offer, terms)
-
-
-@pytest.mark.parametrize("terms", [CALL, PUBLISH, WATCH], ids=["call", "publish", "watch"])
-def test_every_sdp_ends_in_an_answer_or_a_sentence(terms: Terms) -> None:
-    """12 in 100 mutated offers were internal errors."""
-
-    async def scene() -> tuple[int, int]:
-        chance, answered, refused = random.Random(3), 0, 0
-        for _ in range(250 if terms is CALL else 100):
-            offer = mutated(sdp(AUDIO, VIDEO, DATA), chance)
-            try:
-                negotiated = await negotiate(offer, (), terms)
-            except BadRequest as error:
-                assert str(error)
-                refused += 1
-            else:
-                await close(negotiated.connection)
-                answered += 1
-        return answered, refused
-
-    answered, refused = run(scene(), timeout=120)
-    assert answered > 15 and refused > 15
 
 
 def test_an_answer_has_one_fingerprint_for_each_section() -> None:
