@@ -3,7 +3,7 @@
     python deploy/inventory.py dist/latentcam-0.2.0-py3-none-any.whl --out release
 
 installs the wheel with its default dependencies into a fresh environment and writes `sbom.cdx.json`
-(CycloneDX) and `licences.md` (what each package says of itself, with the text of its licence). They
+(CycloneDX) and `licences.txt`: what each package says of itself, with the text of its licence. Both
 hold for the system and the Python that this runs with. Needs `pip install ".[release]"`.
 """
 
@@ -15,6 +15,8 @@ import sys
 import tempfile
 import venv
 from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def run(*command: str | Path) -> None:
@@ -38,12 +40,13 @@ def main() -> None:
         run(sys.executable, "-m", "pip", "--python", python, "install", "--quiet", args.wheel)
         run(
             sys.executable, "-m", "cyclonedx_py", "environment", "--output-reproducible",
+            "--pyproject", ROOT / "pyproject.toml", "--mc-type", "application",
             "--output-file", args.out / "sbom.cdx.json", python,
         )  # fmt: skip
         run(
             sys.executable, "-m", "piplicenses", f"--python={python}", "--from=mixed",
-            "--with-urls", "--with-license-file", "--no-license-path", "--format=markdown",
-            "--order=license", f"--output-file={args.out / 'licences.md'}",
+            "--with-urls", "--with-license-file", "--no-license-path", "--format=plain-vertical",
+            "--order=license", f"--output-file={args.out / 'licences.txt'}",
         )  # fmt: skip
 
 

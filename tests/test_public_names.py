@@ -6,12 +6,15 @@ import ast
 import re
 import subprocess
 import sys
+import wave
 from importlib import import_module
 from pathlib import Path
 
+import av
 import pytest
 
 import latentcam
+from tests.voice import speech
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -64,11 +67,27 @@ def test_types_and_names_agree() -> None:
         assert getattr(latentcam, name) is getattr(import_module(str(told[name])), name)
 
 
+def program(page: str) -> str:
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    return "\n".join(re.findall(r"```python\n(.*?)```", text, re.S))
+
+
 def test_the_program_in_the_docs_runs(tmp_path: Path) -> None:
     """As a reader would paste it, one piece after the other."""
-    page = (ROOT / "docs" / "program.md").read_text()
-    code = "\n".join(re.findall(r"```python\n(.*?)```", page, re.S))
-    said = python(code, tmp_path).splitlines()
+    said = python(program("program.md"), tmp_path).splitlines()
     ticks = [int(line.split()[0]) for line in said if line[0].isdecimal()]
     assert said[-1] == "no frame follows" and ticks and ticks == sorted(set(ticks))
     assert not list(tmp_path.iterdir())
+
+
+def test_the_tutorial_s_program_makes_a_film(tmp_path: Path) -> None:
+    """Of a second of voice and the one after it, with the sound beside the pictures."""
+    with wave.open(str(tmp_path / "speech.wav"), "wb") as file:
+        file.setparams((1, 2, 16000, 0, "NONE", ""))
+        file.writeframes((speech(1.0) * 32767).astype("<i2").tobytes())
+    python(program("first_program.md"), tmp_path)
+    with av.open(tmp_path / "film.mp4") as film:
+        pictures, sound = film.streams.video[0], film.streams.audio[0]
+        assert (pictures.frames, pictures.width, pictures.height) == (50, 256, 256)
+        assert sound.duration is not None and sound.time_base is not None
+        assert 2.0 <= float(sound.duration * sound.time_base) < 2.2
