@@ -24,6 +24,9 @@ default_role = "code"  # in docstrings
 add_module_names = False
 autodoc_member_order = "bysource"
 autodoc_class_signature = "separated"
+autodoc_type_aliases = {  # in signatures, by the name that says what is in it
+    name: name for name in ("ArrayLike", "Control", "Latent", "Mel", "Picture", "Rgb", "Samples")
+}
 
 html_theme = "furo"  # nothing from other sites: no fonts, no scripts, no counting
 html_title = "latentcam"
