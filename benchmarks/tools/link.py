@@ -56,6 +56,8 @@ class Link:
         self._caller: tuple[str, int] | None = None
         self._server: tuple[str, int] | None = None
         self.passed, self.lost = 0, 0
+        self.still = False
+        """Whether nothing gets through either way, as if one side slept."""
 
     async def open(self, host: str) -> None:
         """Take two ports of an address of this machine."""
@@ -68,8 +70,11 @@ class Link:
             lambda: _Side(self._from_server), local_addr=(host, 0)
         )
 
-    def suffer(self, script: Script) -> None:
-        self._script, self._random = script, random.Random(script.seed)
+    def suffer(self, script: Script | None) -> None:
+        """From now on; None: no more."""
+        self._script = script
+        if script is not None:
+            self._random = random.Random(script.seed)
 
     def rewrite_offer(self, sdp: str) -> str:
         """The server shall know the caller by the link's address only."""
@@ -103,6 +108,8 @@ class Link:
         to: Callable[[], tuple[str, int] | None],
     ) -> None:
         script = self._script
+        if self.still:
+            return
         if script is None or not 128 <= data[0] <= 191:  # RFC 7983, section 7
             self._send(data, side, to())
         elif self._random.random() < script.loss:

@@ -17,8 +17,14 @@ import httpx
 
 @dataclass(frozen=True)
 class Served:
+    """process: its stdin is open, its stdout beyond the address unread."""
+
     port: int
-    pid: int
+    process: subprocess.Popen[str]
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
 
     async def stats(self) -> dict[str, Any]:
         async with httpx.AsyncClient() as http:
@@ -32,15 +38,16 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(*options: str, cache: Path | None = None) -> Iterator[Served]:
+def served(*options: str, cache: Path | None = None, module: str = "stamp") -> Iterator[Served]:
     """`latentcam serve` with stamped frames. Raises RuntimeError if it does not start.
 
-    cache: a folder instead of the user's, where compiled decoders are kept.
+    cache: a folder instead of the user's, where compiled decoders are kept. module: which of
+    `benchmarks.tools` runs it.
     """
     command = [
         sys.executable,
         "-m",
-        "latentcam.benchmarks.tools.stamp",
+        f"latentcam.benchmarks.tools.{module}",
         "--port",
         "0",
         *options,
@@ -49,14 +56,15 @@ def served(*options: str, cache: Path | None = None) -> Iterator[Served]:
     environment.pop("LATENTCAM_TOKEN", None)  # callers here know none
     if cache is not None:
         environment["XDG_CACHE_HOME"] = str(cache)
-    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, **pipes) as process:
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
             found = re.fullmatch(r"latentcam: http://127\.0\.0\.1:(\d+)\n", line)
             if not found:
                 raise RuntimeError(f"the server said {line!r}, expected its address")
-            yield Served(int(found[1]), process.pid)
+            yield Served(int(found[1]), process)
         finally:
             process.terminate()
             process.wait(20)

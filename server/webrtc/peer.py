@@ -184,6 +184,7 @@ class Peer:
                     logger.warning("session %s: %s does not stop", self.name, task.get_name())
                 elif not task.cancelled() and (error := task.exception()) is not None:
                     self._fail(error)
+            self._voice_in.close()
             await self.aclose()
 
     def _fail(self, error: BaseException) -> None:

@@ -97,6 +97,11 @@ class VoiceIn:
                 yield chunk
             due = born + self._patience(packet.samples / packet.sample_rate)
 
+    def close(self) -> None:
+        """Nothing more is heard. FFmpeg keeps threads, as many as there are cores, for what makes
+        another rate: they end now, and not only when this is found to be garbage."""
+        self._resampler.flush()
+
     def _silence(self, since: float, now: float) -> list[AudioChunk]:
         """The ticks that the clock has completed `since` seconds after the newest packet."""
         first, fps = self._timeline.first_sample, self._timeline.fps

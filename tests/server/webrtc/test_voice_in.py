@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Iterable
 
 import av
 import numpy as np
+import psutil
 import pytest
 
 from latentcam.server.webrtc.voice_in import LATE, LATE_SPEAKING, VoiceIn, VoicePackets
@@ -234,3 +236,27 @@ def test_only_the_newest_packets_wait() -> None:
         assert [waiting.pts async for waiting, _ in packets] == [2880, 3840]
 
     run(scene())
+
+
+def test_threads_end_with_the_call() -> None:
+    """FFmpeg keeps as many as there are cores for another rate, and they waited until somebody
+    looked for garbage: a server had 34 more after sixteen calls on two cores."""
+
+    async def scene() -> tuple[int, int, int]:
+        gc.collect()
+        before = psutil.Process().num_threads()
+        listener = Listener()
+        listening = asyncio.create_task(listener.listen())
+        loop = asyncio.get_running_loop()
+        for number in range(4):
+            listener.packets.put((packet(number), loop.time()))
+        while len(listener.heard) < 3:
+            await asyncio.sleep(0.01)
+        during = psutil.Process().num_threads()
+        listener.packets.close()
+        await listening
+        listener.voice.close()
+        return before, during, psutil.Process().num_threads()
+
+    before, during, after = run(scene())
+    assert after == before <= during
