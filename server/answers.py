@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from http import HTTPStatus
 
 import msgspec
 from starlette.datastructures import MutableHeaders
@@ -42,22 +43,39 @@ def told(message: msgspec.Struct, status: int = 200) -> Response:
 
 
 class Answers:
-    """ASGI middleware around a whole application: every answer has the headers, and a failure
-    inside becomes a problem with status 500 and one entry in the log."""
+    """ASGI middleware around a whole application: every answer has the headers, a refusal by
+    Starlette itself (of a Range, say) becomes a problem as ours are, and a failure inside one with
+    status 500 and one entry in the log."""
 
     def __init__(self, app: ASGIApp, headers: dict[str, str]) -> None:
         self._app, self._headers = app, headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         begun = False
+        foreign: Message | None = None  # the start of a refusal in plain text
+        text = b""
 
         async def headed(message: Message) -> None:
-            nonlocal begun
+            nonlocal begun, foreign, text
             if message["type"] == "http.response.start":
                 begun = True
                 given = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     given.setdefault(name, value)
+                if message["status"] >= 400 and given.get("content-type", "").startswith("text/"):
+                    foreign = message
+                    return
+            elif foreign is not None:
+                text += message.get("body", b"")
+                if message.get("more_body", False):
+                    return
+                status = foreign["status"]
+                why = text.decode("utf-8", "replace") or HTTPStatus(status).phrase
+                refused = problem(status, why)
+                given = MutableHeaders(scope=foreign)
+                given.update(refused.headers)
+                await send(foreign)
+                message = {"type": "http.response.body", "body": refused.body}
             await send(message)
 
         try:

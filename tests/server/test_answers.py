@@ -110,6 +110,24 @@ def test_every_answer_of_camera_has_its_headers() -> None:
     run(scene())
 
 
+@pytest.mark.parametrize("asked, status", [("bytes=x", 400), ("bytes=9000000-", 416)])
+def test_a_refusal_that_is_not_ours_is_a_problem(
+    tiny_pack: AvatarPack, asked: str, status: int
+) -> None:
+    """Starlette's were plain text, and a client that reads `error` found none."""
+
+    async def scene() -> None:
+        engine = make_engine(tiny_pack)
+        transport = httpx.ASGITransport(make_app(engine, ServerConfig()))
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+            answer = await http.get("/call.js", headers={"range": asked})
+        assert answer.status_code == status and answer.json()["error"]
+        assert ("content-range" in answer.headers) == (status == 416)
+        await engine.aclose()
+
+    run(scene())
+
+
 def test_an_offer_that_fails_inside_is_answered_and_logged_once(
     tiny_pack: AvatarPack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

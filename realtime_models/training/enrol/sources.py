@@ -158,6 +158,9 @@ def _video(path: Path) -> Source:
             if not container.streams.video:
                 raise CannotEnrol(f"{path.name} holds no pictures, expected a video or a photo")
             stream = container.streams.video[0]
+            # PyAV's type does not say that there may be no decoder.
+            if stream.codec_context is None:
+                raise CannotEnrol(f"the pictures of {path.name} cannot be decoded: unknown format")
             fps = float(stream.average_rate or 25)
             # A browser's recording says neither how long it is nor how many frames it has.
             frames = sum(packet.size > 0 for packet in container.demux(stream))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -68,6 +69,7 @@ def opened_networks(folder: Path) -> Iterator[Take]:
         for whole in networks():  # what is imported late is imported now
             path.write_bytes(whole)
             import_network(path)
+        codecs.lookup("cp437")  # of names in archives
         sys.addaudithook(watch)
         yield take
 

@@ -167,3 +167,11 @@ def test_a_list_of_other_files_opens_none_of_them(tmp_path: Path) -> None:
         open_sources([listed])
     path = write_video(tmp_path / "me.mkv", [FACE] * 3).rename(tmp_path / "10:30.mkv")
     assert open_sources([path])[0].frames == 3
+
+
+def test_pictures_in_a_format_that_nobody_knows_are_a_sentence(tmp_path: Path) -> None:
+    """It was a traceback."""
+    path = write_video(tmp_path / "me.mov", [FACE] * 3)
+    path.write_bytes(path.read_bytes().replace(b"png ", b"zzzz"))
+    with pytest.raises(CannotEnrol, match="the pictures of me.mov cannot be decoded"):
+        open_sources([path])
