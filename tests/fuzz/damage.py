@@ -9,7 +9,7 @@ import copy
 import json
 import re
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from hypothesis import strategies as st
@@ -188,8 +188,6 @@ def changed_lines(
     return st.builds(changed, st.sampled_from(texts), _programs)
 
 
-def some(
-    inner: SearchStrategy[bytes], most: int, order: Callable[[list[bytes]], list[bytes]] = list
-) -> SearchStrategy[bytes]:
+def some(inner: SearchStrategy[bytes], most: int) -> SearchStrategy[bytes]:
     """Up to so many pieces as one case."""
-    return st.lists(inner, max_size=most).map(order).map(joined)
+    return st.lists(inner, max_size=most).map(joined)
