@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import io
 import logging
 import os
@@ -14,9 +13,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import av
 from av.container import InputContainer
 
+from latentcam.realtime_models.lone_media import open_alone
 from latentcam.stream.errors import MediaError
 
 logger = logging.getLogger(__name__)
@@ -62,21 +61,9 @@ class Part(io.RawIOBase):
 
 
 def open_container(part: Part) -> InputContainer:
-    """Raises OSError or av.FFmpegError. Playlists and scripts open no other file and no address."""
+    """From its begin, see `open_alone`."""
     part.seek(0)
-    container = av.open(
-        part,
-        "r",
-        options={"protocol_whitelist": "none"},  # for what FFmpeg opens by itself
-        io_open=_refuse,  # for what it asks us to open
-        metadata_errors="replace",  # tags may be in any encoding
-    )
-    assert isinstance(container, InputContainer)
-    return container
-
-
-def _refuse(name: str, flags: int, options: dict[str, str]) -> IO[bytes]:
-    raise PermissionError(errno.EPERM, "it names another file, which is not opened")
+    return open_alone(part)
 
 
 @contextmanager

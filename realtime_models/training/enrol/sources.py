@@ -6,12 +6,10 @@ rest is left to FFmpeg.
 
 from __future__ import annotations
 
-import errno
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import av
 import numpy as np
@@ -19,6 +17,7 @@ from av.container import InputContainer
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from latentcam.realtime_models.arrays import Rgb
+from latentcam.realtime_models.lone_media import open_alone
 from latentcam.realtime_models.training.enrol.refusal import CannotEnrol
 
 LARGEST_FILE = 2 * 2**30  # bytes
@@ -178,24 +177,9 @@ def _video(path: Path) -> Source:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[InputContainer]:
-    """Exactly this file: a playlist opens no other and no address, and a name with a colon is no
-    protocol. Tags may be in any encoding. Raises OSError or av.FFmpegError."""
-    with (
-        path.open("rb") as file,
-        av.open(
-            file,
-            "r",
-            options={"protocol_whitelist": "none"},  # for what FFmpeg opens by itself
-            io_open=_refuse,  # for what it asks us to open
-            metadata_errors="replace",
-        ) as container,
-    ):
-        assert isinstance(container, InputContainer)
+    """Exactly this file: a name with a colon is no protocol. Raises OSError or av.FFmpegError."""
+    with path.open("rb") as file, open_alone(file) as container:
         yield container
-
-
-def _refuse(name: str, flags: int, options: dict[str, str]) -> IO[bytes]:
-    raise PermissionError(errno.EPERM, "it names another file, which is not opened")
 
 
 def _photo(path: Path) -> Rgb:
