@@ -14,6 +14,7 @@ import av
 import numpy as np
 from aiortc.codecs import depayload
 from aiortc.rtcrtpparameters import RTCRtpCodecParameters
+from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
 
 from latentcam.realtime_models.arrays import Rgb
@@ -55,7 +56,7 @@ def coded(pictures: Sequence[Rgb], codec: str, bits: int, fps: int) -> Coded:
     about = RTCRtpCodecParameters(mimeType=f"video/{codec}", clockRate=90_000)
     decoder = av.CodecContext.create(codec.lower(), "r")
     assert isinstance(decoder, VideoCodecContext)
-    decoder.flags |= 1 << 19  # AV_CODEC_FLAG_LOW_DELAY: no picture is held back
+    decoder.flags |= Flags.low_delay  # no picture is held back
     found, packets = [], []
     for tick, picture in enumerate(pictures):
         frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
