@@ -39,8 +39,17 @@ function scaled(highs, share) {
   return Object.fromEntries(highs.map(([name, high]) => [name, share * high]));
 }
 
+/** The same expression without the moods that it names. */
+const withoutMoods = (expression) => Object.fromEntries(
+  Object.entries(expression).filter(([name]) => !MOODS.includes(name)),
+);
+
 /** A mood as an expression; nothing for a mood that the avatar does not have. */
 export function moodOf(axes, mood, strength = MOOD_STRENGTH) {
+  if (mood === 'neutral') { // a choice, too: no mood comes by itself then
+    const had = axes.filter(({ name }) => MOODS.includes(name));
+    return scaled(had.map(({ name, high }) => [name, high]), 0);
+  }
   const axis = MOODS.includes(mood) && axes.find(({ name }) => name === mood);
   return axis ? { [mood]: strength * axis.high } : {};
 }
@@ -69,22 +78,28 @@ function makeSlider(label, most, onInput) {
   return [whole, put];
 }
 
-/** Chips for the moods that an avatar has, and a slider for their strength. */
-function makeMoods(axes, onInput) {
+const BY_ITSELF = 'by itself'; // in place of a mood: they follow one another as learned
+
+/** Chips for the moods that an avatar has, and a slider for their strength. comes: whether moods
+ * come by themselves as long as the expression names none. */
+function makeMoods(axes, comes, onInput) {
   const highs = MOODS.map((mood) => axes.find(({ name }) => name === mood)).filter(Boolean)
     .map(({ name, high }) => [name, high]);
-  if (highs.length === 0) return { parts: [], show() {}, reset() {} };
-  let [chosen, strength] = ['', MOOD_STRENGTH];
-  const tell = () => onInput(Object.fromEntries(
+  if (highs.length === 0) return { parts: [], neutral: {}, show() {}, reset() {} };
+  const first = comes ? BY_ITSELF : '';
+  let [chosen, strength] = [first, MOOD_STRENGTH];
+  const tell = () => onInput(chosen === BY_ITSELF ? {} : Object.fromEntries(
     highs.map(([name, high]) => [name, name === chosen ? strength * high : 0]),
   ));
   const radios = new Map();
   const chips = element('div', { className: 'chips', id: 'moods', role: 'radiogroup' });
   chips.setAttribute('aria-label', 'Mood');
   const [slider, put] = makeSlider('Strength', 1, (share) => { strength = share; tell(); });
-  const dim = () => { slider.hidden = !chosen; };
-  for (const name of ['', ...highs.map(([mood]) => mood)]) {
-    const radio = element('input', { type: 'radio', name: 'mood', value: name, checked: !name });
+  const dim = () => { slider.hidden = !chosen || chosen === BY_ITSELF; };
+  const names = ['', ...highs.map(([mood]) => mood)];
+  for (const name of comes ? [BY_ITSELF, ...names] : names) {
+    const checked = name === first;
+    const radio = element('input', { type: 'radio', name: 'mood', value: name, checked });
     radio.addEventListener('change', () => { chosen = name; dim(); tell(); });
     radios.set(name, radio);
     const label = name ? name[0].toUpperCase() + name.slice(1) : 'Neutral';
@@ -95,16 +110,19 @@ function makeMoods(axes, onInput) {
   put(strength);
   dim();
   const show = (expression) => {
-    const [name, share] = highs.map(([mood, high]) => [mood, (expression[mood] ?? 0) / high])
+    const [strongest, share] = highs.map(([mood, high]) => [mood, (expression[mood] ?? 0) / high])
       .reduce((most, one) => (one[1] > most[1] ? one : most), ['', 0]);
+    const named = highs.some(([mood]) => mood in expression);
+    const name = named ? strongest : first;
     if (strength === 0 && expression[chosen] === 0) return; // a mood at 0 % stays chosen
     chosen = name;
     radios.get(name).checked = true;
-    if (name) put(strength = share);
+    if (strongest) put(strength = share);
     dim();
   };
   const reset = () => put(strength = MOOD_STRENGTH);
-  return { parts: [chips, element('div', { className: 'sliders' }, slider)], show, reset };
+  const neutral = comes ? scaled(highs, 0) : {};
+  return { parts: [chips, element('div', { className: 'sliders' }, slider)], neutral, show, reset };
 }
 
 const isNumber = (identity) => /^\d+$/.test(identity);
@@ -206,7 +224,7 @@ function makeBackgrounds(names, apply) {
 
 /** Builds the cards of what can be set into `place`.
  *
- * about: { identities, axes, backgrounds }; without a background there is no choice of one.
+ * about: { identities, axes, backgrounds, moods }; without a background there is no choice of one.
  * apply: gets what a person changed, as the fields of a Change in docs/protocol.md.
  * Returns show(state), which moves the controls to { identity, expression, life, background }. */
 export function buildControls(place, about, apply) {
@@ -228,7 +246,9 @@ export function buildControls(place, about, apply) {
     slowly.checked ? { identity, morph: MORPH_SECONDS } : { identity },
   );
 
-  const moods = makeMoods(about.axes, express);
+  const moods = makeMoods(about.axes, about.moods, (part) => change({
+    expression: { ...withoutMoods(state.expression), ...part },
+  }));
   const neutral = element('button', {
     className: 'quiet', id: 'neutral', type: 'button', textContent: 'Back to neutral',
   });
@@ -273,7 +293,7 @@ export function buildControls(place, about, apply) {
     become(identity);
   });
   neutral.addEventListener('click', () => {
-    change({ expression: {}, life: 1 });
+    change({ expression: moods.neutral, life: 1 });
     moods.reset();
     show(state);
   });

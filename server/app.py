@@ -31,6 +31,7 @@ from latentcam.server.messages import (
     Health,
     Offer,
     PageConfig,
+    Way,
 )
 from latentcam.server.metrics import CONTENT_TYPE, counted, exposition, figures
 from latentcam.server.pack_files import pack_routes
@@ -102,9 +103,12 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
 
     async def page_config(request: Request) -> Response:
         card = engine.avatar.card
+        ways: list[Way] = ["video"]
+        if config.pack:  # a page that does all of it by itself knows no moods
+            ways = ["latents", "video"] if engine.moods else ["here", "latents", "video"]
         return told(
             PageConfig(
-                ways=["here", "latents", "video"] if config.pack else ["video"],
+                ways=ways,
                 avatar=card.name,
                 identities=list(card.identities),
                 identity=config.identity or card.identities[0],
@@ -118,6 +122,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
                 look_ahead_ms=round(engine.performer.look_ahead_s * 1000, 1),
                 speech=speaker.missing,
                 tracker=why_not(),
+                moods=engine.moods is not None,
             )
         )
 

@@ -98,6 +98,7 @@ class CameraPage:
             axes=self._card.axes,
             device=self._device,
             speech=self.speaker.missing,
+            moods=call.motion.settings.moods is not None,
             playing=call.playing,
             notice=call.notice,
             ended=self._ended,

@@ -26,6 +26,7 @@ LONGEST_TEXT = 500  # characters to be spoken, half a minute
 Name = Annotated[str, msgspec.Meta(max_length=LONGEST_NAME)]
 Expression = Annotated[dict[Name, float], msgspec.Meta(max_length=MOST_AXES)]
 """Offsets by axis name."""
+Way = Literal["here", "latents", "video"]
 
 # ---- in ------------------------------------------------------------------------------------------
 
@@ -232,9 +233,10 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     identity, background: what a call without a wish gets. alpha: whether faces have it.
     backgrounds: what may be asked for by name; none without alpha. look_ahead_ms: of the motion
     model. speech: why the server cannot speak typed words, or nothing. tracker: why the page's
-    camera cannot move the head, or nothing."""
+    camera cannot move the head, or nothing. moods: whether they come by themselves, as long as the
+    expression names none."""
 
-    ways: list[Literal["here", "latents", "video"]]
+    ways: list[Way]
     avatar: str
     identities: list[str]
     identity: str
@@ -248,6 +250,7 @@ class PageConfig(msgspec.Struct, frozen=True, kw_only=True):
     look_ahead_ms: float
     speech: str
     tracker: str
+    moods: bool
 
 
 class Phone(msgspec.Struct, frozen=True):
@@ -289,10 +292,10 @@ class CameraState(Figures, frozen=True, kw_only=True):
     """The camera's settings, as the last `Change` left them, and its figures.
 
     seen: what the meeting sees: `avatar`, `camera` or, where the real one is wanted and not there,
-    `still`. device: the camera's name. speech: as in PageConfig. playing: whether a sound that was
-    sent is spoken in place of the microphone. notice: what a person should know about the devices
-    at present, or nothing. ended: why the camera is ending, or nothing. repeated: pictures that
-    were shown again because there was no new one.
+    `still`. device: the camera's name. speech, moods: as in PageConfig. playing: whether a sound
+    that was sent is spoken in place of the microphone. notice: what a person should know about the
+    devices at present, or nothing. ended: why the camera is ending, or nothing. repeated: pictures
+    that were shown again because there was no new one.
     """
 
     identity: str
@@ -308,6 +311,7 @@ class CameraState(Figures, frozen=True, kw_only=True):
     axes: tuple[Axis, ...]
     device: str
     speech: str
+    moods: bool
     playing: bool
     notice: str
     ended: str

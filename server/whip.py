@@ -14,6 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from latentcam.realtime_models.axes import MOODS, Axis
+from latentcam.realtime_models.motion.moods import NEUTRAL
 from latentcam.server.answers import problem
 from latentcam.server.bodies import limited_body
 from latentcam.server.config import IceServer, ServerConfig
@@ -217,11 +218,13 @@ def _wishes(request: Request, known: tuple[str, ...]) -> dict[str, str]:
 
 def _mood(mood: str | None, axes: tuple[Axis, ...]) -> dict[str, float] | None:
     """As an expression. Raises BadRequest for one that the avatar does not have."""
-    if mood is None or mood == "neutral":
+    if mood is None:
         return None
     highs = {axis.name: axis.high for axis in axes if axis.name in MOODS}
+    if mood == NEUTRAL:  # a choice, too: no mood comes by itself then
+        return dict.fromkeys(highs, 0.0)
     if mood not in highs:
-        known = ", ".join(("neutral", *highs))
+        known = ", ".join((NEUTRAL, *highs))
         raise BadRequest(f"got the mood {mood[:LONGEST_TOLD]!r}, expected one of {known}")
     return {mood: MOOD_STRENGTH * highs[mood]}
 

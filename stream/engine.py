@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 
 from latentcam.realtime_models.avatar import Avatar
+from latentcam.realtime_models.motion.moods import MoodModel
 from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.stream.errors import EngineFull
 from latentcam.stream.meter import Stages
@@ -29,10 +30,16 @@ class Engine:
     renderer's threads. Only the event loop touches sessions and slots, so there are no locks."""
 
     def __init__(
-        self, avatar: Avatar, performer: Performer, timeline: Timeline, max_sessions: int
+        self,
+        avatar: Avatar,
+        performer: Performer,
+        timeline: Timeline,
+        max_sessions: int,
+        moods: MoodModel | None = None,
     ) -> None:
+        """moods: with which sessions begin."""
         self.avatar, self.performer, self.timeline = avatar, performer, timeline
-        self.max_sessions = max_sessions
+        self.max_sessions, self.moods = max_sessions, moods
         self.sessions = 0
         self.stages = Stages()
         self.ready = False

@@ -78,7 +78,7 @@ class TalkingFace:
         self._engine, self._rate = engine, rate
         self.anchor = anchor
         """The latent of the face at rest; setting it shows another face from the next tick on."""
-        self.settings = Settings()
+        self.settings = Settings(moods=engine.moods)
         """How the face should move; setting it takes effect from the next tick on."""
         self._state = engine.performer.initial_state(seed)
         self._waiting: deque[Callable[[], Samples] | None] = deque()  # None: a mark

@@ -18,7 +18,7 @@ class VoiceMotion:
         """seed: for the blinks, glances and turns of the head."""
         self._engine, self._voice = engine, voice
         self._state = engine.performer.initial_state(seed)
-        self.settings = Settings()
+        self.settings = Settings(moods=engine.moods)
         """How the face should move; setting it takes effect from the next tick on."""
         self.ticks_heard = 0
         self._driven: Driven | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from latentcam.realtime_models.card import (
     motion_shapes,
 )
 from latentcam.realtime_models.generator.layers import GeneratorConfig, stylegan2
+from latentcam.realtime_models.motion.lstm import weight_shapes
 from latentcam.realtime_models.motion.model import MotionConfig
 from latentcam.realtime_models.training.write_pack import unwritten, write_card
 
@@ -101,6 +103,24 @@ def random_tensors(
         if name in ("identities", "basis"):  # faces and moves that can be told apart
             tensors[name] = rng.standard_normal(shape).astype(np.float32)
     return tensors
+
+
+def mood_weights(count: int, seed: int = 0) -> dict[str, NDArray[np.float32]]:
+    """Of a model of so many moods, which has learned nothing."""
+    rng = np.random.default_rng(seed)
+    shapes = weight_shapes(count + 1, 6, 1, count + 2)
+    drawn = {name: rng.standard_normal(shape).astype(np.float32) for name, shape in shapes.items()}
+    return {
+        **drawn,
+        "input.mean": np.zeros(count + 1, np.float32),
+        "input.std": np.ones(count + 1, np.float32),
+    }
+
+
+def write_moods(path: Path, labels: tuple[str, ...]) -> Path:
+    """What `--moods` takes."""
+    save_file(mood_weights(len(labels)), path, {"labels": json.dumps(labels)})
+    return path
 
 
 def write_pack(

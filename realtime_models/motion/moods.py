@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
+from latentcam.realtime_models.axes import MOODS
 from latentcam.realtime_models.errors import AvatarPackError
 from latentcam.realtime_models.motion.lstm import Float32, LstmState, MotionLstm
 
@@ -22,6 +23,8 @@ NEUTRAL = "neutral"  # the first mood of every sequence
 SHORTEST, LONGEST = 0.5, 30.0  # seconds of a mood
 STRENGTH = 0.7  # of an axis, at which a live face shows its mood
 MOST_LABELS, MOST_HIDDEN = 64, 512
+LONGEST_LABEL = 64  # characters
+LARGEST_WEIGHT, LEAST_STD = 1e4, 1e-4  # no sum of such is beyond float32
 LARGEST_FILE = 2**24  # bytes
 
 
@@ -57,6 +60,8 @@ class MoodModel:
         its seconds) and gives the next one's log-odds, then mean and logarithm of the deviation of
         the logarithm of its seconds. Raises ValueError if they do not fit."""
         self.labels = labels
+        self.instead = frozenset({*labels, *MOODS})
+        """What a user may choose in place of the mood that is on by itself."""
         bias = weights.get("lstm.bias_ih_l0")
         hidden = 0 if bias is None or bias.ndim != 1 else len(bias) // 4
         if not (2 <= len(labels) <= MOST_LABELS and 1 <= hidden <= MOST_HIDDEN):
@@ -66,6 +71,11 @@ class MoodModel:
             )
         if NEUTRAL not in labels or len(set(labels)) != len(labels):
             raise ValueError(f"the moods are {labels}, expected {NEUTRAL} and each once")
+        for name, tensor in weights.items():
+            if tensor.dtype.kind != "f" or not (np.abs(tensor) <= LARGEST_WEIGHT).all():
+                raise ValueError(f"{name} has values beyond {LARGEST_WEIGHT:g}, or no numbers")
+        if not (weights.get("input.std", np.ones(1, np.float32)) >= LEAST_STD).all():
+            raise ValueError(f"input.std has values below {LEAST_STD:g}")
         count = len(labels)
         self._lstm = MotionLstm(count + 1, hidden, 1, count + 2, weights)
 
@@ -93,7 +103,9 @@ class MoodModel:
 
     def at(self, now: float, seed: int, state: MoodState) -> MoodState:
         """The mood at a media time, which does not run backwards. The given state is not changed;
-        the same seed gives the same moods."""
+        the same seed gives the same moods. After a gap of more than LONGEST it begins anew."""
+        if now - state.until > LONGEST:  # a sender may leap by a day: not every mood of it is drawn
+            state = replace(self.initial_state(now), drawn=state.drawn)
         while now >= state.until:
             rng = np.random.default_rng((seed, state.drawn))
             mood, lstm = self.after(state.mood, state.lstm, rng)
@@ -113,13 +125,19 @@ def load_moods(path: Path) -> MoodModel:
     try:
         if path.stat().st_size > LARGEST_FILE:
             raise AvatarPackError(f"{path} has more than {LARGEST_FILE} bytes")
+        if not path.is_file():
+            raise AvatarPackError(f"{path} is no file, expected learned moods")
         with safe_open(path, "numpy") as file:
             labels = json.loads((file.metadata() or {}).get("labels", "[]"))
             weights = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if not (isinstance(labels, list) and all(isinstance(label, str) for label in labels)):
+        if not (isinstance(labels, list) and all(map(_is_name, labels))):
             raise ValueError("its labels are no list of names")
         return MoodModel(tuple(labels), weights)
-    except (SafetensorError, ValueError) as error:
+    except (SafetensorError, ValueError, TypeError, RecursionError) as error:
         raise AvatarPackError(f"{path} holds no learned moods: {error}") from None
-    except OSError as error:
-        raise AvatarPackError(f"{path} cannot be read: {error.strerror}") from None
+    except OSError as error:  # safetensors' own have no strerror
+        raise AvatarPackError(f"{path} cannot be read: {error.strerror or error}") from None
+
+
+def _is_name(label: object) -> bool:
+    return isinstance(label, str) and label.isprintable() and 1 <= len(label) <= LONGEST_LABEL

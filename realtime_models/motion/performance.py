@@ -40,7 +40,8 @@ class Settings:
 
     expression: offsets by axis name; the face eases into it. Names that the avatar does not have
         move nothing, and an offset beyond the length of its axis counts as that length.
-    moods: which moods come by themselves, beside the expression; None: none.
+    moods: which moods come by themselves as long as the expression names none, at whatever offset;
+        None: none.
     life: strength of blinks, glances, and movements of head and brows, 0 (only the lips move) to
         2; the face eases into this, too.
     Raises ValueError for anything that is not a number, or a life out of range.
@@ -184,10 +185,11 @@ class Performer:
             return settings, state
         now = state.heard / SAMPLE_RATE
         mood = settings.moods.at(now, state.seed, state.mood or settings.moods.initial_state(now))
-        name, expression = mood.mood.name, dict(settings.expression)
-        if name in self._width:
-            expression[name] = expression.get(name, 0.0) + STRENGTH * self._width[name]
-        return replace(settings, expression=expression), replace(state, mood=mood)
+        state, name, expression = replace(state, mood=mood), mood.mood.name, settings.expression
+        if name not in self._width or not settings.moods.instead.isdisjoint(expression):
+            return settings, state
+        shown = {**expression, name: STRENGTH * self._width[name]}
+        return replace(settings, expression=shown), state
 
     def _ease(
         self,

@@ -14,7 +14,7 @@ from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK
 from latentcam.realtime_models.axes import MOODS, Axis
 from latentcam.realtime_models.decoders.auto import DECODERS
-from latentcam.realtime_models.motion.moods import load_moods
+from latentcam.realtime_models.motion.moods import NEUTRAL, MoodModel, load_moods
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.realtime_models.resolutions import AUTO
 from latentcam.server.errors import UsageError
@@ -150,7 +150,7 @@ def check_face(avatar: Avatar, identity: str | None) -> Latent:
 
 def life_options() -> argparse.ArgumentParser:
     """A parent parser: how the face moves by itself."""
-    parser = argparse.ArgumentParser(add_help=False)
+    parser = argparse.ArgumentParser(add_help=False, parents=[moods_options()])
     parser.add_argument("--still", action="store_true", help="nothing moves but the lips")
     parser.add_argument(
         "--expression",
@@ -160,23 +160,48 @@ def life_options() -> argparse.ArgumentParser:
         help="an emotion or any other axis of the pack, at a strength of 0 to 1; "
         "more than one may be given",
     )
+    return parser
+
+
+def moods_options() -> argparse.ArgumentParser:
+    """A parent parser: which moods come by themselves."""
+    parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
-        "--moods", type=local_file, help="moods that come by themselves, as they were learned"
+        "--moods",
+        type=local_file,
+        metavar="FILE",
+        help="learned moods, which come by themselves until one is chosen",
     )
     return parser
+
+
+def moods_of(args: argparse.Namespace, axes: Sequence[Axis]) -> MoodModel | None:
+    """What the file of `--moods` holds. Raises UsageError if the avatar shows none of it, and
+    AvatarPackError for a file that holds no moods."""
+    if args.moods is None:
+        return None
+    moods = load_moods(args.moods)
+    if not {axis.name for axis in axes}.intersection(moods.labels):
+        has = ", ".join(axis.name for axis in axes if axis.name in MOODS) or "none"
+        raise UsageError(
+            f"{args.moods} holds the moods {', '.join(moods.labels)}, expected some that the "
+            f"avatar has: {has}"
+        )
+    return moods
 
 
 def settings_of(args: argparse.Namespace, axes: Sequence[Axis]) -> Settings:
     """The settings of `--still`, `--expression` and `--moods`. Raises UsageError, and
     AvatarPackError for a file that holds no moods."""
     known = {axis.name: axis for axis in axes}
-    expression = {}
+    expression: dict[str, float] = {}
     for text in args.expression:
         name, _, strength = text.partition(":")
-        if name == "neutral":
+        if name == NEUTRAL:  # a choice, too: no mood comes by itself then
+            expression = {mood: 0.0 for mood in MOODS if mood in known} | expression
             continue
         if name not in known:
-            moods = ["neutral", *(mood for mood in MOODS if mood in known)]
+            moods = [NEUTRAL, *(mood for mood in MOODS if mood in known)]
             rest = [axis for axis in known if axis not in MOODS]
             raise UsageError(
                 f"--expression is {text!r}, expected a mood: {', '.join(moods)}; or an axis: "
@@ -189,8 +214,8 @@ def settings_of(args: argparse.Namespace, axes: Sequence[Axis]) -> Settings:
         if not 0 <= share <= 1:
             raise UsageError(f"--expression is {text!r}, expected {name}:STRENGTH, from 0 to 1")
         expression[name] = share * known[name].high
-    own = None if args.moods is None else load_moods(args.moods)
-    return Settings(expression, life=0.0 if args.still else 1.0, moods=own)
+    life = 0.0 if args.still else 1.0
+    return Settings(expression, life=life, moods=moods_of(args, axes))
 
 
 def speech_options() -> argparse.ArgumentParser:

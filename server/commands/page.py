@@ -114,6 +114,7 @@ def write_config(
         look_ahead_ms=round(card.motion.look_ahead_s * 1000, 1),
         speech="this page has no server that could speak",
         tracker="" if page_files() else WANTED,
+        moods=False,
     )
     path.write_bytes(msgspec.json.encode(config))
 

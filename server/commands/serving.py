@@ -12,6 +12,7 @@ from pathlib import Path
 
 import msgspec
 
+from latentcam.realtime_models.motion.moods import MoodModel
 from latentcam.realtime_models.opened import Opened, open_pack
 from latentcam.realtime_models.pack_places import find_pack, is_shipped
 from latentcam.server.commands.options import (
@@ -21,6 +22,8 @@ from latentcam.server.commands.options import (
     check_face,
     decoder_options,
     face_options,
+    moods_of,
+    moods_options,
     resolution_options,
     timeline_of,
 )
@@ -44,6 +47,7 @@ def server_options() -> argparse.ArgumentParser:
             decoder_options(),
             background_options(),
             resolution_options(),
+            moods_options(),
         ],
     )
     parser.add_argument("--host", default="127.0.0.1", help="0.0.0.0: other machines, too")
@@ -83,13 +87,18 @@ def server_options() -> argparse.ArgumentParser:
         default="auto",
         help="all: pages with a GPU get the avatar's files and draw the face themselves, and no "
         "voice is uploaded; video: faces are drawn here; auto: all for an avatar that came with "
-        "latentcam, video for any other",
+        "latentcam, video for any other; with --moods, motion comes from here in any case",
     )
     return parser
 
 
 def pack_of(args: argparse.Namespace) -> Path | None:
-    """The folder of the pack if pages may have it. Raises AvatarPackError."""
+    """The folder of the pack if pages may have it. Raises UsageError and AvatarPackError."""
+    if args.ways == "all" and args.moods is not None:
+        raise UsageError(
+            "got --moods and --ways all, expected one of them: moods come from here, and with all "
+            "no voice does"
+        )
     folder = find_pack(args.avatar)
     if args.ways == "auto":
         shipped = is_shipped(folder)
@@ -138,18 +147,19 @@ def read_token(path: Path) -> str:
     return token
 
 
-def opened_of(args: argparse.Namespace) -> Opened:
-    """Checks the face that is asked for, too. Raises what `main` tells the user."""
+def opened_of(args: argparse.Namespace) -> tuple[Opened, MoodModel | None]:
+    """The avatar, and which moods come by themselves. Checks the face that is asked for, too.
+    Raises what `main` tells the user."""
     lanes = min(args.max_sessions, cores())
     opened = open_pack(args.avatar, args.decoder, lanes, args.resolution)
     check_face(opened.avatar, args.identity)
-    return opened
+    return opened, moods_of(args, opened.avatar.card.axes)
 
 
 def engine_of(args: argparse.Namespace) -> Engine:
     """For `max_sessions` at once. Raises what `main` tells the user."""
-    opened = opened_of(args)
-    return Engine(opened.avatar, opened.performer, timeline_of(args), args.max_sessions)
+    opened, moods = opened_of(args)
+    return Engine(opened.avatar, opened.performer, timeline_of(args), args.max_sessions, moods)
 
 
 def check_places(args: argparse.Namespace) -> None:

@@ -26,6 +26,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from tests.tiny import write_moods
+
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -784,6 +786,47 @@ def test_a_mood_is_the_same_on_both_pages(control: Any) -> None:
         control.get_by_role("button", name="Back to neutral").click()
     assert answer.value.json()["expression"] == {}
     playwright.expect(control.get_by_role("radio", name="Neutral", exact=True)).to_be_checked()
+
+
+def test_moods_come_by_themselves_until_one_is_chosen(
+    browser: Any, microphone: Path, tmp_path: Path
+) -> None:
+    moods = write_moods(tmp_path / "moods", ("happy", "neutral", "sad"))
+    command = ("camera", "--mic", str(microphone), "--device", "none", "--fps", "5")
+    started = Server(*command, "--port", "0", "--real-camera", "none", "--moods", str(moods))
+    try:
+        with opened(browser, "about:blank") as page:
+            page.goto(started.address, wait_until="commit")
+            page.wait_for_selector("body[data-ready]")
+            chip = {
+                name: page.get_by_role("radio", name=name, exact=True)
+                for name in ("By itself", "Neutral", "Happy")
+            }
+            playwright.expect(chip["By itself"]).to_be_checked()
+            page.click("#fine summary")
+            smile = page.get_by_role("slider", name="Smile", exact=True)
+            neutral = page.get_by_role("button", name="Back to neutral")
+            none = dict.fromkeys(("happy", "sad", "angry", "surprised", "afraid", "disgusted"), 0.0)
+            for press, checked, expected in (
+                (lambda: smile.press("End"), "By itself", {"mouthSmile": 1.0}),
+                (
+                    lambda: chip["Happy"].check(force=True),
+                    "Happy",
+                    {"mouthSmile": 1.0, **none, "happy": 0.7},
+                ),
+                (
+                    lambda: chip["By itself"].check(force=True),
+                    "By itself",
+                    {"mouthSmile": 1.0},
+                ),
+                (neutral.click, "Neutral", none),
+            ):
+                with page.expect_response("**/change") as answer:
+                    press()
+                assert answer.value.json()["expression"] == pytest.approx(expected)
+                playwright.expect(chip[checked]).to_be_checked()
+    finally:
+        started.close()
 
 
 def test_the_page_says_when_pictures_do_not_come_in_time(control: Any) -> None:

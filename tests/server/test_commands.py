@@ -18,10 +18,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from latentcam.realtime_models.axes import FACE_AXES, MOODS, Axis
 from latentcam.server.__main__ import main
 from latentcam.stream.errors import MediaError
 from latentcam.stream.voice_file import Blocks, read_voice
-from tests.tiny import RED, half_pack, write_pack
+from tests.tiny import RED, half_pack, tiny_card, write_moods, write_pack
 from tests.voice import speech
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -211,6 +212,31 @@ def test_expression(clip: Path, tiny_folder: Path, tmp_path: Path) -> None:
     assert half["mouthSmile"] == pytest.approx(0.5, abs=0.01)
     assert half["headYaw"] == pytest.approx(25, abs=0.3)
     assert end("--expression", "neutral") == end()
+
+
+def test_moods_come_unless_one_is_chosen(tmp_path: Path) -> None:
+    """An avatar with the six moods, of which two come by themselves."""
+    axes = tuple(Axis(mood, 0.0, 1.0) for mood in MOODS)
+    pack = write_pack(tmp_path / "moody", tiny_card(axes=(*FACE_AXES, *axes)))
+    moods = write_moods(tmp_path / "moods", ("happy", "neutral", "sad"))
+    voice = write_sound(tmp_path / "long.wav", speech(10.0), 16000)
+
+    def most(*options: str) -> dict[str, float]:
+        out = tmp_path / "c.csv"
+        command = ["motion", str(voice), "--out", str(out), "--avatar", str(pack), "--force"]
+        assert main([*command, "--still", "--moods", str(moods), *options]) == 0
+        names, *rows = csv.reader(out.read_text().splitlines())
+        return dict(zip(names, np.array(rows, float).max(axis=0).tolist(), strict=True))
+
+    own = most("--seed", "1")
+    assert own["happy"] > 0.5 and not own["angry"]
+    assert own["jawOpen"] > 0.1, "it talks meanwhile"
+    for chosen, wanted in (("neutral", 0.0), ("angry:0.5", 0.5)):
+        shown = most("--seed", "1", "--expression", chosen)
+        assert shown["happy"] == 0.0
+        assert shown["angry"] == pytest.approx(wanted, abs=0.01)
+    beside = most("--seed", "1", "--expression", "browDown:0.5")
+    assert beside["happy"] == own["happy"] and beside["browDown"] == pytest.approx(0.5, abs=0.01)
 
 
 @pytest.mark.parametrize("rate", [8000, 22050, 48000])

@@ -10,6 +10,7 @@ import pytest
 from latentcam.server.__main__ import main
 from latentcam.stream.local import v4l2
 from tests.server.test_commands import write_sound
+from tests.tiny import write_moods
 from tests.voice import speech
 
 MISTAKES = """
@@ -34,6 +35,12 @@ serve --avatar nobody | avatar 'nobody' is neither a folder
 serve --avatar {note} | is neither a folder with a card.json
 serve --avatar {dir} | is neither a folder with a card.json
 serve --avatar https://example.org/pack | is an address
+serve --avatar {pack} --moods {note} | note holds no learned moods
+serve --avatar {pack} --moods {dir}/no | no cannot be read: No such file
+serve --avatar {pack} --moods {dir} | is no file, expected learned moods
+serve --avatar {pack} --moods {moods} | holds the moods happy, neutral, sad, expected some that
+serve --avatar {pack} --moods {moods} --ways all | got --moods and --ways all, expected one
+serve --moods https://example.org/moods | is an address
 serve --avatar {pack} --identity Zoe | 'Zoe' is neither one of Ada, Bo
 serve --decoder magic | invalid choice: 'magic'
 serve --host '' | --host is empty
@@ -66,6 +73,8 @@ camera --device none --mic {empty} | cannot be read as audio or video
 camera --device none --mic https://example.org/v.wav | is an address
 camera --device none --voice-out x --create-virtual-mic | got --voice-out as well
 camera --device none --mic {clip} --avatar {pack} --expression smug | expected a mood
+camera --device none --mic {clip} --avatar {pack} --moods {empty} | empty holds no learned moods
+camera --device none --mic {clip} --avatar {pack} --moods {moods} | the avatar has: none
 camera --device none --mic {clip} --avatar {pack} --identity Zoe | 'Zoe' is neither one of Ada, Bo
 render | required: speech, --out
 render {clip} | required: --out
@@ -92,6 +101,8 @@ render {clip} --out {dir}/o.mp4 --avatar {pack} --expression happy | expected a 
 render {clip} --out {dir}/o.mp4 --avatar {pack} --expression jawOpen:2 | from 0 to 1
 render {clip} --out {dir}/o.mp4 --avatar {pack} --expression jawOpen:x | from 0 to 1
 render {clip} --out {dir}/o.mp4 --avatar {pack} --expression '' | expected a mood
+render {clip} --out {dir}/o.mp4 --avatar {pack} --moods {note} | note holds no learned moods
+render {clip} --out {dir}/o.mp4 --avatar {pack} --moods {moods} | the avatar has: none
 render {clip} --out {dir}/o.mp4 --certificate {note} | belong together, got only one of them
 render {clip} --out {dir}/o.mkv --certificate {note} --key {note} | o.mkv cannot
 render {clip} --out {dir}/o.webm --avatar {pack} --background none --badge | --badge has no place
@@ -147,6 +158,7 @@ def places(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
     (folder / "empty").touch()
     (folder / "film.mp4").write_text("mine")
     (folder / "curves.csv").write_text("mine")
+    write_moods(folder / "moods", ("happy", "neutral", "sad"))
     return {
         "dir": str(folder),
         "pack": str(tiny_folder),
@@ -155,6 +167,7 @@ def places(tiny_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[
         "empty": str(folder / "empty"),
         "film": str(folder / "film.mp4"),
         "curves": str(folder / "curves.csv"),
+        "moods": str(folder / "moods"),
         "long": "n" * 300,
     }
 
@@ -178,7 +191,7 @@ def test_a_mistake_is_one_sentence(
     assert told in refused(capsys, command.format(**places))
     folder = Path(places["dir"])
     assert sorted(path.name for path in folder.iterdir()) == [
-        "clip.wav", "curves.csv", "empty", "film.mp4", "note",
+        "clip.wav", "curves.csv", "empty", "film.mp4", "moods", "note",
     ]  # fmt: skip
     assert (folder / "film.mp4").read_text() == (folder / "curves.csv").read_text() == "mine"
 

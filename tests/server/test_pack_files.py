@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from latentcam.realtime_models.avatar_pack import AvatarPack, pack_files
+from latentcam.realtime_models.motion.moods import MoodModel
 from latentcam.realtime_models.pack_places import SHIPPED, is_shipped
 from latentcam.server.app import make_app
 from latentcam.server.command_line import parser_of
@@ -17,11 +18,13 @@ from latentcam.server.commands.serving import pack_of
 from latentcam.server.config import ServerConfig
 from tests.aio import run
 from tests.server.test_server import make_engine
-from tests.tiny import write_pack
+from tests.tiny import mood_weights, write_pack
 
 
-async def ask(pack: AvatarPack, config: ServerConfig, *paths: str) -> list[httpx.Response]:
-    app = make_app(make_engine(pack), config)
+async def ask(
+    pack: AvatarPack, config: ServerConfig, *paths: str, moods: MoodModel | None = None
+) -> list[httpx.Response]:
+    app = make_app(make_engine(pack, moods=moods), config)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return [await client.get(path) for path in paths]
@@ -31,12 +34,22 @@ def test_pages_get_the_whole_pack(tiny_pack: AvatarPack, tiny_folder: Path) -> N
     names = [*pack_files(tiny_folder), "motion"]
     config = ServerConfig(pack=tiny_folder)
     told, *files, unknown = run(ask(tiny_pack, config, "/config", *(f"/pack/{n}" for n in names)))
-    assert told.json()["ways"] == ["here", "latents", "video"]
+    assert told.json()["ways"] == ["here", "latents", "video"] and not told.json()["moods"]
     assert unknown.status_code == 404
     for name, answer in zip(names, files, strict=False):
         assert answer.content == (tiny_folder / name).read_bytes()
     digest = hashlib.sha256(files[names.index("generator.safetensors")].content).hexdigest()
     assert digest == tiny_pack.card.files.generator.digest
+
+
+def test_a_page_that_knows_no_moods_does_not_do_it_all(
+    tiny_pack: AvatarPack, tiny_folder: Path
+) -> None:
+    """Moods come from the server, with the motion."""
+    moods = MoodModel(("mouthSmile", "neutral"), mood_weights(2))
+    for own, ways in ((tiny_folder, ["latents", "video"]), (None, ["video"])):
+        (told,) = run(ask(tiny_pack, ServerConfig(pack=own), "/config", moods=moods))
+        assert (told.json()["ways"], told.json()["moods"]) == (ways, True)
 
 
 def test_nobody_gets_it_without_leave_or_token(tiny_pack: AvatarPack, tiny_folder: Path) -> None:

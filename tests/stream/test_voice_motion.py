@@ -4,20 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
 from latentcam.realtime_models.arrays import Samples
+from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, AvatarPack, load_pack
 from latentcam.realtime_models.motion.driven import Driven
-from latentcam.realtime_models.motion.performance import Settings
+from latentcam.realtime_models.motion.moods import MoodModel
+from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.stream.engine import Engine
 from latentcam.stream.messages import AudioChunk, Motion
+from latentcam.stream.timeline import Timeline
 from latentcam.stream.voice_motion import VoiceMotion
 from tests.aio import run
 from tests.stream.test_session import FakeDecoder, make_engine
+from tests.tiny import mood_weights
 from tests.voice import speech
 
 STILL = Settings(life=0.0)
@@ -102,6 +107,32 @@ def test_new_settings_count_from_the_next_tick_on(tiny_pack: AvatarPack) -> None
             if motion.tick == 9:
                 voice.settings = Settings({"mouthSmile": 1.0}, life=0.0)
         assert not np.any(xs[:10]) and all(x.any() for x in xs[10:])
+        await engine.aclose()
+
+    run(scene())
+
+
+def test_a_session_begins_with_the_moods_of_its_engine(tiny_pack: AvatarPack) -> None:
+    """Two sessions do not feel the same; what one of them chooses is not the other's."""
+    moods = MoodModel(("mouthSmile", "neutral"), mood_weights(2, seed=1))
+
+    async def scene() -> None:
+        engine = Engine(
+            Avatar(tiny_pack, FakeDecoder()), Performer(tiny_pack), Timeline(25), 2, moods
+        )
+        at = [axis.name for axis in tiny_pack.card.axes].index("mouthSmile")
+
+        async def smile(seed: int, *expression: str) -> NDArray[np.float32]:
+            silence = chunks(np.zeros(640 * 250, np.float32), range(250))
+            voice = VoiceMotion(engine, silence, seed)
+            voice.settings = replace(
+                voice.settings, expression=dict.fromkeys(expression, 0.0), life=0.0
+            )
+            return np.array([motion.x[at] async for motion in voice.motions()])
+
+        first, second, chosen = await smile(1), await smile(2), await smile(1, "mouthSmile")
+        assert first.max() > 0.5 and second.max() > 0.5 and not chosen.any()
+        assert not np.array_equal(first, second)
         await engine.aclose()
 
     run(scene())
