@@ -11,18 +11,15 @@ is printed, and what would be good:
   `--known` does, whose axes were known when it was trained; at most 1.5 times as far;
 - copy: PSNR of the small network's pictures against the large one's, scaled down, on latents that
   neither saw; 30 dB;
-- decode: the median milliseconds of a picture, and those of the known pack; at most 1.1 times;
-- ACD: the mean distance of consecutive pictures' descriptors in a clip of moods (`--moods`, as
-  `training.latents.moods` learned them). Zhang 2020 gives 0.305 for TGAN, 0.201 for MoCoGAN, 0.167
-  for his clips and 0.116 for real ones, in another embedding: a ranking, not the same unit.
+- decode: the median milliseconds of a picture, and those of the known pack; at most 1.1 times.
 
+How far moods move who it is: `benchmarks.moods`.
 A figure that needs what was not given is left out.
 """
 
 from __future__ import annotations
 
 import argparse
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +28,9 @@ from latentcam.benchmarks.decode import timed
 from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
 from latentcam.benchmarks.tools.obedience import SWEEP, correlation
 from latentcam.benchmarks.tools.pictures import before, psnr
-from latentcam.realtime_models.arrays import Rgb
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.errors import LatentcamError
 from latentcam.realtime_models.face_tracker import FaceTracker
-from latentcam.realtime_models.motion.moods import load_moods
 from latentcam.realtime_models.opened import open_pack
 from latentcam.realtime_models.training.identity_judge import IdentityJudge, distance
 from latentcam.realtime_models.training.latents.distil import row_map, some_latents
@@ -43,8 +38,6 @@ from latentcam.realtime_models.training.latents.distil import row_map, some_late
 FACES = 6  # of each pack
 LATENTS = 64  # for PSNR
 PICTURES = 60  # for decoding
-FPS, SECONDS, CLIPS = 25, 8.0, 4  # of moods
-EASE = 0.2  # seconds; how moods come on while a face talks
 UNSEEN = 1_000_003  # seed of latents that no distillation draws
 
 
@@ -106,29 +99,6 @@ def milliseconds(avatar: Avatar) -> float:
     return float(np.median(timed(lambda _: avatar.decoder.decode(ws), PICTURES)) * 1e3)
 
 
-def clip(avatar: Avatar, moods: Path, seed: int) -> list[Rgb]:
-    """A face that goes from mood to mood, each easing in."""
-    highs = {axis.name: axis.high for axis in avatar.card.axes}
-    name = avatar.card.identities[seed % len(avatar.card.identities)]
-    anchor, x, pictures = avatar.anchor(name), avatar.basis.control({}), []
-    for mood in load_moods(moods).sequence(seed):
-        known = {mood.name: 0.8 * highs[mood.name]} if mood.name in highs else {}
-        goal = avatar.basis.control(known)
-        for _ in range(round(mood.seconds * FPS)):
-            x = goal + np.float32(np.exp(-1 / FPS / EASE)) * (x - goal)
-            pictures.append(before(avatar.render(anchor, x)))
-        if len(pictures) >= SECONDS * FPS:
-            break
-    return pictures[: round(SECONDS * FPS)]
-
-
-def acd(pictures: list[Rgb], judge: IdentityJudge) -> float:
-    """Mean distance of consecutive pictures, as Zhang 2020 has it; NaN of fewer than two faces."""
-    found = [one for one in map(judge.describe, pictures) if one is not None]
-    apart = [distance(a, b) for a, b in pairwise(found)]
-    return float(np.mean(apart)) if apart else float("nan")
-
-
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -138,7 +108,6 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--known", default="studio", help="a pack whose axes were known")
     parser.add_argument("--model", type=Path, help="MediaPipe's face_landmarker.task")
     parser.add_argument("--judge", type=Path, help="folder of dlib's models")
-    parser.add_argument("--moods", type=Path, help="learned moods")
     parser.add_argument("--decoder", default="auto")
     args = parser.parse_args(argv)
     found: dict[str, object] = {}
@@ -158,9 +127,6 @@ def main(argv: list[str] | None = None) -> None:
         if args.large is not None:
             found["copy, dB"] = round(likeness(args.avatar, args.large, args.decoder), 2)
         found["decode, ms"] = [round(milliseconds(one), 2) for one in (avatar, known)]
-        if args.judge is not None and args.moods is not None:
-            clips = [acd(clip(avatar, args.moods, seed), judge) for seed in range(CLIPS)]
-            found["ACD (dlib's descriptors)"] = round(float(np.mean(clips)), 4)
     except (LatentcamError, FileNotFoundError) as error:
         parser.error(str(error))
     for name, value in found.items():

@@ -26,6 +26,18 @@ def acd(descriptors: Sequence[Descriptor]) -> float:
     return float(np.mean(pairs)) if pairs else float("nan")
 
 
+def steps(descriptors: Sequence[Descriptor | None]) -> float:
+    """The mean distance of consecutive pictures, as Zhang 2020 has it ("Video Synthesis from the
+    StyleGAN Latent Space"). None is a picture without a face, across which there is no distance.
+    NaN where no two follow one another."""
+    apart = [
+        distance(a, b)
+        for a, b in itertools.pairwise(descriptors)
+        if a is not None and b is not None
+    ]
+    return float(np.mean(apart)) if apart else float("nan")
+
+
 def cast_distances(resting: Mapping[str, Descriptor | None]) -> dict[str, object]:
     """How far the named people are from one another, and which pairs are too near."""
     found = {name: one for name, one in resting.items() if one is not None}
