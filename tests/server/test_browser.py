@@ -906,7 +906,7 @@ def test_token_full_server_and_a_server_that_dies_and_comes_back(browser: Any) -
             assert page.inner_text("#talk") == "Stop"
             second = Server("serve", "--port", first.port, *options)
             wait_live(page)
-            assert not page.evaluate("'last' in document.body.dataset")
+            wait_true(page, "!('last' in document.body.dataset)")  # until the new call's picture
             assert page.evaluate("mics.length") == 1  # nobody was asked twice
             second.close(signal.SIGKILL)
             page.wait_for_selector("body[data-phase=reconnecting]")
