@@ -19,7 +19,6 @@ HELD_OUT is made by `training.looks.render --seed 999 --cast-share 1 --count 200
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,6 +42,7 @@ from latentcam.benchmarks.tools.pictures import (
     laplacian_variance,
     psnr,
     save_sheet,
+    write_report,
 )
 from latentcam.benchmarks.tools.renders import Render, read_renders
 from latentcam.realtime_models.arrays import Control, Latent, Rgb
@@ -390,17 +390,7 @@ def write_index(report: Path, figures: dict[str, object], card: dict[str, str]) 
     }
     for path in sorted(report.glob("axes_*.png")):
         captions[path.name] = f"{path.stem[5:]}: {', '.join(OBEYED)}"
-    parts = [
-        f"<h2>{text}</h2><img src='{name}' loading='lazy'>"
-        for name, text in captions.items()
-        if (report / name).exists()
-    ]
-    body = json.dumps({"figures": figures, "card": card}, indent=1)
-    report.joinpath("index.html").write_text(
-        "<!doctype html><meta charset='utf-8'><title>Avatar quality</title>"
-        "<style>body{font:15px sans-serif;margin:2em}img{max-width:100%}</style>"
-        f"<h1>Avatar quality</h1><pre>{body}</pre>{''.join(parts)}"
-    )
+    write_report(report, "Avatar quality", captions, {"figures": figures, "card": card})
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ into --report.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -37,6 +36,7 @@ from latentcam.benchmarks.tools.pictures import (
     laplacian_variance,
     psnr,
     save_sheet,
+    write_report,
 )
 from latentcam.realtime_models.arrays import Rgb
 from latentcam.realtime_models.avatar import Avatar
@@ -242,13 +242,7 @@ def write_index(report: Path, figures: dict[str, object], card: dict[str, str]) 
         "poses.png": ", ".join(POSES),
         "axes.png": "Every axis from end to end",
     }
-    parts = [f"<h2>{text}</h2><img src='{name}'>" for name, text in captions.items()]
-    body = json.dumps({"figures": figures, "card": card}, indent=1)
-    report.joinpath("index.html").write_text(
-        "<!doctype html><meta charset='utf-8'><title>Enrolment</title>"
-        "<style>body{font:15px sans-serif;margin:2em}img{max-width:100%}</style>"
-        f"<h1>Enrolment</h1><pre>{body}</pre>{''.join(parts)}"
-    )
+    write_report(report, "Enrolment", captions, {"figures": figures, "card": card})
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -64,3 +65,19 @@ def edge_band(alpha: NDArray[np.uint8]) -> NDArray[np.bool_]:
 def save_sheet(path: Path, rows: Sequence[Sequence[Rgb]]) -> None:
     """Pictures of one size, in rows."""
     Image.fromarray(np.vstack([np.hstack(list(row)) for row in rows])).save(path)
+
+
+def write_report(
+    folder: Path, title: str, captions: Mapping[str, str], figures: Mapping[str, object]
+) -> None:
+    """An index.html of the figures and, with their captions, of those pictures that there are."""
+    parts = [
+        f"<h2>{text}</h2><img src='{name}' loading='lazy'>"
+        for name, text in captions.items()
+        if (folder / name).exists()
+    ]
+    folder.joinpath("index.html").write_text(
+        f"<!doctype html><meta charset='utf-8'><title>{title}</title>"
+        "<style>body{font:15px sans-serif;margin:2em}img{max-width:100%}</style>"
+        f"<h1>{title}</h1><pre>{json.dumps(figures, indent=1)}</pre>{''.join(parts)}"
+    )

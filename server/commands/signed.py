@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from latentcam.server.credentials import (
     sign,
 )
 from latentcam.server.errors import ConfigError, UsageError
+
+logger = logging.getLogger(__name__)
 
 
 def certificate_options() -> argparse.ArgumentParser:
@@ -32,16 +35,21 @@ def certificate_options() -> argparse.ArgumentParser:
 
 
 def signer_of(args: argparse.Namespace) -> Callable[[Path, str], None]:
-    """What signs a finished file, given its mark, or says in one line why it does not. Raises
-    UsageError or ConfigError if a certificate was given and cannot be used."""
+    """What signs a finished file, given its mark, or says in one line why it does not; without the
+    package only in the log, since nobody asked. Raises UsageError if a certificate was given and
+    cannot be used."""
     if (args.certificate is None) != (args.key is None):
         raise UsageError("--certificate and --key belong together, got only one of them")
     given = args.certificate is not None
+    lacking = missing()
+    if lacking and not given:
+        logger.info("no Content Credentials without the package c2pa-python: %s", lacking)
+        return lambda path, mark: None
     try:
         if args.out.suffix.lower() not in SIGNED:
             raise UsageError(f"{' and '.join(SIGNED)} can hold them, {args.out.name} cannot")
-        if command := missing():
-            raise UsageError(f"the package c2pa-python is missing: {command}")
+        if lacking:
+            raise UsageError(f"the package c2pa-python is missing: {lacking}")
         certificate = (
             given_certificate(args.certificate, args.key) if given else machine_certificate()
         )
