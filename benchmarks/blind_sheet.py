@@ -5,11 +5,11 @@
     python -m latentcam.benchmarks.blind_sheet count --out DIR
 
 A source is an avatar pack, or a folder of renders as `training.looks.render` writes them. `make`
-draws pairs of different sources, somebody of each with the same control vector where both can be
-told what to do, side by side in random order, as pair_000.png and so on, and writes key.json, which
-voters do not see. Voters write A or B for each pair into votes.csv (pair,vote), which is made with
-the votes empty. `count` prints how often each source was preferred to each other one, with the
-Wilson interval.
+draws pairs of different sources, before the same room, somebody of each at the same moment of a
+spoken sample where both can be told what to do, side by side in random order, as pair_000.png and
+so on, and writes key.json, which voters do not see. Voters write A or B for each pair into
+votes.csv (pair,vote), which is made with the votes empty. `count` prints how often each source was
+preferred to each other one, with the Wilson interval.
 """
 
 from __future__ import annotations
@@ -18,26 +18,33 @@ import argparse
 import csv
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
 
+import av
 import numpy as np
 from PIL import Image
 
-from latentcam.benchmarks.tools.pictures import before
 from latentcam.benchmarks.tools.renders import read_renders
-from latentcam.realtime_models.arrays import Control, Rgb
+from latentcam.realtime_models.arrays import Control, Picture
 from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.avatar_pack import load_pack
+from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.decoders.auto import open_decoder
 from latentcam.realtime_models.errors import LatentcamError
+from latentcam.realtime_models.motion.performance import Performer, Settings
+from latentcam.stream.backgrounds import Background, room
+from latentcam.stream.composition import Composer
+from latentcam.stream.offline import perform_file
+from latentcam.stream.timeline import Timeline
 
+SAMPLE = Path(__file__).resolve().parent.parent / "client_demo" / "sample.mp3"
+FPS = 25
 SIDE = 512  # pixels of each picture of a pair
 GAP = 16
 
-Source = Callable[[np.random.Generator, Control], Rgb]
+Source = Callable[[np.random.Generator, Control], Picture]
 """Draws somebody; a render does what it does, whatever was asked."""
 
 
@@ -46,11 +53,12 @@ def pack_source(folder: str) -> Source:
     avatar = Avatar(pack, open_decoder("auto", pack))
     names, wide = pack.card.identities, len(avatar.basis.axes)
 
-    def draw(rng: np.random.Generator, x: Control) -> Rgb:
+    def draw(rng: np.random.Generator, x: Control) -> Picture:
         all_axes = np.zeros(wide, np.float32)
         all_axes[: len(x)] = x
         name = names[int(rng.integers(len(names)))]
-        return before(avatar.render(avatar.anchor(name), all_axes))
+        picture: Picture = avatar.render(avatar.anchor(name), all_axes)
+        return picture
 
     return draw
 
@@ -58,8 +66,8 @@ def pack_source(folder: str) -> Source:
 def render_source(folder: Path) -> Source:
     renders = read_renders(folder)
 
-    def draw(rng: np.random.Generator, x: Control) -> Rgb:
-        return before(renders[int(rng.integers(len(renders)))].picture(SIDE))
+    def draw(rng: np.random.Generator, x: Control) -> Picture:
+        return renders[int(rng.integers(len(renders)))].picture(SIDE)
 
     return draw
 
@@ -77,25 +85,30 @@ def source(text: str) -> tuple[str, Source]:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def spoken(rng: np.random.Generator) -> Control:
-    """What a face in a call does: some speech, some mood, a look at somebody, a turn."""
-    x = np.zeros(len(FACE_AXES), np.float32)
-    for i, axis in enumerate(FACE_AXES):
-        if axis.unit == "deg":
-            x[i] = rng.normal(0, 0.25) * axis.high
-        elif rng.random() < 0.2:
-            x[i] = rng.random() * axis.high
-    lows, highs = ([getattr(axis, end) for axis in FACE_AXES] for end in ("low", "high"))
-    return np.clip(x, lows, highs).astype(np.float32)
+def spoken() -> list[Control]:
+    """What a face does that says the page's sample, over FACE_AXES."""
+    performer = Performer(load_pack(DEFAULT_PACK))
+    said = perform_file(performer, Timeline(FPS), SAMPLE, 0, Settings())
+    return [x[: len(FACE_AXES)] for x in said]
 
 
-def sized(picture: Rgb) -> Image.Image:
-    """As a call would show it, whatever its size: all pictures are equally large."""
-    return Image.fromarray(picture).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+class Room:
+    """Shows a picture of any size as a call does, before the same room whatever was behind it:
+    voters are not to know a source by its backdrop."""
+
+    def __init__(self) -> None:
+        self._compose = Composer(SIDE, SIDE, Background("room", room()))
+
+    def __call__(self, picture: Picture) -> Image.Image:
+        shown = av.VideoFrame.from_ndarray(self._compose(picture), "yuv420p")
+        return Image.fromarray(shown.to_ndarray(format="rgb24"))
 
 
-def make(sources: dict[str, Source], count: int, seed: int, out: Path) -> None:
-    """count pairs of every two sources."""
+def make(
+    sources: dict[str, Source], xs: Sequence[Control], count: int, seed: int, out: Path
+) -> None:
+    """count pairs of every two sources, at random moments of xs."""
+    shown = Room()
     rng = np.random.default_rng(seed)
     wanted = [pair for pair in combinations(sources, 2) for _ in range(count)]
     out.mkdir(parents=True, exist_ok=True)
@@ -103,10 +116,10 @@ def make(sources: dict[str, Source], count: int, seed: int, out: Path) -> None:
     for number, index in enumerate(rng.permutation(len(wanted))):
         names = list(wanted[index])
         rng.shuffle(names)
-        x = spoken(rng)
+        x = xs[int(rng.integers(len(xs)))]
         sheet = Image.new("RGB", (2 * SIDE + GAP, SIDE), "white")
         for side, name in enumerate(names):
-            sheet.paste(sized(sources[name](rng, x)), (side * (SIDE + GAP), 0))
+            sheet.paste(shown(sources[name](rng, x)), (side * (SIDE + GAP), 0))
         pair = f"pair_{number:03d}"
         sheet.save(out / f"{pair}.png")
         key[pair] = {"A": names[0], "B": names[1]}
@@ -170,7 +183,7 @@ def main(argv: list[str] | None = None) -> None:
         sources = dict(args.source)
         if len(sources) < 2:
             parser.error(f"got {len(sources)} sources, expected two or more of different names")
-        make(sources, args.pairs, args.seed, args.out)
+        make(sources, spoken(), args.pairs, args.seed, args.out)
         return
     try:
         print("\n".join(count_votes(args.out)) or "no votes yet")

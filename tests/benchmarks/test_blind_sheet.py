@@ -11,14 +11,17 @@ import pytest
 from PIL import Image
 
 from latentcam.benchmarks import blind_sheet
-from latentcam.realtime_models.arrays import Control, Rgb
+from latentcam.realtime_models.arrays import Control, Picture
 
 
 def painted(level: int) -> blind_sheet.Source:
-    def draw(rng: np.random.Generator, x: Control) -> Rgb:
-        return np.full((64, 64, 3), level, np.uint8)
+    def draw(rng: np.random.Generator, x: Control) -> Picture:
+        return np.full((64, 64, 4), (level, level, level, 255), np.uint8)
 
     return draw
+
+
+XS = [np.zeros(24, np.float32)]
 
 
 def vote(out: Path, votes: dict[str, str]) -> None:
@@ -27,7 +30,7 @@ def vote(out: Path, votes: dict[str, str]) -> None:
 
 
 def test_pairs_in_random_order_with_a_key(tmp_path: Path) -> None:
-    blind_sheet.make({"old": painted(10), "new": painted(200)}, 40, 0, tmp_path)
+    blind_sheet.make({"old": painted(10), "new": painted(200)}, XS, 40, 0, tmp_path)
     key = json.loads((tmp_path / "key.json").read_text())
     assert len(key) == 40
     first = [sides["A"] for sides in key.values()]
@@ -35,13 +38,25 @@ def test_pairs_in_random_order_with_a_key(tmp_path: Path) -> None:
     for pair, sides in key.items():
         with Image.open(tmp_path / f"{pair}.png") as opened:
             shown = np.asarray(opened)
-        assert (shown[0, 0, 0], shown[0, -1, 0]) == tuple(
-            {"old": 10, "new": 200}[sides[side]] for side in "AB"
-        )
+        for side, column in (("A", 0), ("B", -1)):
+            assert abs(int(shown[0, column, 0]) - {"old": 10, "new": 200}[sides[side]]) <= 2
+
+
+def test_nothing_is_left_of_what_was_behind() -> None:
+    show = blind_sheet.Room()
+    clear = np.asarray(show(np.zeros((64, 64, 4), np.uint8))).astype(int)
+    plain = np.asarray(show(np.full((64, 64, 3), 90, np.uint8))).astype(int)
+    assert clear.shape == (blind_sheet.SIDE, blind_sheet.SIDE, 3) and clear.std() > 5
+    assert np.abs(clear - plain).max() <= 3  # a backdrop of its own
+
+
+def test_a_sample_is_spoken() -> None:
+    xs = np.stack(blind_sheet.spoken())
+    assert xs.shape[1] == 24 and len(xs) > 25 and xs[:, 0].max() > 0.2
 
 
 def test_votes_are_counted_by_the_key(tmp_path: Path) -> None:
-    blind_sheet.make({"old": painted(10), "new": painted(200)}, 10, 0, tmp_path)
+    blind_sheet.make({"old": painted(10), "new": painted(200)}, XS, 10, 0, tmp_path)
     assert blind_sheet.count_votes(tmp_path) == []
     key = json.loads((tmp_path / "key.json").read_text())
     sides = {pair: "A" if of["A"] == "new" else "b" for pair, of in key.items()}
@@ -63,7 +78,7 @@ def test_votes_are_counted_by_the_key(tmp_path: Path) -> None:
 def test_a_vote_for_nothing_is_told(
     tmp_path: Path, votes: str, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    blind_sheet.make({"old": painted(10), "new": painted(200)}, 2, 0, tmp_path)
+    blind_sheet.make({"old": painted(10), "new": painted(200)}, XS, 2, 0, tmp_path)
     (tmp_path / "votes.csv").write_text(votes)
     with pytest.raises(SystemExit):
         blind_sheet.main(["count", "--out", str(tmp_path)])
