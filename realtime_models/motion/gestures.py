@@ -1,10 +1,15 @@
-"""Gestures that follow how something is said: nods, turns of the head and raised brows.
+"""Gestures that follow how something is said: a head that moves, nods and raised brows.
 
-Pitch and loudness stand out where a word is stressed; there heads nod and turn (Munhall et al.
-2004, "Visual prosody and speech intelligibility"; Graf et al. 2002, "Visual prosody: facial
-movements accompanying speech"), and some of the rises of pitch come with a rise of the brows (Cavé
-et al. 1996). When an utterance is over, eyes often blink (Nakano and Kitazawa 2010). All of it is
-causal, and which way a head turns is drawn from the seed and the number of the accent.
+Pitch and loudness stand out where a word is stressed; there heads nod (Munhall et al. 2004, "Visual
+prosody and speech intelligibility"; Graf et al. 2002, "Visual prosody: facial movements
+accompanying speech"), and some of the rises of pitch come with a rise of the brows (Cavé et al.
+1996). When an utterance is over, eyes often blink (Nakano and Kitazawa 2010).
+
+As long as there is a voice the head goes from place to place, faster up and down than to the sides.
+How fast, and how far within seconds and within a session, follows the tracked heads of eleven
+readers (`benchmarks/head_motion.py`); they sit still, so a head here wanders as far as the
+liveliest of them. All of it is causal, and where a head goes is drawn from the seed and the number
+of the place.
 """
 
 from __future__ import annotations
@@ -27,10 +32,15 @@ MEMORY = 0.004  # share per voiced hop that the speaker's own mean and spread mo
 SWIFTNESS = 0.15  # share per hop that emphasis follows: 60 ms
 ACCENT = 0.7  # standard deviations of emphasis that make an accent
 APART_S = 0.5  # seconds between two accents at least
-NOD = 32.0  # degrees per second of an accent's push, 1.8 degrees at the nod's lowest point
-TURN, TILT = 1.6, 0.9  # degrees, standard deviation of where a head turns with an accent
+NOD, NOD_S = 2.2, 0.2  # degrees that an accent calls for, most of which are reached; seconds
+BEAT_S = 0.2, 0.45  # seconds of voice from one place of the head to the next: least and most
+WANDER_S = 4.0  # seconds in which most of a head's wandering is forgotten
+WANDER = 2.2, 1.7, 1.0  # degrees, standard deviation: yaw, pitch, roll
+SHAKE = 0.6, 1.0, 0.6  # degrees, of what each beat adds for itself
+BACK_S = 1.5  # seconds in which a head comes back to the listener when an utterance is over
+COUNTER = 0.6  # of a turn, that the eyes do not take part in
 BROW, BROW_SHARE, BROW_S = 0.4, 0.25, 0.25  # height, share of the accents, seconds
-HEAD_HZ, TURN_HZ, BROW_HZ = 1.1, 0.7, 1.8  # natural frequencies, critically damped
+PITCH_HZ, TURN_HZ, BROW_HZ = 1.8, 1.0, 1.8  # natural frequencies, critically damped
 UTTERANCE_S, PAUSE_S = 1.0, 0.3  # an utterance lasts, and a pause after it
 END_BLINK_SHARE = 0.5
 BLINK_S = 0.26
@@ -50,6 +60,10 @@ class Spring:
         push = self.speed + omega * away
         value = place + (away + push * seconds) * fade
         return Spring(value, (self.speed - omega * push * seconds) * fade)
+
+
+Place = tuple[float, float, float]
+"""Where a head is: yaw, pitch, roll in degrees."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +94,14 @@ class GestureState:
     voiced_at: int = -1000
     blink_at: int = -1000
     brow_until: int = 0
-    yaw: float = 0.0  # where the head is turning to
-    roll: float = 0.0
-    head_pitch: Spring = Spring()
+    nod: float = 0.0  # degrees, of the newest accent
+    nod_until: int = 0
+    beats: int = 0
+    beat_at: int = 0  # the next one comes at this hop, or when there is a voice again
+    wander: Place = (0.0, 0.0, 0.0)
+    shake: Place = (0.0, 0.0, 0.0)
     head_yaw: Spring = Spring()
+    head_pitch: Spring = Spring()
     head_roll: Spring = Spring()
     brow: Spring = Spring()
 
@@ -107,10 +125,13 @@ def gestures(
     state = replace(state, heard=heard[count * HOP :].copy())
     brow = strength * max(0.0, state.brow.value)
     since = (state.hops - state.blink_at) * HOP / RATE
+    yaw, pitched = strength * state.head_yaw.value, strength * state.head_pitch.value
     return {
-        "headPitch": strength * state.head_pitch.value,
-        "headYaw": strength * state.head_yaw.value,
+        "headYaw": yaw,
+        "headPitch": pitched,
         "headRoll": strength * state.head_roll.value,
+        "gazeYaw": -COUNTER * yaw,
+        "gazePitch": -COUNTER * pitched,
         "browInnerUp": brow,
         "browOuterUp": 0.8 * brow,
         "eyeBlink": math.sin(math.pi * since / BLINK_S) ** 2 if 0 <= since < BLINK_S else 0.0,
@@ -152,40 +173,69 @@ def _look(window: Samples, state: GestureState) -> GestureState:
         wanted = 0.6 * higher / manner.octave_spread + 0.4 * louder / manner.loudness_spread
         manner = Manner(
             mean + MEMORY * higher,
-            _spread(manner.octave_spread, higher, 0.08),
+            running_spread(manner.octave_spread, higher, 0.08),
             manner.loudness + MEMORY * louder,
-            _spread(manner.loudness_spread, louder, 3.0),
+            running_spread(manner.loudness_spread, louder, 3.0),
         )
         spoken, voiced_at = spoken + 1, now
     emphasis = state.emphasis + SWIFTNESS * (min(wanted, 3.0) - state.emphasis)
-    head, yaw, roll = state.head_pitch, state.yaw, state.roll
+    if hertz is not None and now >= state.beat_at:
+        state = _beat(now, state)
+    nod, nod_until = state.nod, state.nod_until
     accents, accent_at, brow_until = state.accents, state.accent_at, state.brow_until
     if emphasis > ACCENT >= state.emphasis and (now - accent_at) * seconds > APART_S:
         chance = np.random.default_rng([state.seed, accents])
         force = min(1.6, emphasis / ACCENT)
-        head = Spring(head.value, head.speed - force * NOD * float(chance.uniform(0.5, 1.2)))
-        yaw, roll = TURN * float(chance.normal()), TILT * float(chance.normal())
+        nod, nod_until = force * NOD * float(chance.uniform(0.5, 1.2)), now + round(NOD_S / seconds)
         if chance.random() < BROW_SHARE:
             brow_until = now + round(BROW_S / seconds)
         accents, accent_at = accents + 1, now
     quiet = (now - voiced_at) * seconds
-    blink_at = state.blink_at
+    blink_at, wander, shake = state.blink_at, state.wander, state.shake
+    if quiet > PAUSE_S:
+        left = math.exp(-seconds / BACK_S)
+        wander, shake = _scaled(left, wander), (0.0, 0.0, 0.0)
     if spoken and quiet > PAUSE_S:  # the utterance is over: back to the listener
         chance = np.random.default_rng([state.seed, accents, 1])
         if spoken * seconds > UTTERANCE_S and chance.random() < END_BLINK_SHARE:
             blink_at = now
-        spoken, yaw, roll = 0, 0.0, 0.0
+        spoken = 0
+    yaw, down, roll = (a + b for a, b in zip(wander, shake, strict=True))
+    down -= nod if now < nod_until else 0.0
     return replace(
         state, hops=now, manner=manner, emphasis=emphasis, accents=accents, accent_at=accent_at,
         spoken=spoken, voiced_at=voiced_at, blink_at=blink_at, brow_until=brow_until,
-        yaw=yaw, roll=roll,
-        head_pitch=head.towards(0.0, HEAD_HZ, seconds),
+        nod=nod, nod_until=nod_until, wander=wander, shake=shake,
         head_yaw=state.head_yaw.towards(yaw, TURN_HZ, seconds),
+        head_pitch=state.head_pitch.towards(down, PITCH_HZ, seconds),
         head_roll=state.head_roll.towards(roll, TURN_HZ, seconds),
         brow=state.brow.towards(BROW if now < brow_until else 0.0, BROW_HZ, seconds),
     )  # fmt: skip
 
 
-def _spread(spread: float, away: float, least: float) -> float:
+def _beat(now: int, state: GestureState) -> GestureState:
+    """The head's next place: an autoregressive walk that forgets itself within WANDER_S, and a
+    little that belongs to this beat alone."""
+    chance = np.random.default_rng([state.seed, state.beats, 2])
+    lasts = float(chance.uniform(*BEAT_S))
+    kept = math.exp(-lasts / WANDER_S)
+    fresh = math.sqrt(1.0 - kept * kept)
+    drawn = chance.normal(size=6).tolist()
+    yaw, pitched, roll = (
+        kept * before + fresh * spread * normal
+        for before, spread, normal in zip(state.wander, WANDER, drawn[:3], strict=True)
+    )
+    shake = (SHAKE[0] * drawn[3], SHAKE[1] * drawn[4], SHAKE[2] * drawn[5])
+    beat_at = now + round(lasts * RATE / HOP)
+    return replace(
+        state, beats=state.beats + 1, beat_at=beat_at, wander=(yaw, pitched, roll), shake=shake
+    )
+
+
+def _scaled(share: float, place: Place) -> Place:
+    return share * place[0], share * place[1], share * place[2]
+
+
+def running_spread(spread: float, away: float, least: float) -> float:
     """A running standard deviation, never below `least`."""
     return max(least, math.sqrt(spread**2 + MEMORY * (away**2 - spread**2)))

@@ -14,14 +14,19 @@ const MEMORY = 0.004;
 const SWIFTNESS = 0.15;
 const ACCENT = 0.7;
 const APART_S = 0.5;
-const NOD = 32;
-const TURN = 1.6;
-const TILT = 0.9;
+const NOD = 2.2;
+const NOD_HOPS = 20;
+const BEAT_S = [0.2, 0.45];
+const WANDER_S = 4.0;
+const WANDER = [2.2, 1.7, 1.0];
+const SHAKE = [0.6, 1.0, 0.6];
+const BACK_S = 1.5;
+const COUNTER = 0.6;
 const BROW = 0.4;
 const BROW_SHARE = 0.25;
 const BROW_HOPS = 25;
-const HEAD_HZ = 1.1;
-const TURN_HZ = 0.7;
+const PITCH_HZ = 1.8;
+const TURN_HZ = 1.0;
 const BROW_HZ = 1.8;
 const UTTERANCE_S = 1.0;
 const PAUSE_S = 0.3;
@@ -98,10 +103,14 @@ export class Gestures {
   #voicedAt = -1000;
   #blinkAt = -1000;
   #browUntil = 0;
-  #yaw = 0;
-  #roll = 0;
-  #headPitch = new Spring();
+  #nod = 0;
+  #nodUntil = 0;
+  #beats = 0;
+  #beatAt = 0;
+  #wander = [0, 0, 0]; // yaw, pitch, roll
+  #shake = [0, 0, 0];
   #headYaw = new Spring();
+  #headPitch = new Spring();
   #headRoll = new Spring();
   #brow = new Spring();
 
@@ -125,9 +134,12 @@ export class Gestures {
   pose(strength, add) {
     const brow = strength * Math.max(0, this.#brow.value);
     const since = (this.#hops - this.#blinkAt) * SECONDS;
-    add('headPitch', strength * this.#headPitch.value);
-    add('headYaw', strength * this.#headYaw.value);
+    const [yaw, pitched] = [strength * this.#headYaw.value, strength * this.#headPitch.value];
+    add('headYaw', yaw);
+    add('headPitch', pitched);
     add('headRoll', strength * this.#headRoll.value);
+    add('gazeYaw', -COUNTER * yaw);
+    add('gazePitch', -COUNTER * pitched);
     add('browInnerUp', brow);
     add('browOuterUp', 0.8 * brow);
     if (since >= 0 && since < BLINK_S) add('eyeBlink', Math.sin((Math.PI * since) / BLINK_S) ** 2);
@@ -156,21 +168,26 @@ export class Gestures {
     }
     const before = this.#emphasis;
     this.#emphasis += SWIFTNESS * (Math.min(wanted, 3) - before);
+    if (hertz && now >= this.#beatAt) this.#beat(now);
     const rested = (now - this.#accentAt) * SECONDS > APART_S;
     if (this.#emphasis > ACCENT && before <= ACCENT && rested) this.#accent(now);
-    if (this.#spoken && (now - this.#voicedAt) * SECONDS > PAUSE_S) this.#endUtterance(now);
-    this.#headPitch.towards(0, HEAD_HZ);
-    this.#headYaw.towards(this.#yaw, TURN_HZ);
-    this.#headRoll.towards(this.#roll, TURN_HZ);
+    if ((now - this.#voicedAt) * SECONDS > PAUSE_S) {
+      this.#wander = this.#wander.map((place) => Math.exp(-SECONDS / BACK_S) * place);
+      this.#shake = [0, 0, 0];
+      if (this.#spoken) this.#endUtterance(now);
+    }
+    const [yaw, down, roll] = this.#wander.map((place, i) => place + this.#shake[i]);
+    this.#headYaw.towards(yaw, TURN_HZ);
+    this.#headPitch.towards(down - (now < this.#nodUntil ? this.#nod : 0), PITCH_HZ);
+    this.#headRoll.towards(roll, TURN_HZ);
     this.#brow.towards(now < this.#browUntil ? BROW : 0, BROW_HZ);
   }
 
   #accent(now) {
     const chance = new Random(this.#seed, this.#accents);
     const force = Math.min(1.6, this.#emphasis / ACCENT);
-    this.#headPitch.speed -= force * NOD * chance.uniform(0.5, 1.2);
-    this.#yaw = TURN * chance.normal();
-    this.#roll = TILT * chance.normal();
+    this.#nod = force * NOD * chance.uniform(0.5, 1.2);
+    this.#nodUntil = now + NOD_HOPS;
     if (chance.random() < BROW_SHARE) this.#browUntil = now + BROW_HOPS;
     this.#accents += 1;
     this.#accentAt = now;
@@ -180,7 +197,16 @@ export class Gestures {
     const chance = new Random(this.#seed, this.#accents, 1);
     if (this.#spoken * SECONDS > UTTERANCE_S && chance.random() < END_BLINK_SHARE) this.#blinkAt = now;
     this.#spoken = 0;
-    this.#yaw = 0;
-    this.#roll = 0;
+  }
+
+  #beat(now) {
+    const chance = new Random(this.#seed, this.#beats, 2);
+    const lasts = chance.uniform(...BEAT_S);
+    const kept = Math.exp(-lasts / WANDER_S);
+    const fresh = Math.sqrt(1 - kept * kept);
+    this.#wander = this.#wander.map((before, i) => kept * before + fresh * WANDER[i] * chance.normal());
+    this.#shake = SHAKE.map((spread) => spread * chance.normal());
+    this.#beats += 1;
+    this.#beatAt = now + Math.round((lasts * RATE) / HOP);
   }
 }

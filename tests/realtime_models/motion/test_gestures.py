@@ -53,25 +53,51 @@ def test_noise_and_silence_have_no_pitch() -> None:
 
 
 def test_a_head_nods_after_stress_and_not_before() -> None:
+    """Beside what it does in an even voice."""
     times = [2.0, 4.0, 6.0]
-    nod = course(stressed_at(times))["headPitch"]
-    assert not nod[: int(2.0 * 25)].any(), "an even voice moves no head"
+    nod = course(stressed_at(times))["headPitch"] - course(stressed_at([]))["headPitch"]
+    assert not nod[: int(1.9 * 25)].any()
     for at in times:
         during = nod[int(at * 25) : int((at + 0.8) * 25)]
-        assert -4.0 < during.min() < -0.7
+        assert -4.0 < during.min() < -0.6
         assert 0.1 < during.argmin() / 25 < 0.6, "the nod comes with the stress, in seconds"
 
 
-def test_heads_turn_and_brows_rise_with_some_of_the_accents() -> None:
+@pytest.fixture(scope="module")
+def minute() -> dict[str, NDArray[np.float64]]:
+    return course(stressed_at([0.5 + 0.9 * k for k in range(65)], 60.0), seed=3)
+
+
+def test_a_head_that_speaks_moves_by_degrees_and_without_a_jerk(
+    minute: dict[str, NDArray[np.float64]],
+) -> None:
+    """Of people who read aloud, 95 % of the speeds are below 8 to 11 degrees a second and 95 % of
+    its changes below 90 to 140 degrees a second, each second (`benchmarks.head_motion`)."""
+    yaw, pitched, roll = (minute[name] for name in ("headYaw", "headPitch", "headRoll"))
+    assert 1.2 < yaw.std() < 3.2 and 1.1 < pitched.std() < 2.6 and 0.6 < roll.std() < 1.7
+    for values, speed, push in ((yaw, 12, 100), (pitched, 18, 250), (roll, 12, 100)):
+        assert np.percentile(abs(np.diff(values)) * 25, 95) < speed
+        assert np.percentile(abs(np.diff(values, 2)) * 625, 95) < push
+    assert abs(minute["gazeYaw"] + 0.6 * yaw).max() < 1e-9, "the eyes stay nearer to the viewer"
+
+
+def test_where_a_head_goes_does_not_come_again(minute: dict[str, NDArray[np.float64]]) -> None:
+    """Nor is it the same in the same word: every stretch of 3 s differs from all others."""
+    for name in ("headYaw", "headPitch"):
+        stretches = minute[name].reshape(20, 75)
+        apart = np.abs(stretches[:, None] - stretches[None]).mean(axis=2)
+        assert apart[~np.eye(20, dtype=bool)].min() > 0.2 * minute[name].std(), name
+
+
+def test_brows_rise_with_some_of_the_accents() -> None:
     moved = course(stressed_at([1.0 + 0.8 * k for k in range(36)], 30.0), seed=3)
-    assert 0.5 < np.abs(moved["headYaw"]).max() < 8.0
     raises = np.diff((moved["browInnerUp"] > 0.15).astype(int)) == 1
     assert 3 <= raises.sum() <= 20
     assert moved["browInnerUp"].min() == 0.0 and moved["browInnerUp"].max() < 0.6
 
 
 def test_in_silence_everything_comes_to_rest() -> None:
-    voice = np.concatenate([stressed_at([2.0, 4.0]), np.zeros(6 * 16000, np.float32)])
+    voice = np.concatenate([stressed_at([2.0, 4.0]), np.zeros(15 * 16000, np.float32)])
     moved = course(voice)
     assert max(np.abs(values[-25:]).max() for values in moved.values()) < 1e-3
 
