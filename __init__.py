@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from latentcam.stream.latents import LatentReceiver, LatentSender
     from latentcam.stream.marker import Marker
     from latentcam.stream.messages import AudioChunk, Frame, Motion
+    from latentcam.stream.other_voice import OtherVoice
     from latentcam.stream.session import FrameSink, Session
     from latentcam.stream.speech import Speech
     from latentcam.stream.talking import Moment, TalkingFace
@@ -55,6 +56,7 @@ __all__ = [
     "Marker",
     "Moment",
     "Motion",
+    "OtherVoice",
     "PerformanceState",
     "Performer",
     "Picture",
@@ -84,6 +86,7 @@ _HOMES = {
     "stream.latents": ("LatentReceiver", "LatentSender"),
     "stream.marker": ("Marker",),
     "stream.messages": ("AudioChunk", "Frame", "Motion"),
+    "stream.other_voice": ("OtherVoice",),
     "stream.session": ("FrameSink", "Session"),
     "stream.speech": ("Speech",),
     "stream.talking": ("Moment", "TalkingFace"),

@@ -24,13 +24,15 @@ def perform_voice(
     blocks: Iterator[Samples],
     seed: int,
     settings: Settings,
+    other: Iterator[Samples] | None = None,
 ) -> Iterator[Control]:
     """x_t for every tick of a voice that comes block by block: float32 [n] at SAMPLE_RATE.
 
+    other: likewise, somebody whom the face listens to, from tick 0 until they fall silent.
     The face of tick k belongs to the middle of the tick. The motion model describes the moment
     `look_ahead_s` before the newest sample, so before tick 0 it hears that much more.
     """
-    voice = Blocks(blocks)
+    voice, others = Blocks(blocks), None if other is None else Blocks(other)
     offset = 0.5 / timeline.fps + performer.look_ahead_s
     state = performer.initial_state(seed)
     tick, heard = 0, 0
@@ -38,7 +40,8 @@ def perform_voice(
         until = timeline.first_sample(tick) + round(offset * SAMPLE_RATE)
         samples = voice.take(until - heard)
         heard = until
-        x, state = performer.perform(samples, state, settings)
+        said = None if others is None else others.take(len(samples))
+        x, state = performer.perform(samples, state, settings, other=said)
         if voice.length is not None and timeline.first_sample(tick) >= voice.length:
             return
         yield x

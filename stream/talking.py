@@ -20,6 +20,7 @@ from latentcam.realtime_models.alpha import GREY, composite
 from latentcam.realtime_models.arrays import SAMPLE_RATE, Latent, Picture, Rgb, Samples
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.stream.engine import Engine
+from latentcam.stream.other_voice import OtherVoice
 
 MOST_LATE = 3  # ticks that are made up for after pictures that took long; if it is more, none
 PIECE = 0.25  # seconds that are brought to our rate at once: more would hold the event loop
@@ -80,6 +81,8 @@ class TalkingFace:
         """The latent of the face at rest; setting it shows another face from the next tick on."""
         self.settings = Settings(moods=engine.moods)
         """How the face should move; setting it takes effect from the next tick on."""
+        self.other: OtherVoice | None = None
+        """Whom the face listens to while it does not speak; None: nobody."""
         self._state = engine.performer.initial_state(seed)
         self._waiting: deque[Callable[[], Samples] | None] = deque()  # None: a mark
         self._ready = SILENCE  # of what waited, at our rate
@@ -194,11 +197,13 @@ class TalkingFace:
         while self._marks and self._marks[0] + self._delay <= self._begin:
             self._marks.popleft()
             reached += 1
+        samples = self._hearing.push(heard, self._rate)
         x, state = await engine.on_motion_thread(
             engine.performer.perform,
-            self._hearing.push(heard, self._rate),
+            samples,
             self._state,
             self.settings,
+            other=None if self.other is None else self.other.take(len(samples)),
         )
         if interrupted == self._interrupted:
             self._state = state

@@ -9,6 +9,7 @@ from latentcam.realtime_models.motion.driven import HOLD, Driven
 from latentcam.realtime_models.motion.performance import Settings
 from latentcam.stream.engine import Engine
 from latentcam.stream.messages import AudioChunk, Motion
+from latentcam.stream.other_voice import OtherVoice
 
 
 class VoiceMotion:
@@ -20,6 +21,8 @@ class VoiceMotion:
         self._state = engine.performer.initial_state(seed)
         self.settings = Settings(moods=engine.moods)
         """How the face should move; setting it takes effect from the next tick on."""
+        self.other: OtherVoice | None = None
+        """Whom the face listens to while it does not speak; None: nobody."""
         self.ticks_heard = 0
         self._driven: Driven | None = None
         self._driven_at = 0.0
@@ -48,8 +51,9 @@ class VoiceMotion:
                 state = performer.after_gap(state, first_sample(chunk.tick))
             expected = chunk.tick + 1
             driven = self._driven if loop.time() - self._driven_at < HOLD else None
+            other = None if self.other is None else self.other.take(len(chunk.samples))
             x, self._state = await engine.on_motion_thread(
-                performer.perform, chunk.samples, state, self.settings, driven
+                performer.perform, chunk.samples, state, self.settings, driven, other
             )
             self.ticks_heard += 1
             engine.stages.observe("motion", loop.time() - chunk.born)

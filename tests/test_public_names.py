@@ -21,10 +21,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PUBLIC = {
     "SAMPLE_RATE", "AudioChunk", "Avatar", "AvatarPack", "AvatarPackError", "BackendUnavailable",
     "Control", "Engine", "EngineFull", "Frame", "FrameSink", "Latent", "LatentReceiver",
-    "LatentSender", "LatentcamError", "Marker",
-    "Moment", "Motion", "PerformanceState", "Performer", "Picture", "Rgb", "Samples", "Session",
-    "Settings", "Speech", "TalkingFace", "Timeline", "VoiceMotion", "composite", "load_pack",
-    "open_decoder",
+    "LatentSender", "LatentcamError", "Marker", "Moment", "Motion", "OtherVoice",
+    "PerformanceState", "Performer", "Picture", "Rgb", "Samples", "Session", "Settings", "Speech",
+    "TalkingFace", "Timeline", "VoiceMotion", "composite", "load_pack", "open_decoder",
 }  # fmt: skip
 
 

@@ -25,6 +25,7 @@ DOUBLE_BLINKS = 0.12  # share
 GLANCE_CELL = 2.5  # seconds; the eyes settle somewhere new once in each
 SACCADE = 0.025  # seconds, and SACCADE_PER_DEGREE more
 SACCADE_PER_DEGREE = 0.0024
+HELD = 0.8  # of a glance, that attention takes away
 BREATH_HZ, BREATH = 0.24, 0.3  # a head rises with the chest, degrees
 
 # Sway: (amplitude, frequency in Hz) of sines whose periods have no common multiple in practice.
@@ -35,11 +36,14 @@ SWAY = {
 }
 
 
-def life(time_s: float, seed: int, strength: float = 1.0) -> dict[str, float]:
+def life(
+    time_s: float, seed: int, strength: float = 1.0, attention: float = 0.0
+) -> dict[str, float]:
     """Values by axis name at a moment, to be added to what the voice calls for.
 
     strength: how lively, 0 to 2. It scales every move but the lids': half a blink is a twitch, so
-    a calmer face blinks less often instead.
+    a calmer face blinks less often instead. attention: 0 to 1, how closely the eyes stay with the
+    viewer; a listener's do.
     """
     values = {
         name: sum(
@@ -51,8 +55,9 @@ def life(time_s: float, seed: int, strength: float = 1.0) -> dict[str, float]:
     # No two breaths are alike: the phase drifts by a good part of a breath.
     wander = 0.8 * math.sin(2 * math.pi * (0.031 * time_s + _random(seed, "breath", 0)))
     values["headPitch"] += BREATH * math.sin(2 * math.pi * BREATH_HZ * time_s + wander)
-    values["gazeYaw"] = _glance(time_s, seed, "gazeYaw", 3.0) - 0.6 * values["headYaw"]
-    values["gazePitch"] = _glance(time_s, seed, "gazePitch", 1.5)
+    away = 1.0 - HELD * attention
+    values["gazeYaw"] = away * _glance(time_s, seed, "gazeYaw", 3.0) - 0.6 * values["headYaw"]
+    values["gazePitch"] = away * _glance(time_s, seed, "gazePitch", 1.5)
     values = {name: strength * value for name, value in values.items()}
     values["eyeBlink"] = _blink(time_s, seed, BLINK_SHARE * strength)
     return values

@@ -23,6 +23,11 @@ from latentcam.realtime_models.motion.gestures import (
     gestures_initial_state,
 )
 from latentcam.realtime_models.motion.life import life
+from latentcam.realtime_models.motion.listening import (
+    ListeningState,
+    listening,
+    listening_initial_state,
+)
 from latentcam.realtime_models.motion.manner import MANNERS, Manner
 from latentcam.realtime_models.motion.model import MotionModel, MotionState
 from latentcam.realtime_models.motion.moods import STRENGTH, MoodModel, MoodState
@@ -74,6 +79,7 @@ class PerformanceState:
     motion: MotionState
     gate: GateState
     gestures: GestureState
+    listening: ListeningState
     heard: int = 0
     expression: Mapping[str, float] = field(default_factory=dict)
     life: float = 0.0
@@ -111,7 +117,11 @@ class Performer:
     def initial_state(self, seed: int) -> PerformanceState:
         """Before the first sample: a face at rest. seed: for its blinks, glances and turns."""
         return PerformanceState(
-            seed, self.motion.initial_state(), gate_initial_state(), gestures_initial_state(seed)
+            seed,
+            self.motion.initial_state(),
+            gate_initial_state(),
+            gestures_initial_state(seed),
+            listening_initial_state(seed),
         )
 
     def after_gap(self, state: PerformanceState, heard: int) -> PerformanceState:
@@ -133,17 +143,17 @@ class Performer:
         state: PerformanceState,
         settings: Settings,
         driven: Driven | None = None,
+        other: Samples | None = None,
     ) -> tuple[Control, PerformanceState]:
         """Hear what follows; say where the face is.
 
         samples: float32 [n] at 16 kHz, in order; broken ones are repaired. driven: what a camera
-        lends at present; the face eases into following it, and out of it. Returns x_t over the
-        pack's axes, within their ranges, and the state for what follows. The given state is not
-        changed, so a cancelled call leaves nothing half done.
+        lends at present; the face eases into following it, and out of it. other: [n] like samples,
+        what somebody else says meanwhile, to whom the face listens while it does not speak; None:
+        nobody. Returns x_t over the pack's axes, within their ranges, and the state for what
+        follows. The given state is not changed, so a cancelled call leaves nothing half done.
         """
-        if not np.isfinite(samples).all():
-            samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
-        samples = samples.clip(-LOUDEST, LOUDEST)
+        samples = _repaired(samples)
         mouth, motion = self.motion.step(samples, state.motion)
         opened = gate(samples, state.gate)
         state = replace(state, motion=motion, gate=opened, heard=state.heard + len(samples))
@@ -166,7 +176,16 @@ class Performer:
         if state.life:
             moved, gestured = gestures(samples, state.gestures, state.life)
             state = replace(state, gestures=gestured)
-            lived = life(state.heard / SAMPLE_RATE, state.seed, state.life)
+            attention = 0.0
+            if other is None and state.listening.hops:  # whoever was there has fallen silent
+                other = np.zeros_like(samples)
+            if other is not None:
+                listened, hears = listening(
+                    _repaired(other), opened.speaking, state.listening, state.life
+                )
+                state, attention = replace(state, listening=hears), hears.attention.value
+                moves.append((listened, own))
+            lived = life(state.heard / SAMPLE_RATE, state.seed, state.life, attention)
             moves += [(lived, own), (moved, own)]
         for move, share in moves:
             for name, value in move.items():
@@ -215,3 +234,10 @@ class Performer:
             driven=driven or state.driven,
             following=follows if driven or follows > STILL else 0.0,
         )
+
+
+def _repaired(samples: Samples) -> Samples:
+    """Finite, and none so large that its square is not."""
+    if not np.isfinite(samples).all():
+        samples = np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0)
+    return samples.clip(-LOUDEST, LOUDEST)

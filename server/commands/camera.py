@@ -45,7 +45,7 @@ from latentcam.stream.composition import I420, Composer, check_size
 from latentcam.stream.engine import Engine
 from latentcam.stream.errors import DeviceError, MediaError
 from latentcam.stream.local import pulse
-from latentcam.stream.local.call import Call, Sound, open_call
+from latentcam.stream.local.call import DEFAULT_OUTPUT, Call, Sound, open_call
 from latentcam.stream.local.camera_reader import OpenCamera
 from latentcam.stream.local.head_camera import HeadCamera, Look
 from latentcam.stream.local.real_camera import RealCamera
@@ -103,6 +103,15 @@ def add(new_parser: NewParser) -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--create-virtual-mic", action="store_true", help="Linux: be a microphone, too"
+    )
+    parser.add_argument(
+        "--hear-call",
+        type=local,
+        nargs="?",
+        const=DEFAULT_OUTPUT,
+        metavar="NAME",
+        help="the face listens to the others: to what this machine plays (Linux), to an input "
+        "device by name, or to a file played again and again",
     )
     parser.add_argument(
         "--port", type=int, default=8090, help="port of the control page; 0 picks a free one"
@@ -192,6 +201,20 @@ def _composer(args: argparse.Namespace, backgrounds: Backgrounds) -> Composer:
     return Composer(int(width), int(height), backgrounds.first)
 
 
+def check_other(name: str | None, system: str) -> None:
+    """name: of `--hear-call`. Raises UsageError where no input has what the system plays."""
+    if name == DEFAULT_OUTPUT and not system.startswith("linux"):
+        raise UsageError(
+            "--hear-call needs a name on this system, expected an input device that has the call's "
+            "sound, such as Stereo Mix or a second virtual cable: latentcam camera --list-devices"
+        )
+
+
+def _file_of(name: str | None) -> Path | None:
+    """A sound file, where the name is not a device's."""
+    return Path(name) if name and Path(name).is_file() else None
+
+
 def _real_camera(args: argparse.Namespace, composer: Composer) -> OpenCamera | None:
     if args.real_camera == "none":
         return None
@@ -239,9 +262,11 @@ async def _run(args: argparse.Namespace) -> None:
     config = ServerConfig(host=HOST, port=args.port)
     timeline, backgrounds = timeline_of(args), backgrounds_of(args)
     composer = _composer(args, backgrounds)
-    file = Path(args.mic) if args.mic and Path(args.mic).is_file() else None
-    if file is not None:
-        check_voice_file(file)
+    check_other(args.hear_call, sys.platform)
+    file, other_file = _file_of(args.mic), _file_of(args.hear_call)
+    for spoken in (file, other_file):
+        if spoken is not None:
+            check_voice_file(spoken)
     opened = open_pack(args.avatar, args.decoder, resolution=args.resolution)
     avatar, head = opened.avatar, _head_camera(args)
     settings = settings_of(args, avatar.card.axes)
@@ -253,6 +278,8 @@ async def _run(args: argparse.Namespace) -> None:
         file=file,
         voice_out=args.voice_out,
         virtual_microphone=args.create_virtual_mic,
+        other=None if other_file else args.hear_call,
+        other_file=other_file,
     )
     async with contextlib.AsyncExitStack() as stack:
         stack.enter_context(_ends_when_told())

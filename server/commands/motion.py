@@ -57,7 +57,8 @@ def run(args: argparse.Namespace) -> None:
     settings = settings_of(args, pack.card.axes)
     # The file is made before the work: it may not be allowed.
     with orderly(), whole_file(args.out) as partial, VoiceFile(args.speech) as speech:
-        curves = perform(speech.sounds(), speech.seconds, pack, timeline, seed, settings)
+        sounds, seconds = speech.sounds(), speech.seconds
+        curves = perform(sounds, seconds, pack, timeline, seed, settings, args.other)
         rows = np.stack(list(curves))
         with writing(args.out), partial.open("w", newline="") as file:
             _write(file, args.out.suffix.lower(), timeline, pack.card.axes, rows)

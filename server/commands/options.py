@@ -222,6 +222,12 @@ def speech_options() -> argparse.ArgumentParser:
     """A parent parser: a speech file, performed without a clock."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument("speech", type=local_file, help="any audio or video file")
+    parser.add_argument(
+        "--other",
+        type=local_file,
+        metavar="SPEECH",
+        help="what somebody else says meanwhile, to whom the face listens",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of blinks and head sway")
     return parser
 

@@ -86,7 +86,8 @@ def run(args: argparse.Namespace) -> None:
     ):
         heard, said = itertools.tee(speech.sounds())  # decoded once: a pipe has no second time
         voice = Blocks(resampled(said, OUTPUT_RATE))
-        controls = perform(heard, speech.seconds, pack, timeline, seed, settings)
+        seconds = speech.seconds
+        controls = perform(heard, seconds, pack, timeline, seed, settings, args.other)
         for tick, x in enumerate(controls):
             begin = tick * OUTPUT_RATE // timeline.fps
             count = (tick + 1) * OUTPUT_RATE // timeline.fps - begin

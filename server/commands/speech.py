@@ -18,7 +18,7 @@ from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.server.errors import UsageError
 from latentcam.stream.offline import perform_voice
 from latentcam.stream.timeline import Timeline
-from latentcam.stream.voice_file import Sound, resampled
+from latentcam.stream.voice_file import Sound, read_voice, resampled
 
 
 def perform(
@@ -28,13 +28,16 @@ def perform(
     timeline: Timeline,
     seed: int,
     settings: Settings,
+    other: Path | None = None,
 ) -> Iterator[Control]:
     """Yield x_t for every tick of a voice. Raises MediaError before the first if there is none.
 
-    seconds: how long it may be, for the progress bar; 0 if nobody knows.
+    seconds: how long it may be, for the progress bar; 0 if nobody knows. other: a file of somebody
+    whom the face listens to.
     """
     blocks = resampled(sounds, SAMPLE_RATE)
-    ticks = perform_voice(Performer(pack), timeline, blocks, seed, settings)
+    others = None if other is None else read_voice(other, SAMPLE_RATE)
+    ticks = perform_voice(Performer(pack), timeline, blocks, seed, settings, others)
     first = next(ticks)  # an unreadable file is told before any output is made
     columns = (*Progress.get_default_columns(), TimeElapsedColumn())
     # In a log or a pipe a bar is noise, and who reads it may be gone.

@@ -18,16 +18,18 @@ from latentcam.stream.backgrounds import Background
 from latentcam.stream.badge import put_badge
 from latentcam.stream.composition import I420, Composer
 from latentcam.stream.engine import Engine
+from latentcam.stream.local import pulse
 from latentcam.stream.local.camera_reader import OpenCamera
 from latentcam.stream.local.camera_sink import CameraSink
 from latentcam.stream.local.head_camera import HeadCamera
 from latentcam.stream.local.put_through import PutThrough
-from latentcam.stream.local.sound_devices import list_sound_devices
+from latentcam.stream.local.sound_devices import VOICE_RATE, list_sound_devices
 from latentcam.stream.local.virtual_microphone import VirtualMicrophone
 from latentcam.stream.local.voice_out import VoiceLine, VoiceOut
-from latentcam.stream.local.voice_source import Microphone, Voice, file_sounds
+from latentcam.stream.local.voice_source import Microphone, Sounds, Voice, file_sounds
 from latentcam.stream.marker import Marker
 from latentcam.stream.messages import Frame
+from latentcam.stream.other_voice import OtherVoice
 from latentcam.stream.session import Session
 from latentcam.stream.voice_motion import VoiceMotion
 
@@ -35,6 +37,7 @@ logger = logging.getLogger(__name__)
 
 NOTHING = np.zeros(0, np.float32)
 FIRST_DELAY = 0.15  # seconds, until the age of enough pictures is known
+DEFAULT_OUTPUT = ""  # no device has this name
 
 Show = Callable[[I420, Frame | None], None]
 """Puts a picture on a camera, with the frame that it was made of or None for the one before."""
@@ -46,13 +49,25 @@ class Sound:
 
     microphone: by name, None for the system's own. file: speaks in its place, over and over.
     voice_out: plays the voice into this device, in step with the face. virtual_microphone: creates
-    one and plays the voice into it.
+    one and plays the voice into it. other: to whom the face listens, another input by name, or on
+    Linux DEFAULT_OUTPUT for what the system plays; None: to nobody. other_file: who says this in
+    their place, over and over.
     """
 
     microphone: str | None = None
     file: Path | None = None
     voice_out: str | None = None
     virtual_microphone: bool = False
+    other: str | None = None
+    other_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Whom the face listens to. device: None where a file speaks."""
+
+    sounds: Sounds
+    device: Microphone | None
 
 
 class Call:
@@ -73,6 +88,7 @@ class Call:
         through: PutThrough,
         sound_thread: Executor,
         head: HeadCamera | None,
+        other: Other | None,
     ) -> None:
         self.engine, self._voice, self._line = engine, voice, line
         self._composer = composer
@@ -81,7 +97,7 @@ class Call:
         self._voice_out, self._virtual = voice_out, virtual
         self.session, self.motion, self.sink = session, motion, sink
         self.through, self._sound_thread, self._head = through, sound_thread, head
-        self._muted = False
+        self._muted, self._other = False, other
 
     async def run(self) -> None:
         """Until cancelled. Raises, in a group, what a file or the camera raises."""
@@ -91,11 +107,19 @@ class Call:
             tasks.create_task(self.through.run(), name="put through")
             if self._head is not None:
                 tasks.create_task(self._head.run(self.motion.drive), name="head camera")
+            if self._other is not None:
+                tasks.create_task(self._listen(self._other.sounds), name="other voice")
             if self._voice_out is not None:
                 tasks.create_task(self._voice_out.run(self._wanted_delay), name="voice out")
                 if self._virtual is not None:
                     reopen = self._voice_out.reopen
                     tasks.create_task(self._virtual.run(reopen), name="virtual microphone")
+
+    async def _listen(self, sounds: Sounds) -> None:
+        other = self.motion.other = OtherVoice()
+        async with contextlib.aclosing(sounds):
+            async for samples, _ in sounds:
+                other.hear(samples, VOICE_RATE)
 
     def _wanted_delay(self) -> float | None:
         if self.through.wanted:
@@ -172,6 +196,8 @@ class Call:
             return news
         if self._voice_out is not None and self._voice_out.lost:
             return f"{self._voice_out.name} went away: nobody hears the voice."
+        if self._other is not None and self._other.device is not None and self._other.device.lost:
+            return "The call's sound went away: the face listens to nobody until it is back."
         return "" if self._head is None else self._head.notice
 
 
@@ -206,10 +232,20 @@ async def open_call(
             output = stack.enter_context(virtual.made())
         line, microphone = VoiceLine(FIRST_DELAY), None
         voice_out = None if output is None else VoiceOut(output, line, playing)
+        other = await _open_other(sound, playing, stack)
+
+        @contextlib.asynccontextmanager
+        async def aside() -> AsyncIterator[None]:
+            async with contextlib.AsyncExitStack() as closed:
+                if voice_out is not None:
+                    await closed.enter_async_context(voice_out.aside())
+                if other is not None and other.device is not None:
+                    await closed.enter_async_context(other.device.aside())
+                yield
+
         if sound.file is not None:
             sounds = file_sounds(sound.file, playing)
         else:
-            aside = voice_out.aside if voice_out else contextlib.nullcontext
             microphone = Microphone(sound.microphone, playing, aside)
             await microphone.open()
             stack.push_async_callback(microphone.close)
@@ -239,5 +275,21 @@ async def open_call(
         through = PutThrough(sink, open_camera)
         yield Call(
             engine, session, motion, voice, composer, sink, line, microphone, voice_out, virtual,
-            through, playing, head,
+            through, playing, head, other,
         )  # fmt: skip
+
+
+async def _open_other(
+    sound: Sound, thread: Executor, stack: contextlib.AsyncExitStack
+) -> Other | None:
+    """stack: closes it at the end. Raises DeviceError."""
+    if sound.other_file is not None:
+        return Other(file_sounds(sound.other_file, thread), None)
+    if sound.other is None:
+        return None
+    name = pulse.default_monitor() if sound.other == DEFAULT_OUTPUT else sound.other
+    # It leaves PortAudio's list to the microphone: each would wait for the other to be closed.
+    device = Microphone(name, thread, None, "the call's sound")
+    await device.open()
+    stack.push_async_callback(device.close)
+    return Other(device.sounds(), device)

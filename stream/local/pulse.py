@@ -54,6 +54,17 @@ def default_name(kind: str) -> str:
     return run_pactl(f"get-default-{kind}")
 
 
+def default_monitor() -> str:
+    """The source in which one hears what is played on the default sink. Raises DeviceError."""
+    sink = default_name("sink")
+    if sink == SINK:
+        raise DeviceError(
+            f"the system plays into {SINK}, where nobody but the call hears it",
+            "choose loudspeakers or headphones in the system's settings of sound",
+        )
+    return f"{sink}.monitor"
+
+
 def make_virtual_microphone() -> bool:
     """Make whichever parts are missing; returns whether any were. Raises DeviceError."""
     sinks, sources = list_names("sinks"), list_names("sources")

@@ -5,9 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
-from contextlib import AbstractAsyncContextManager, aclosing, nullcontext, suppress
+from contextlib import (
+    AbstractAsyncContextManager,
+    aclosing,
+    asynccontextmanager,
+    nullcontext,
+    suppress,
+)
 from pathlib import Path
 
 import numpy as np
@@ -67,16 +73,18 @@ class Microphone:
     """A microphone by name, or the system's default. Silence takes its place while it is gone.
 
     thread: where PortAudio's blocking calls run; one worker, shared with other sound streams.
-    aside: a context in which the other streams are closed, to read the list of devices again.
+    aside: a context in which the other streams are closed, to read the list of devices again; None:
+    it is never read again. what: what people are told that it is.
     """
 
     def __init__(
         self,
         name: str | None,
         thread: Executor,
-        aside: Callable[[], AbstractAsyncContextManager[None]] = nullcontext,
+        aside: Callable[[], AbstractAsyncContextManager[None]] | None = nullcontext,
+        what: str = "the microphone",
     ) -> None:
-        self._name, self._thread, self._aside = name, thread, aside
+        self._name, self._thread, self._aside, self._what = name, thread, aside, what
         self._blocks: deque[tuple[Samples, float]] = deque(maxlen=HELD_BLOCKS)
         self._arrived = asyncio.Event()
         self._stream: Stream | None = None
@@ -104,6 +112,17 @@ class Microphone:
         if self._stream is not None:
             stream, self._stream = self._stream, None
             await asyncio.get_running_loop().run_in_executor(self._thread, stream.close)
+
+    @asynccontextmanager
+    async def aside(self) -> AsyncIterator[None]:
+        """Closed inside this context; if cancelled, it stays closed."""
+        async with self._opening:
+            was_open = self._stream is not None
+            await self.close()
+            yield
+            if was_open:
+                with suppress(DeviceError):  # `sounds` tries again
+                    await self.open()
 
     @property
     def name(self) -> str:
@@ -143,13 +162,13 @@ class Microphone:
                         heard = now  # the next try is due as much later
                         if not self.lost:
                             self.lost = True
-                            logger.warning("the microphone went away; silence takes its place")
+                            logger.warning("%s went away; silence takes its place", self._what)
                         opening = asyncio.create_task(self._reopen(), name="reopen microphone")
                     continue
                 self._arrived.clear()
                 if self.lost:
                     self.lost = False
-                    logger.warning("the microphone is back")
+                    logger.warning("%s is back", self._what)
                 while self._blocks:
                     samples, born = self._blocks.popleft()
                     heard = filled = born
@@ -166,8 +185,9 @@ class Microphone:
                 await self.open()
             except DeviceError:
                 # It may have been plugged in since PortAudio read the list.
-                async with self._aside():
-                    await asyncio.get_running_loop().run_in_executor(self._thread, refresh)
+                if self._aside is not None:
+                    async with self._aside():
+                        await asyncio.get_running_loop().run_in_executor(self._thread, refresh)
                 with suppress(DeviceError):  # the next try comes
                     await self.open()
 

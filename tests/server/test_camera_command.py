@@ -19,7 +19,10 @@ from typing import Any
 import av
 import pytest
 
+from latentcam.server.commands.camera import check_other
+from latentcam.server.errors import UsageError
 from latentcam.stream.local import v4l2
+from latentcam.stream.local.call import DEFAULT_OUTPUT
 from tests.server.test_commands import ROOT, tell, write_sound
 from tests.voice import speech
 
@@ -214,7 +217,18 @@ def test_bad_options_are_one_sentence(
     assert "--port is 70000, expected 0 to 65535" in told("--port", "70000")
     assert "'smug', expected a mood: neutral; or an axis" in told("--expression", "smug")
     (tmp_path / "empty.wav").write_bytes(b"")
-    assert "cannot be read as audio or video" in told("--mic", str(tmp_path / "empty.wav"))
+    for option in ("--mic", "--hear-call"):
+        assert "cannot be read as audio or video" in told(option, str(tmp_path / "empty.wav"))
+    assert "is an address, expected a name" in told("--hear-call", "https://example.org/a.wav")
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin"])
+def test_where_nothing_hears_what_is_played_a_name_is_asked_for(system: str) -> None:
+    with pytest.raises(UsageError, match="--hear-call needs a name on this system, expected an"):
+        check_other(DEFAULT_OUTPUT, system)
+    for name in (None, "Stereo Mix"):
+        check_other(name, system)
+    check_other(DEFAULT_OUTPUT, "linux")
 
 
 @pytest.mark.skipif(

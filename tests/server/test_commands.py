@@ -199,6 +199,21 @@ def test_still_and_seed(clip: Path, tiny_folder: Path, tmp_path: Path) -> None:
     assert (head("--seed", "1") != head("--seed", "2")).any()
 
 
+def test_a_face_listens_to_another_file(clip: Path, tiny_folder: Path, tmp_path: Path) -> None:
+    still = write_sound(tmp_path / "still.wav", np.zeros(4 * 16000, np.float32), 16000)
+    other = write_sound(tmp_path / "other.wav", speech(2.0), 16000)
+
+    def curves(*options: str) -> NDArray[np.float64]:
+        out = tmp_path / "c.csv"
+        command = ["motion", str(still), "--out", str(out), "--avatar", str(tiny_folder), "--force"]
+        assert main([*command, *options]) == 0
+        return np.array(list(csv.reader(out.read_text().splitlines()))[1:], float)
+
+    alone, listens = curves(), curves("--other", str(other))
+    assert len(alone) == len(listens) == 100 and not listens[:, 1:9].any(), "no lips"
+    assert np.abs(listens - alone).max() > 0.5
+
+
 def test_expression(clip: Path, tiny_folder: Path, tmp_path: Path) -> None:
     def end(*options: str) -> dict[str, float]:
         out = tmp_path / "c.csv"
@@ -298,6 +313,9 @@ def test_bad_options(
         bad = tell(capsys, *render, out, *pack, "--expression", f"mouthSmile:{strength}")
         assert "expected mouthSmile:STRENGTH, from 0 to 1" in bad
     assert "expected a name in .csv or .json" in tell(capsys, *motion, out, *pack)
+    for command, target in ((render, out), (motion, str(tmp_path / "c.csv"))):
+        nobody = tell(capsys, *command, target, *pack, "--other", str(tmp_path / "nobody.wav"))
+        assert "nobody.wav cannot be read" in nobody
     for command, target in ((render, out), (motion, str(tmp_path / "c.csv"))):
         bad = tell(capsys, *command, target, *pack, "--seed", "-1")
         assert "--seed is -1, expected 0 or more" in bad

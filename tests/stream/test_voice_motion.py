@@ -18,6 +18,7 @@ from latentcam.realtime_models.motion.moods import MoodModel
 from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.stream.engine import Engine
 from latentcam.stream.messages import AudioChunk, Motion
+from latentcam.stream.other_voice import OtherVoice
 from latentcam.stream.timeline import Timeline
 from latentcam.stream.voice_motion import VoiceMotion
 from tests.aio import run
@@ -149,6 +150,35 @@ def test_level_and_speaking_are_those_of_the_newest_tick(tiny_pack: AvatarPack) 
         await engine.aclose()
 
     run(scene())
+
+
+def test_who_else_speaks_is_listened_to(tiny_pack: AvatarPack) -> None:
+    """As it comes, and silence when nothing comes any more."""
+
+    async def scene() -> list[Motion]:
+        engine = make_engine(tiny_pack, FakeDecoder())
+
+        async def voice() -> AsyncIterator[AudioChunk]:
+            said = speech(2.0)
+            for tick in range(150):
+                if tick < 50:
+                    other.hear(said[tick * 640 : (tick + 1) * 640], 16000)
+                born = asyncio.get_running_loop().time()
+                yield AudioChunk(tick, born, np.zeros(640, np.float32))
+
+        listener = VoiceMotion(engine, voice(), seed=3)
+        other = listener.other = OtherVoice()
+        attention = []
+        motions = []
+        async for motion in listener.motions():
+            motions.append(motion)
+            attention.append(listener._state.listening.attention.value)
+        assert attention[0] < 0.05 and attention[49] > 0.9 and attention[149] < 0.2
+        await engine.aclose()
+        return motions
+
+    jaws = jaw(tiny_pack, run(scene()))
+    assert len(jaws) == 150 and not jaws.any()
 
 
 def test_a_camera_s_head_is_followed_until_the_camera_stops(tiny_pack: AvatarPack) -> None:

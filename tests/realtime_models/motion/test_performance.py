@@ -226,3 +226,62 @@ def test_what_a_camera_lends_stays_within_the_axes(
     assert all(
         (shown[:, i] >= a.low).all() and (shown[:, i] <= a.high).all() for i, a in enumerate(axes)
     )
+
+
+def conversation(seconds: float) -> Samples:
+    """Somebody who says something for 2 s and is silent for 1 s, again and again."""
+    other = speech(seconds)
+    other[np.arange(len(other)) % 48_000 >= 32_000] = 0.0
+    return other
+
+
+def beside(
+    performer: Performer, sound: Samples, other: Samples | None, state: PerformanceState
+) -> tuple[NDArray[np.float32], PerformanceState]:
+    """x_t of a lively face after each tick, while somebody else speaks, and the state."""
+    rows = []
+    for at in range(0, len(sound), 640):
+        said = None if other is None else other[at : at + 640]
+        x, state = performer.perform(sound[at : at + 640], state, Settings(), other=said)
+        rows.append(x)
+    return np.stack(rows), state
+
+
+def test_the_other_voice_moves_the_head_and_never_the_lips(
+    performer: Performer, tiny_pack: AvatarPack
+) -> None:
+    other = conversation(18.0)
+    quiet = np.zeros_like(other)
+    alone, _ = beside(performer, quiet, None, performer.initial_state(1))
+    listens, state = beside(performer, quiet, other, performer.initial_state(1))
+    lips = [axis(tiny_pack, name) for name in LIPS]
+    assert not listens[:, lips].any() and state.listening.attention.value > 0.9
+    nods = (listens - alone)[:, axis(tiny_pack, "headPitch")]
+    assert -8.0 < nods.min() < -1.5 and nods.max() < 0.05
+    gaze = axis(tiny_pack, "gazePitch")
+    assert np.abs(listens[100:, gaze]).max() < 0.3 * np.abs(alone[100:, gaze]).max()
+    low = [a.low for a in tiny_pack.card.axes]
+    assert (listens >= low).all() and (listens <= [a.high for a in tiny_pack.card.axes]).all()
+
+
+def test_while_the_face_speaks_nobody_else_moves_it(performer: Performer) -> None:
+    voice, other = speech(6.0), conversation(6.0)
+    other[:16_000] = 0.0  # the face is the first to speak
+    alone, _ = beside(performer, voice, None, performer.initial_state(1))
+    both, _ = beside(performer, voice, other, performer.initial_state(1))
+    np.testing.assert_array_equal(both, alone)
+
+
+def test_whoever_is_heard_no_more_has_fallen_silent(performer: Performer) -> None:
+    _, state = beside(performer, silence(100), conversation(4.0), performer.initial_state(1))
+    assert state.listening.attention.value > 0.9
+    xs, state = beside(performer, silence(200), None, state)
+    assert state.listening.attention.value < 0.05
+    assert np.abs(np.diff(xs[:5], axis=0)).max() < 1.0
+
+
+def test_a_broken_other_voice_does_no_harm(performer: Performer) -> None:
+    state = performer.initial_state(1)
+    for other in (np.full(640, np.nan, np.float32), np.full(640, -3e38, np.float32), SILENCE):
+        x, state = performer.perform(SILENCE, state, Settings(), other=other)
+        assert np.isfinite(x).all()

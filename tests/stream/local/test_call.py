@@ -16,7 +16,7 @@ from latentcam.realtime_models.motion.performance import Settings
 from latentcam.stream.composition import I420, Composer
 from latentcam.stream.errors import DeviceError, MediaError
 from latentcam.stream.local import pulse
-from latentcam.stream.local.call import Call, Sound, open_call
+from latentcam.stream.local.call import DEFAULT_OUTPUT, Call, Sound, open_call
 from latentcam.stream.messages import Frame
 from tests.aio import run
 from tests.server.test_commands import write_sound
@@ -99,6 +99,21 @@ def test_a_face_speaks_on_the_camera(tiny_pack: AvatarPack, clip: Path) -> None:
     run(scene(), timeout=180)
 
 
+def test_a_face_listens_to_another_file(tiny_pack: AvatarPack, clip: Path, tmp_path: Path) -> None:
+    async def scene() -> None:
+        still = write_sound(tmp_path / "still.wav", np.zeros(48000, np.float32), 48000)
+        async with opened(tiny_pack, Sound(file=still, other_file=clip), Shown()) as call:
+            assert call.motion.other is None and call.notice == ""
+            running = asyncio.create_task(call.run())
+            await until(lambda: call.motion._state.listening.listens)
+            assert not call.motion.speaking
+            running.cancel()
+            await asyncio.wait({running})
+        assert threads() == set()
+
+    run(scene(), timeout=180)
+
+
 @pytest.mark.parametrize("what", ["the file", "the camera"])
 def test_what_fails_is_raised_and_all_is_closed(
     tiny_pack: AvatarPack, clip: Path, what: str
@@ -136,6 +151,42 @@ class TestWithSound:
                 await asyncio.wait({running})
 
         run(scene(), timeout=120)
+
+    def test_what_the_system_plays_is_listened_to(
+        self, tiny_pack: AvatarPack, clip: Path, tmp_path: Path
+    ) -> None:
+        async def scene() -> None:
+            still = write_sound(tmp_path / "still.wav", np.zeros(48000, np.float32), 48000)
+            sound = Sound(file=still, other=DEFAULT_OUTPUT)
+            async with opened(tiny_pack, sound, Shown()) as call:
+                running = asyncio.create_task(call.run())
+                player = await asyncio.create_subprocess_exec("paplay", str(clip))
+                await until(lambda: call.motion._state.listening.listens)
+                assert call.notice == "" and not call.motion.speaking
+                assert await player.wait() == 0
+                running.cancel()
+                await asyncio.wait({running})
+            assert threads() == set()
+
+        run(scene(), timeout=180)
+
+    def test_a_name_that_nobody_else_has_is_refused(
+        self, tiny_pack: AvatarPack, clip: Path
+    ) -> None:
+        async def scene() -> None:
+            with pytest.raises(DeviceError, match="no microphone is called 'Stereo Mix'"):
+                async with opened(tiny_pack, Sound(file=clip, other="Stereo Mix"), Shown()):
+                    pass
+            assert threads() == set()
+
+        run(scene(), timeout=60)
+
+    def test_what_only_the_call_hears_is_not_the_call_s_sound(self) -> None:
+        assert pulse.default_monitor() == "speakers.monitor"
+        with pulse.virtual_microphone() as sink:
+            pulse.run_pactl("set-default-sink", sink)
+            with pytest.raises(DeviceError, match="nobody but the call hears it"):
+                pulse.default_monitor()
 
     def test_what_cannot_be_opened_leaves_no_virtual_microphone(
         self, tiny_pack: AvatarPack

@@ -221,6 +221,34 @@ def test_the_voice_out_is_closed_while_the_list_of_devices_is_read(port: FakePor
     assert port.refreshed == 2 and port.refreshed_while_playing == 0
 
 
+def test_a_second_input_leaves_the_list_of_devices_to_the_microphone(port: FakePort) -> None:
+    """Each would wait for the other to be closed; and it is closed while the list is read."""
+
+    async def scene() -> None:
+        second = Microphone("monitor", Inline(), None, "the call's sound")
+        await second.open()
+        async with second.aside():
+            assert port.names == ["monitor"]
+        assert port.names == ["monitor", "monitor"], "open again"
+        port.working = port.there = False
+        async with contextlib.aclosing(second.sounds()) as sounds:
+            async for _ in sounds:
+                if asyncio.get_running_loop().time() > 12.0:
+                    break
+            assert second.lost
+            port.working = port.there = True
+            async for samples, _ in sounds:
+                if samples.any():
+                    break
+        assert not second.lost and port.refreshed == 0
+        await second.close()
+        async with second.aside():
+            pass
+        assert port.names == ["monitor"] * 3, "closed for good"
+
+    run_virtual(scene())
+
+
 def test_after_a_sleep_of_the_machine_silence_is_not_made_up_for(port: FakePort) -> None:
     """An hour asleep was once an hour of silence to hear."""
 
