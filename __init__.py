@@ -6,10 +6,11 @@ it is first used, so `import latentcam` costs nothing (PEP 562).
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+TYPE_CHECKING = False  # not typing's: until __main__ is reached, Ctrl-C is Python's to answer
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from latentcam.realtime_models.alpha import composite
     from latentcam.realtime_models.arrays import SAMPLE_RATE, Control, Latent, Picture, Rgb, Samples
     from latentcam.realtime_models.avatar import Avatar
@@ -99,6 +100,8 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
     value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
     return value
 

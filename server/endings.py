@@ -30,6 +30,27 @@ def leave(number: int, frame: FrameType | None) -> None:
     os._exit(EXIT_INTERRUPTED)
 
 
+def written(status: int) -> int:
+    """Write what is still held for stdout; returns the exit status.
+
+    Python would do so after everything else, and show a traceback where it cannot: because the
+    program that read it has ended, as in `latentcam --help | head -1`, or the disk is full.
+    """
+    if sys.stdout is None:  # closed from the start
+        return status
+    try:
+        sys.stdout.flush()
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if status:  # the command itself has found out, or failed for another reason
+            return status
+        if isinstance(error, BrokenPipeError):
+            return EXIT_PIPE
+        os.write(2, f"latentcam: the output cannot be written: {error.strerror}\n".encode())
+        return EXIT_REFUSED
+    return status
+
+
 def leave_at_once() -> None:
     """From now on Ctrl-C ends the process on the spot."""
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # by nohup, or a shell's `&`

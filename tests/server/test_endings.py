@@ -32,15 +32,37 @@ moment = sys.argv.pop(1)
 if moment == "the end of Python":
     atexit.register(press)
 sys.meta_path.insert(0, AtImport())
-from latentcam.__main__ import program
-program()
 """
-"""The command, with Ctrl-C pressed once: at a module's import, or at the end."""
+"""Ctrl-C is pressed once: at a module's import, or at the end."""
+
+COMMAND = "from latentcam.__main__ import program; program()"
+MODULE = "import runpy; runpy.run_module('latentcam', run_name='__main__', alter_sys=True)"
+"""`latentcam`, and `python -m latentcam`."""
 
 
-def pressed(moment: str, *argv: str) -> subprocess.CompletedProcess[bytes]:
-    command = [sys.executable, "-c", PRESSED, moment, *argv]
+def pressed(moment: str, *argv: str, start: str = COMMAND) -> subprocess.CompletedProcess[bytes]:
+    command = [sys.executable, "-c", PRESSED + start, moment, *argv]
     return subprocess.run(command, cwd=ROOT, capture_output=True, timeout=120)
+
+
+@pytest.mark.parametrize("start", [COMMAND, MODULE])
+@pytest.mark.parametrize("moment", ["latentcam.server", "latentcam.server.endings"])
+def test_ctrl_c_before_there_is_a_handler(moment: str, start: str) -> None:
+    """It was a traceback from the import of what handles it."""
+    ended = pressed(moment, "--version", start=start)
+    assert (ended.returncode, ended.stderr) == (130, SAID)
+
+
+def test_little_is_imported_before_ctrl_c_is_handled(tmp_path: Path) -> None:
+    """Without `site`, which loads much of the library where a package is installed to be edited."""
+    (tmp_path / "latentcam").symlink_to(ROOT)
+    code = (
+        "import os, sys; sys.path.insert(0, sys.argv[1]); before = set(sys.modules); "
+        "import latentcam.__main__; print(*sorted(set(sys.modules) - before))"
+    )
+    command = [sys.executable, "-S", "-c", code, str(tmp_path)]
+    ended = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+    assert ended.stdout.split() == ["__future__", "latentcam", "latentcam.__main__"], ended.stderr
 
 
 @pytest.mark.parametrize(
