@@ -71,6 +71,7 @@ camera --device none --port 70000 | --port is 70000
 camera --device none --mic {note} | cannot be read as audio or video
 camera --device none --mic {empty} | cannot be read as audio or video
 camera --device none --mic https://example.org/v.wav | is an address
+camera --device none --hear-call https://example.org/v.wav | is an address
 camera --device none --voice-out x --create-virtual-mic | got --voice-out as well
 camera --device none --mic {clip} --avatar {pack} --expression smug | expected a mood
 camera --device none --mic {clip} --avatar {pack} --moods {empty} | empty holds no learned moods

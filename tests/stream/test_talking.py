@@ -212,10 +212,10 @@ def test_a_machine_that_is_late_for_every_picture_still_shows_some(pack: AvatarP
         engine = engine_of(pack)
         on_motion_thread = engine.on_motion_thread
 
-        async def slowly(function, *args):  # type: ignore[no-untyped-def]
+        async def slowly(function, *args, **named):  # type: ignore[no-untyped-def]
             if function == engine.performer.perform:
                 await asyncio.sleep(0.03)
-            return await on_motion_thread(function, *args)
+            return await on_motion_thread(function, *args, **named)
 
         engine.on_motion_thread = slowly  # type: ignore
         face = face_of(engine)
