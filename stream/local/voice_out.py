@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from latentcam.realtime_models.arrays import Samples
 from latentcam.stream.errors import DeviceError
-from latentcam.stream.local.sound_devices import BLOCK, VOICE_RATE, Stream, open_voice_out
+from latentcam.stream.local.held_stream import HeldStream
+from latentcam.stream.local.sound_devices import BLOCK, VOICE_RATE, open_voice_out
 
 logger = logging.getLogger(__name__)
 
@@ -93,18 +94,17 @@ class VoiceLine:
         return sound
 
 
-class VoiceOut:
+class VoiceOut(HeldStream):
     """Plays a voice line into a named device; reopens the device after it has gone away.
 
     thread: where PortAudio's blocking calls run; one worker, shared with other sound streams.
     """
 
     def __init__(self, name: str, line: VoiceLine, thread: Executor) -> None:
-        self.name, self._line, self._thread = name, line, thread
-        self._stream: Stream | None = None
+        super().__init__(thread)
+        self.name, self._line = name, line
         self._called = 0.0  # when PortAudio asked last
         self._latency = 0.0  # seconds until what it asks for is heard, smoothed
-        self._opening = asyncio.Lock()
         self.lost = False
 
     async def open(self) -> None:
@@ -119,23 +119,6 @@ class VoiceOut:
         self._called = time.monotonic()  # the clock of the event loop
         self._latency += EASY * (in_seconds - self._latency)
         return self._line.take(count, self._called + in_seconds)
-
-    async def close(self) -> None:
-        """May be called twice."""
-        if self._stream is not None:
-            stream, self._stream = self._stream, None
-            await asyncio.get_running_loop().run_in_executor(self._thread, stream.close)
-
-    @contextlib.asynccontextmanager
-    async def aside(self) -> AsyncIterator[None]:
-        """Closed inside this context, even to `run`; if cancelled, it stays closed."""
-        async with self._opening:
-            was_open = self._stream is not None
-            await self.close()
-            yield
-            if was_open:
-                with contextlib.suppress(DeviceError):  # `run` tries again
-                    await self.open()
 
     async def reopen(self) -> None:
         """Reopen a device that went away or was recreated; if that fails, `run` tries again."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Executor
 from contextlib import (
     AbstractAsyncContextManager,
     aclosing,
-    asynccontextmanager,
     nullcontext,
     suppress,
 )
@@ -20,7 +19,8 @@ import numpy as np
 
 from latentcam.realtime_models.arrays import SAMPLE_RATE, Samples
 from latentcam.stream.errors import DeviceError, MediaError
-from latentcam.stream.local.sound_devices import BLOCK, VOICE_RATE, Stream, open_microphone, refresh
+from latentcam.stream.local.held_stream import HeldStream
+from latentcam.stream.local.sound_devices import BLOCK, VOICE_RATE, open_microphone, refresh
 from latentcam.stream.messages import AudioChunk
 from latentcam.stream.resample import Resampler
 from latentcam.stream.ticks import TickCutter
@@ -69,7 +69,7 @@ def _again_and_again(path: Path) -> Iterator[Samples]:
                     yield piece
 
 
-class Microphone:
+class Microphone(HeldStream):
     """A microphone by name, or the system's default. Silence takes its place while it is gone.
 
     thread: where PortAudio's blocking calls run; one worker, shared with other sound streams.
@@ -84,11 +84,10 @@ class Microphone:
         aside: Callable[[], AbstractAsyncContextManager[None]] | None = nullcontext,
         what: str = "the microphone",
     ) -> None:
-        self._name, self._thread, self._aside, self._what = name, thread, aside, what
+        super().__init__(thread)
+        self._name, self._aside, self._what = name, aside, what
         self._blocks: deque[tuple[Samples, float]] = deque(maxlen=HELD_BLOCKS)
         self._arrived = asyncio.Event()
-        self._stream: Stream | None = None
-        self._opening = asyncio.Lock()
         self.lost = False
         """Whether it has gone away and silence takes its place."""
 
@@ -106,23 +105,6 @@ class Microphone:
     def _put(self, samples: Samples, born: float) -> None:
         self._blocks.append((samples, born))
         self._arrived.set()
-
-    async def close(self) -> None:
-        """May be called twice."""
-        if self._stream is not None:
-            stream, self._stream = self._stream, None
-            await asyncio.get_running_loop().run_in_executor(self._thread, stream.close)
-
-    @asynccontextmanager
-    async def aside(self) -> AsyncIterator[None]:
-        """Closed inside this context; if cancelled, it stays closed."""
-        async with self._opening:
-            was_open = self._stream is not None
-            await self.close()
-            yield
-            if was_open:
-                with suppress(DeviceError):  # `sounds` tries again
-                    await self.open()
 
     @property
     def name(self) -> str:
