@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import math
 from collections.abc import Callable, Sequence
 from itertools import combinations
 from pathlib import Path
@@ -25,6 +24,7 @@ from pathlib import Path
 import av
 import numpy as np
 from PIL import Image
+from scipy.stats import binomtest
 
 from latentcam.benchmarks.tools.renders import read_renders
 from latentcam.realtime_models.arrays import Control, Picture
@@ -128,15 +128,6 @@ def make(
         csv.writer(file).writerows([("pair", "vote"), *((pair, "") for pair in key)])
 
 
-def wilson(won: int, of: int) -> tuple[float, float]:
-    """95 % interval of a share (Wilson 1927)."""
-    z = 1.96
-    share, extra = won / of, z * z / of
-    middle = (share + extra / 2) / (1 + extra)
-    half = z / (1 + extra) * math.sqrt(share * (1 - share) / of + extra / (4 * of))
-    return middle - half, middle + half
-
-
 def count_votes(out: Path) -> list[str]:
     """A line for every two sources. Raises ValueError for what is no table of votes, and for a vote
     that is neither A nor B."""
@@ -161,7 +152,7 @@ def count_votes(out: Path) -> list[str]:
     for a, b in combinations(sorted({name for pair in won for name in pair}), 2):
         votes = won.get((a, b), 0), won.get((b, a), 0)
         if of := sum(votes):
-            low, high = wilson(votes[0], of)
+            low, high = binomtest(votes[0], of).proportion_ci(0.95, "wilson")
             lines.append(
                 f"{a} preferred to {b}: {votes[0]} of {of} "
                 f"({votes[0] / of:.0%}, 95 % interval {low:.0%} to {high:.0%})"
