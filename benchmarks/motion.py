@@ -149,16 +149,18 @@ def _auc(figures: dict[str, float], name: str) -> str:
 
 
 def perform(
-    pack: AvatarPack, sound: Samples, tick: int = RATE // FPS, life: float = 0.0
-) -> tuple[Float64, Float64]:
+    pack: AvatarPack, sound: Samples, tick: int = RATE // FPS, life: float = 0.0,
+    other: Samples | None = None,
+) -> tuple[Float64, Float64]:  # fmt: skip
     """Controls over the pack's axes as a session asks for them, articulation, gate and all, and
-    the seconds that each tick took. tick: samples."""
+    the seconds that each tick took. tick: samples. other: to whom the face listens meanwhile."""
     performer, settings = Performer(pack), Settings(life=life)
     state = performer.initial_state(seed=0)
     xs, seconds = [], []
     for i in range(0, len(sound) - tick + 1, tick):
         begun = time.perf_counter()
-        x, state = performer.perform(sound[i : i + tick], state, settings)
+        said = None if other is None else other[i : i + tick]
+        x, state = performer.perform(sound[i : i + tick], state, settings, other=said)
         seconds.append(time.perf_counter() - begun)
         xs.append(x)
     return np.stack(xs).astype(np.float64), np.array(seconds)
@@ -316,11 +318,16 @@ def main() -> None:
     model = MotionModel(pack.card.motion, pack.motion)
     figures: dict[str, Any] = {}
 
-    _, seconds = perform(pack, talk(60.0, RATE), life=1.0)
-    p50, p95, p99 = (float(np.quantile(seconds, q)) * 1000 for q in (0.5, 0.95, 0.99))
-    print(f"\na tick of {1000 // FPS} ms, model, gate, gestures, life: "
-          f"p50 {p50:.2f} ms, p95 {p95:.2f} ms, p99 {p99:.2f} ms")  # fmt: skip
-    figures["tick_ms"] = {"p50": p50, "p95": p95, "p99": p99}
+    voice = talk(60.0, RATE)
+    print(f"\na tick of {1000 // FPS} ms, model, gate, gestures, life:")
+    for what, heard, other in (
+        ("tick_ms", voice, None), ("listening_tick_ms", np.zeros_like(voice), voice),
+    ):  # fmt: skip
+        _, seconds = perform(pack, heard, life=1.0, other=other)
+        p50, p95, p99 = (float(np.quantile(seconds, q)) * 1000 for q in (0.5, 0.95, 0.99))
+        print(f"  {'listens' if other is not None else 'speaks'}: "
+              f"p50 {p50:.2f} ms, p95 {p95:.2f} ms, p99 {p99:.2f} ms")  # fmt: skip
+        figures[what] = {"p50": p50, "p95": p95, "p99": p99}
     figures["model_tick_ms"] = alone = tick_ms(model)
     print("the model alone:", ", ".join(f"{name} {ms:.2f} ms" for name, ms in alone.items()))
 
