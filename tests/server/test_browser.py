@@ -919,6 +919,23 @@ def test_token_full_server_and_a_server_that_dies_and_comes_back(browser: Any) -
                 one.close()
 
 
+@pytest.mark.parametrize("size", [(640, 360), (844, 390), (390, 844)])
+def test_the_face_and_its_bar_are_in_sight(
+    browser: Any, server: Server, size: tuple[int, int]
+) -> None:
+    """640 x 360 is a window of 1280 x 720 at 200 %: the face lay below the edge, hair alone was
+    seen."""
+    width, height = size
+    with opened(browser, server.address) as page:
+        page.set_viewport_size({"width": width, "height": height})
+        stage, bar = (page.locator(what).bounding_box() for what in (".stage", ".bar"))
+        for box in (stage, bar):
+            assert 0 <= box["x"] and box["x"] + box["width"] <= width
+            assert 0 <= box["y"] and box["y"] + box["height"] <= height
+        assert stage["y"] + stage["height"] <= bar["y"]
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 @pytest.mark.skipif(not SCREENSHOTS, reason="LATENTCAM_SCREENSHOTS is not set")
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_screenshots(browser: Any, server: Server, scheme: str) -> None:
