@@ -70,7 +70,8 @@ def test_a_face_without_alpha_is_shown_whole() -> None:
 def test_alpha_comes_below_the_colours() -> None:
     picture = rgb(Look(Backgrounds().first, stacked=True)(face()))
     assert picture.shape == (128, 64, 3)
-    np.testing.assert_allclose(picture[64:], picture[:64], atol=3)
+    # Through limited range and back, with other vector units for other columns: some levels apart.
+    np.testing.assert_allclose(picture[64:], picture[:64], atol=6)
 
 
 async def config_of(port: int) -> dict[str, object]:
