@@ -34,8 +34,6 @@ from latentcam.benchmarks.tools.machine_card import machine_card, print_card, pr
 from latentcam.benchmarks.tools.obedience import OBEYED, Figures, cross_talk, obedience
 from latentcam.benchmarks.tools.options import avatar_options
 from latentcam.benchmarks.tools.pictures import (
-    Picture,
-    before,
     crop,
     edge_band,
     frame_change,
@@ -45,7 +43,8 @@ from latentcam.benchmarks.tools.pictures import (
     write_report,
 )
 from latentcam.benchmarks.tools.renders import Render, read_renders
-from latentcam.realtime_models.arrays import Control, Latent, Rgb
+from latentcam.realtime_models.alpha import composite
+from latentcam.realtime_models.arrays import Control, Latent, Picture, Rgb
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
@@ -88,7 +87,7 @@ class Face:
         return picture
 
     def resting(self, name: str) -> Rgb:
-        return before(self.shown(name, np.zeros(len(FACE_AXES), np.float32)))
+        return composite(self.shown(name, np.zeros(len(FACE_AXES), np.float32)))
 
 
 def main() -> None:
@@ -188,7 +187,7 @@ def pair(face: Face, render: Render) -> tuple[Picture, Picture]:
     """(render, what the avatar shows), of one size, colours multiplied by alpha if it has any."""
     fake = face.shown(render.name, render.x)
     real = render.picture(len(fake))
-    return (real if fake.shape[2] == 4 else before(real)), fake
+    return (real if fake.shape[2] == 4 else composite(real)), fake
 
 
 def held_out(face: Face, renders: Sequence[Render], sheet: Path) -> dict[str, Figures]:
@@ -197,7 +196,7 @@ def held_out(face: Face, renders: Sequence[Render], sheet: Path) -> dict[str, Fi
     first: dict[str, tuple[Rgb, Rgb]] = {}
     by_name: dict[str, list[float]] = {}
     for render in renders:
-        real, fake = (before(picture) for picture in pair(face, render))
+        real, fake = (composite(picture) for picture in pair(face, render))
         for region, box in REGIONS.items():
             a, b = crop(real, box), crop(fake, box)
             got = {
@@ -241,7 +240,7 @@ def outline(face: Face, renders: Sequence[Render]) -> Figures:
         band = edge_band(real[..., 3])
         errors.append(float(np.abs(real[..., 3].astype(float) - fake[..., 3])[band].mean()))
         for wall, colour in WALLS.items():
-            walls[wall].append(psnr(before(real, colour)[band], before(fake, colour)[band]))
+            walls[wall].append(psnr(composite(real, colour)[band], composite(fake, colour)[band]))
     return {
         "alpha_error_levels": round(float(np.mean(errors)), 2),
         **{f"{wall}_psnr_db": round(float(np.mean(v)), 2) for wall, v in walls.items()},
@@ -257,7 +256,7 @@ def perceptual(face: Face, renders: Sequence[Render], vgg: Path) -> Figures:
     network = Vgg16(vgg)
 
     def tensor(picture: Picture) -> torch.Tensor:
-        return torch.from_numpy(before(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
+        return torch.from_numpy(composite(picture)).permute(2, 0, 1)[None].float() / 127.5 - 1
 
     with torch.inference_mode():
         apart = [
@@ -282,7 +281,7 @@ def who_it_is(
         row = leakage(face.avatar, judge, name, rest, LEAKY)
         if len(xs):
             picked = np.linspace(0, len(xs) - 1, frames).astype(int)
-            seen = [judge.describe(before(face.shown(name, xs[i]))) for i in picked]
+            seen = [judge.describe(composite(face.shown(name, xs[i]))) for i in picked]
             row["acd"] = round(acd([one for one in seen if one is not None]), 3)
             row["lost"] = sum(one is None for one in seen)
         found[name] = row
@@ -298,7 +297,7 @@ def moods(face: Face, xs: Sequence[Control], sheet: Path) -> dict[str, Figures]:
     wide = np.zeros((len(spoken), len(index)), np.float32)
     wide[:, : len(spoken[0])] = spoken
     names = face.names[:: max(1, len(face.names) // 6)]
-    shown = {name: [before(face.shown(name, x)) for x in wide] for name in names}
+    shown = {name: [composite(face.shown(name, x)) for x in wide] for name in names}
     rows = [[shown[name][4] for name in names]]
     found = {}
     for mood in EMOTIONS:
@@ -308,7 +307,7 @@ def moods(face: Face, xs: Sequence[Control], sheet: Path) -> dict[str, Figures]:
         felt[:, index[mood]] += STRENGTH
         changes, row = [], []
         for name in names:
-            with_mood = [before(face.shown(name, x)) for x in felt]
+            with_mood = [composite(face.shown(name, x)) for x in felt]
             changes += [
                 float(np.abs(crop(a, MOUTH).astype(float) - crop(b, MOUTH)).mean())
                 for a, b in zip(with_mood, shown[name], strict=True)
@@ -325,7 +324,7 @@ def moods(face: Face, xs: Sequence[Control], sheet: Path) -> dict[str, Figures]:
 
 def beside_renders(face: Face, clip: Sequence[Render]) -> Figures:
     """Frame-to-frame change and fidelity of a clip beside the renders of the same motion."""
-    pairs = [tuple(before(picture) for picture in pair(face, render)) for render in clip]
+    pairs = [tuple(composite(picture) for picture in pair(face, render)) for render in clip]
     real, fake = (frame_change([both[i] for both in pairs]) for i in (0, 1))
     return {
         "frames": len(clip),
@@ -342,7 +341,7 @@ def sheets(face: Face, report: Path) -> None:
     decode = face.avatar.decoder.decode
 
     def row(latents: Sequence[Latent]) -> list[Rgb]:
-        return [before(decode(ws[None])[0]) for ws in latents]
+        return [composite(decode(ws[None])[0]) for ws in latents]
 
     def w_of(seed: int, psi: float) -> NDArray[np.float32]:
         return z_to_w(config, face.pack.generator, sample_z(config, seed), psi)

@@ -23,11 +23,6 @@ RUN_BY = {
         "realtime_models.training.retrain",
         "realtime_models.training.write_pack",
     ),
-    "realtime_models/training/test_heads.py": tuple(
-        f"realtime_models.training.heads.{name}"
-        for name in ("camera", "canvas", "parts", "renderer", "rig", "sculpt", "shading", "sheet",
-                     "subdivision")
-    ),
     "realtime_models/training/imports/test_import.py": (
         "realtime_models.generator.filters", "realtime_models.training.imports.nvidia",
         "realtime_models.training.imports.rosinality",

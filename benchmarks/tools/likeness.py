@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from latentcam.benchmarks.tools.pictures import before
+from latentcam.realtime_models.alpha import composite
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.training.identity_judge import (
@@ -62,6 +62,6 @@ def leakage(
     moved = {}
     for axis in axes:
         x = avatar.basis.control({axis: ends[axis]})
-        found = judge.describe(before(avatar.render(avatar.anchor(name), x)))
+        found = judge.describe(composite(avatar.render(avatar.anchor(name), x)))
         moved[axis] = round(distance(found, rest), 3) if found is not None else float("nan")
     return moved

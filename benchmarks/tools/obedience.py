@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from latentcam.benchmarks.tools.pictures import before
+from latentcam.realtime_models.alpha import composite
 from latentcam.realtime_models.arrays import Rgb
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.axes import FACE_AXES
@@ -60,7 +60,7 @@ def swept(avatar: Avatar, name: str, axis: str, count: int = SWEEP) -> Iterator[
     limits = next(a for a in FACE_AXES if a.name == axis)
     for value in np.linspace(limits.low, limits.high, count).tolist():
         x = avatar.basis.control({axis: value})
-        yield value, before(avatar.render(avatar.anchor(name), x))
+        yield value, composite(avatar.render(avatar.anchor(name), x))
 
 
 def obedience(
@@ -83,7 +83,7 @@ def obedience(
         row[axis] = round(correlation(values, tracked), 3)
         strips[axis] = pictures[:: (SWEEP - 1) // 5]
     row["lost"] = lost
-    rest = tracker.track(before(avatar.render(avatar.anchor(name), avatar.basis.control({}))))
+    rest = tracker.track(composite(avatar.render(avatar.anchor(name), avatar.basis.control({}))))
     row["rest_aperture"] = round(rest.aperture, 4) if rest else float("nan")
     return row, strips
 

@@ -10,21 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageFilter
 
-from latentcam.realtime_models.arrays import Rgb
+from latentcam.realtime_models.arrays import Picture, Rgb
 from latentcam.realtime_models.training.generator.losses import Box
-
-Picture = NDArray[np.uint8]
-
-GREY = (128, 128, 128)
-
-
-def before(picture: Picture, background: tuple[int, int, int] = GREY) -> Rgb:
-    """What is seen before a wall of one colour, uint8 [H, W, 3]."""
-    if picture.shape[2] == 3:
-        return picture
-    behind = (255 - picture[..., 3:].astype(np.float32)) / 255 * np.array(background, np.float32)
-    mixed: Rgb = np.clip(picture[..., :3] + behind + 0.5, 0, 255).astype(np.uint8)
-    return mixed
 
 
 def crop(picture: Picture, box: Box) -> Picture:

@@ -25,7 +25,8 @@ from latentcam.realtime_models.axes import FACE_AXES, Axis
 from latentcam.realtime_models.errors import AvatarPackError
 from latentcam.realtime_models.generator.basis import Basis
 from latentcam.realtime_models.generator.latents import z_to_w
-from latentcam.realtime_models.training.heads.expression import control, sample_x
+from latentcam.realtime_models.training.looks.expression import control
+from latentcam.realtime_models.training.looks.sampling import sample_x
 
 Array = NDArray[np.float32]
 

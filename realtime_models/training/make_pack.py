@@ -34,8 +34,9 @@ from latentcam.realtime_models.motion.model import MotionConfig
 from latentcam.realtime_models.pack_places import find_lender, find_pack
 from latentcam.realtime_models.training.expressions import EMOTION_AXES, SAMPLES, emotion_basis
 from latentcam.realtime_models.training.generator.data import axis_scale
-from latentcam.realtime_models.training.heads.identity import CURATED, curated_z
 from latentcam.realtime_models.training.int8 import int8_layers, ready_for_int8
+from latentcam.realtime_models.training.looks.cast import CAST
+from latentcam.realtime_models.training.looks.identity import cast_z
 from latentcam.realtime_models.training.retrain import LIGHT, RETRAIN
 from latentcam.realtime_models.training.write_pack import (
     borrowed,
@@ -201,7 +202,7 @@ def _generator_part(checkpoints: Sequence[Path], base: AvatarPack | None) -> Gen
     int8, crowded = int8_layers(config)
     tensors = ready_for_int8(config, tensors, identities, axes, (*int8, *crowded))
     return GeneratorPart(
-        config, tensors, identities, axes, tuple(CURATED), int8, crowded, (), TRUNCATION_PSI
+        config, tensors, identities, axes, tuple(CAST), int8, crowded, (), TRUNCATION_PSI
     )
 
 
@@ -297,7 +298,7 @@ def generator_tensors(
     rest = ((0, config.num_ws - motion_layers), (0, 0), (0, 0))
     pca = np.repeat(global_pca(w.numpy(), PCA_AXES)[None], config.num_ws, axis=0)
     basis = np.concatenate([np.pad(moving, rest), pca], axis=2)
-    z = torch.from_numpy(np.stack([curated_z(name) for name in CURATED]))
+    z = torch.from_numpy(np.stack([cast_z(name) for name in CAST]))
     identities = generator.mapping(z)[:, None].repeat(1, config.num_ws, 1)
     tensors = {
         name: tensor.numpy() for name, tensor in generator.state_dict().items() if name != "basis"

@@ -5,7 +5,10 @@ from __future__ import annotations
 PACKAGE = "python -m latentcam.realtime_models.training"
 
 RETRAIN = (
-    f"{PACKAGE}.heads.render --assets MAKEHUMAN --out RENDERS",
+    f"{PACKAGE}.looks.bank --heads HEADS --out CACHE",
+    f"{PACKAGE}.looks.skins --cache CACHE",
+    f"{PACKAGE}.looks.render --cache CACHE --out PICTURES",
+    f"{PACKAGE}.looks.pack --pictures PICTURES --out RENDERS",
     f"{PACKAGE}.generator.train --data RENDERS --out GENERATOR",
     f"{PACKAGE}.motion.targets.calibrate --data SPEECH --renders RENDERS "
     "--out realtime_models/training/motion/targets/rendered_lips.json",

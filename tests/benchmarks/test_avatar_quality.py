@@ -13,6 +13,7 @@ from PIL import Image
 from latentcam.benchmarks.tools import likeness, obedience, pictures
 from latentcam.benchmarks.tools.machine_card import as_json
 from latentcam.benchmarks.tools.renders import Render, read_renders
+from latentcam.realtime_models.alpha import composite
 from latentcam.realtime_models.arrays import Control, Rgb
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import AvatarPack
@@ -127,7 +128,7 @@ def test_before_a_wall_there_is_no_halo() -> None:
         [(hair * (alpha[:, None] / 255)).round().astype(np.uint8), alpha[:, None]], axis=1
     )[None]
     for wall in quality.WALLS.values():
-        shown = pictures.before(picture, wall).astype(int)[0]
+        shown = composite(picture, wall).astype(int)[0]
         for channel in range(3):
             low, high = sorted((hair[channel], wall[channel]))
             assert low - 1 <= shown[:, channel].min() and shown[:, channel].max() <= high + 1

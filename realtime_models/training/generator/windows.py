@@ -7,6 +7,7 @@ that what is left equals that part of the whole picture.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,18 +59,33 @@ class Window:
 
     def of(self, pictures: Tensor) -> Tensor:
         """That part of square pictures [N, C, H, H]; H is a multiple of BASE."""
-        scale = pictures.shape[-1] // BASE
+        return self.cut(pictures, pictures.shape[-1] // BASE)
+
+    def cut(self, pictures: Tensor, scale: int) -> Tensor:
+        """The same of pictures of any shape; scale: their pixels in a cell."""
         rows = slice(self.top * scale, self.bottom * scale)
         return pictures[..., rows, self.left * scale : self.right * scale]
 
 
-def draw(network: SynthesisNetwork, ws: Tensor, stop: int, window: Window) -> Tensor:
-    """`window.of(network(ws, stop))`, without the rest of the picture. stop: more than BASE."""
+WHOLE = Window(0, BASE, 0, BASE)
+
+
+def draw(
+    network: SynthesisNetwork, ws: Tensor, sizes: Sequence[int], window: Window = WHOLE
+) -> list[Tensor]:
+    """The parts of `network(ws, size)` for each of sizes, from one run, without the rest.
+
+    sizes: rising; unless the window is WHOLE, all are more than BASE.
+    """
     styles = network.styles(ws)
     high = max(0, window.top - MARGIN), min(BASE, window.bottom + MARGIN)
     wide = max(0, window.left - MARGIN), min(BASE, window.right + MARGIN)
+    inside = Window(
+        window.top - high[0], window.bottom - high[0], window.left - wide[0], window.right - wide[0]
+    )
     x: Tensor = network.const
     picture: Tensor | None = None
+    parts: list[Tensor] = []
     for layer in network.config.layers:
         if layer.doubles and layer.resolution == 2 * BASE:
             assert picture is not None
@@ -82,13 +98,12 @@ def draw(network: SynthesisNetwork, ws: Tensor, stop: int, window: Window) -> Te
         if layer.pixels > 1:
             y = F.pixel_shuffle(y, layer.pixels)
         picture = y if picture is None else enlarged(picture, y.shape[-1]) + y
-        if layer.resolution * layer.pixels == stop:
-            break
-    assert picture is not None
-    scale = stop // BASE
-    top, left = (window.top - high[0]) * scale, (window.left - wide[0]) * scale
-    tall, broad = window.bottom - window.top, window.right - window.left
-    return picture[..., top : top + tall * scale, left : left + broad * scale]
+        size = layer.resolution * layer.pixels
+        if size in sizes:
+            parts.append(picture if window == WHOLE else inside.cut(picture, size // BASE))
+            if size == sizes[-1]:
+                break
+    return parts
 
 
 def weight_of(weight: Tensor, window: Window) -> Tensor:

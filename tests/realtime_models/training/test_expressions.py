@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from latentcam.realtime_models.training.heads.expression import control
+from latentcam.realtime_models.training.looks.expression import control
 
 expressions = pytest.importorskip(
     "latentcam.realtime_models.training.expressions", reason="needs [train]"

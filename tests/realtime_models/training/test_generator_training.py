@@ -23,7 +23,7 @@ from latentcam.realtime_models.training.generator.data import (  # noqa: E402
     HELD_OUT_EVERY,
     premultiplied,
 )
-from latentcam.realtime_models.training.heads.identity import Z_DIM  # noqa: E402
+from latentcam.realtime_models.training.looks.identity import Z_DIM  # noqa: E402
 from tests.tiny import WORDS, tiny_generator, write_pack  # noqa: E402
 
 CONFIG = tiny_generator(z_dim=Z_DIM)

@@ -17,8 +17,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from latentcam.realtime_models.alpha import composite
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.face_tracker import FaceTracker
+from latentcam.realtime_models.training.generator.data import premultiplied
 
 MOUTH = tuple(axis.name for axis in FACE_AXES[:12])
 AT = {axis.name: i for i, axis in enumerate(FACE_AXES)}
@@ -37,7 +39,10 @@ def track_renders(
             x, images = shard["x"].astype(np.float64), shard["images"]
         frontal = np.abs(x[:, AT["headYaw"]]) + np.abs(x[:, AT["headPitch"]]) < 12
         for i in np.flatnonzero(frontal):
-            if face := tracker.track(images[i]):
+            picture = images[i]
+            if picture.shape[2] == 4:
+                picture = composite(premultiplied(picture[None])[0])
+            if face := tracker.track(picture):
                 xs.append(x[i])
                 measured.append((face.aperture, face.width))
         if len(xs) >= most:
