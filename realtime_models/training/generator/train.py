@@ -6,7 +6,8 @@ Stages run in order, each SIZE:MINUTES; SIZE may be followed by a `w` for window
 only a part of the picture, which costs a half) and by an `a` for adversarial ones. A checkpoint is
 written every few minutes; the same command resumes from it, even in the middle of a stage.
 `--init PACK` begins with the weights of an avatar pack instead of random ones. Pictures of --more
-that are smaller than the stage's are compared at their own size.
+that are smaller than the stage's are compared at their own size. `--smaller SIZE` keeps a good
+picture of that size while larger ones are learned, for `make_pack --smaller`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import json
 import math
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,11 +35,10 @@ from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.generator.layers import GeneratorConfig, stylegan2
 from latentcam.realtime_models.generator.network import Generator
-from latentcam.realtime_models.training.generator import losses
+from latentcam.realtime_models.training.generator import losses, windows
 from latentcam.realtime_models.training.generator.data import Heads, axis_scale, load_heads
 from latentcam.realtime_models.training.generator.losses import Box
 from latentcam.realtime_models.training.generator.windows import Window, weight_of
-from latentcam.realtime_models.training.generator.windows import draw as draw_window
 from latentcam.realtime_models.training.perceptual import Vgg16, perceptual_distance
 
 CHECKPOINT_EVERY = 240.0  # seconds
@@ -47,6 +48,7 @@ EMA_DECAY = 0.995
 ADVERSARIAL_WEIGHT = 0.009
 MATCHING_WEIGHT = 0.05
 PERCEPTUAL_WEIGHT = 0.05
+SMALLER_WEIGHT = 0.3  # of each smaller picture that is to stay good
 PERCEPTUAL_CROP = 128  # pixels, of the face: VGG costs more than the generator
 SMALLEST_SEEN = 128  # pixels; a smaller picture has no textures to compare
 
@@ -107,9 +109,10 @@ class Trainer:
         motion_layers: int,
         device: str,
         eyes: Vgg16 | None = None,
+        smaller: Sequence[int] = (),
     ) -> None:
-        """eyes: compare outputs with targets as seen, too."""
-        self.config, self.device = config, device
+        """eyes: compare outputs with targets as seen, too. smaller: sizes to keep, rising."""
+        self.config, self.device, self.smaller = config, device, smaller
         self.generator = Generator(config, len(FACE_AXES), motion_layers)
         channels_last(self.generator.to(device))
         self.ema = copy.deepcopy(self.generator).requires_grad_(False)
@@ -175,20 +178,20 @@ class Trainer:
             looked = list(
                 zip(self.judges, losses.JUDGE_WEIGHTS, losses.judged_boxes(), strict=True)
             )
+        window = windows.WHOLE
         if stage.windows and not small:
             looked = [looked[int(rng.integers(len(looked)))]] if looked else []
             window = Window.around(looked[0][2]) if looked else Window.drawn(rng)
-            with amp:
-                latents = self.generator.latents(z, x)
-                fake = draw_window(self.generator.synthesis, latents, stage.size, window)
-            fake, real, weight = fake.float(), window.of(real), weight_of(weight, window)
             looked = [(judge, share, losses.WHOLE) for judge, share, _ in looked]
-        else:
-            with amp:
-                fake = self.generator(z, x, stage.size)
-            fake = fake.float()
-            fake, weight = at_size_of(real, fake), at_size_of(real, weight)
-        loss = losses.reconstruction(fake, real, weight)
+            real, weight = window.of(real), weight_of(weight, window)
+        sizes = (*(size for size in self.smaller if size < stage.size), stage.size)
+        with amp:
+            latents = self.generator.latents(z, x)
+            *smaller, fake = windows.draw(self.generator.synthesis, latents, sizes, window)
+        fake = fake.float()
+        loss = _unlike(fake, real, weight)
+        for picture in smaller:
+            loss = loss + SMALLER_WEIGHT * _unlike(picture.float(), real, weight)
         for judge, share, box in looked:
             judged = losses.crop(real, box), losses.crop(fake, box)
             with amp:
@@ -229,7 +232,7 @@ class Trainer:
         for part in torch.arange(len(index)).split(16):
             with torch.autocast(self.device, dtype=torch.bfloat16):
                 out = self.ema(z[part].to(self.device), x[part].to(self.device), size)
-            parts.append(at_size_of(real, out.float().cpu()))
+            parts.append(averaged(out.float().cpu(), real.shape[-1]))
         fake, real = (losses.before_grey(one) for one in (torch.cat(parts), real))
         known = len(curated)
         figures = {
@@ -248,10 +251,16 @@ class Trainer:
         return {name: round(value, 3) for name, value in figures.items()}
 
 
-def at_size_of(real: Tensor, fake: Tensor) -> Tensor:
-    """fake, averaged down to the size of real ones where these are smaller."""
-    times = fake.shape[-1] // real.shape[-1]
-    return F.avg_pool2d(fake, times) if times > 1 else fake
+def averaged(pictures: Tensor, width: int) -> Tensor:
+    """Pictures, averaged down to a width where they are wider."""
+    times = pictures.shape[-1] // width
+    return F.avg_pool2d(pictures, times) if times > 1 else pictures
+
+
+def _unlike(fake: Tensor, real: Tensor, weight: Tensor) -> Tensor:
+    """The loss, at the size of the smaller of both."""
+    width = min(fake.shape[-1], real.shape[-1])
+    return losses.reconstruction(*(averaged(one, width) for one in (fake, real, weight)))
 
 
 def run_stage(
@@ -327,6 +336,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--more", type=Path, help="folder of shards to draw from more often")
     parser.add_argument("--more-share", type=float, default=0.3, help="of the batches, from MORE")
     parser.add_argument("--out", type=Path, required=True, help="folder of checkpoint and sheets")
+    parser.add_argument(
+        "--smaller", type=int, nargs="+", default=[], help="sizes of pictures to keep good, too"
+    )
     parser.add_argument("--init", help="begin with this avatar pack's weights and configuration")
     parser.add_argument(
         "--stages",
@@ -374,7 +386,17 @@ def main(argv: list[str] | None = None) -> None:
             subpixels=args.subpixels,
         )
     )
-    trainer = Trainer(config, args.motion_layers, args.device, eyes)
+    if unknown := set(args.smaller) - set(config.picture_sizes):
+        parser.error(
+            f"--smaller: the generator draws no {min(unknown)} x {min(unknown)} pictures, expected "
+            f"some of {', '.join(map(str, config.picture_sizes))}"
+        )
+    if any(stage.windows for stage in stages) and min(args.smaller, default=512) <= windows.BASE:
+        parser.error(
+            f"windows are parts of pictures of more than {windows.BASE} x {windows.BASE}, got "
+            f"--smaller {min(args.smaller)}"
+        )
+    trainer = Trainer(config, args.motion_layers, args.device, eyes, sorted(args.smaller))
     checkpoint = args.out / "checkpoint.pt"
     if checkpoint.exists():
         trainer.load(torch.load(checkpoint, map_location=args.device, weights_only=True))

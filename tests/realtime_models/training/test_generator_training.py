@@ -171,6 +171,46 @@ def test_windows_and_smaller_pictures_are_learned_from_too(
     assert np.isfinite(brightness("128wa:4steps", "0.5"))
 
 
+def test_smaller_pictures_stay_good_while_larger_ones_are_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_shard(tmp_path / "dark")
+    enlarge(tmp_path / "dark" / "shard_0.npz", darker=8)
+    monkeypatch.setattr(train, "keep_freed_memory", lambda: None)
+    monkeypatch.setattr(train, "SMALLER_WEIGHT", 20.0)  # a few steps must tell
+
+    def brightness(*options: str) -> float:
+        """Of the pictures of 32 x 32, 0 to 2; right is 0.06."""
+        out = tmp_path / "_".join(("out", *options))
+        train.main([
+            "--data", str(tmp_path / "dark"), "--out", str(out), "--batch", "2",
+            "--resolution", "128", "--channel-base", "128", "--channel-max", "8", "--w-dim", "12",
+            "--mapping-layers", "2", "--motion-layers", str(MOTION_LAYERS),
+            "--stages", "128:150steps", *options,
+        ])  # fmt: skip
+        state = torch.load(out / "checkpoint.pt", weights_only=True)
+        generator = Generator(
+            msgspec.convert(state["config"], GeneratorConfig), len(FACE_AXES), MOTION_LAYERS
+        )
+        generator.load_state_dict(state["generator"])
+        with torch.no_grad():
+            z, x = torch.randn(8, Z_DIM), torch.zeros(8, len(FACE_AXES))
+            return float((1 + generator(z, x, 32)).abs().mean())
+
+    assert brightness("--smaller", "32") < 0.7 * brightness()
+    for size, stages, said in (
+        ("48", "128:1steps", "draws no 48 x 48 pictures, expected some of 4, 8"),
+        (
+            "32",
+            "128w:1steps",
+            "windows are parts of pictures of more than 64 x 64, got --smaller 32",
+        ),
+    ):
+        with pytest.raises(SystemExit):
+            brightness("--smaller", size, "--stages", stages)
+        assert said in capsys.readouterr().err
+
+
 def test_what_is_seen_before_grey() -> None:
     levels = premultiplied(np.array([[[[255, 0, 128, 0], [255, 0, 128, 255]]]], np.uint8))
     assert levels.tolist() == [[[[0, 0, 0, 0], [255, 0, 128, 255]]]]

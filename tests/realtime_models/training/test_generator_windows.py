@@ -38,16 +38,26 @@ WINDOWS = {
 
 @pytest.mark.parametrize("where", list(WINDOWS))
 @pytest.mark.parametrize(
-    ("subpixels", "resolution", "stop"), [(2, 512, 512), (2, 512, 256), (0, 256, 256)]
+    ("subpixels", "resolution", "sizes"),
+    [(2, 512, [512]), (2, 512, [256]), (2, 512, [256, 512]), (0, 256, [128, 256])],
 )
 def test_a_window_equals_that_part_of_the_whole(
-    where: str, subpixels: int, resolution: int, stop: int
+    where: str, subpixels: int, resolution: int, sizes: list[int]
 ) -> None:
     net, window = network(subpixels, resolution), WINDOWS[where]
     ws = torch.randn(2, net.config.num_ws, 8)
     with torch.no_grad():
-        whole, part = net(ws, stop), draw(net, ws, stop, window)
-    torch.testing.assert_close(part, window.of(whole), rtol=1e-4, atol=1e-5)
+        wholes, parts = [net(ws, size) for size in sizes], draw(net, ws, sizes, window)
+    for part, whole in zip(parts, wholes, strict=True):
+        torch.testing.assert_close(part, window.of(whole), rtol=1e-4, atol=1e-5)
+
+
+def test_small_pictures_are_drawn_whole() -> None:
+    net = network(2, 512)
+    ws = torch.randn(2, net.config.num_ws, 8)
+    with torch.no_grad():
+        for size, picture in zip([8, 32], draw(net, ws, [8, 32]), strict=True):
+            torch.testing.assert_close(picture, net(ws, size))
 
 
 def test_windows_are_inside_and_often_about_the_face() -> None:
