@@ -30,7 +30,6 @@ from latentcam.benchmarks.tools.machine_card import machine_card, print_card, pr
 from latentcam.benchmarks.tools.obedience import Figures, obedience
 from latentcam.benchmarks.tools.options import avatar_options, pack_name
 from latentcam.benchmarks.tools.pictures import (
-    before,
     crop,
     frame_change,
     laplacian_variance,
@@ -38,6 +37,7 @@ from latentcam.benchmarks.tools.pictures import (
     save_sheet,
     write_report,
 )
+from latentcam.realtime_models.alpha import composite
 from latentcam.realtime_models.arrays import Rgb
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import DEFAULT_PACK, load_pack
@@ -130,8 +130,8 @@ def main() -> None:
 def pictures(person: Person, face: Face) -> tuple[list[Rgb], list[Rgb]]:
     """(what is real, what the avatar shows under the same axes), before grey."""
     units = person.x.numpy() * reach(face.pack.card.axes).numpy()
-    real = [before(one.permute(1, 2, 0).contiguous().numpy()) for one in person.images]
-    fake = [before(face.shown(face.names[0], x)) for x in units]
+    real = [composite(one.permute(1, 2, 0).contiguous().numpy()) for one in person.images]
+    fake = [composite(face.shown(face.names[0], x)) for x in units]
     return evened(real, fake), fake
 
 
@@ -233,7 +233,7 @@ def posed(face: Face, pose: dict[str, float]) -> Rgb:
     basis = face.avatar.basis
     known = {axis.name for axis in basis.axes}
     x = basis.control({name: value for name, value in pose.items() if name in known})
-    return before(face.shown(face.names[0], x))
+    return composite(face.shown(face.names[0], x))
 
 
 def write_index(report: Path, figures: dict[str, object], card: dict[str, str]) -> None:

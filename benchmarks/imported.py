@@ -27,7 +27,13 @@ import numpy as np
 from latentcam.benchmarks.decode import timed
 from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
 from latentcam.benchmarks.tools.obedience import SWEEP, correlation
+<<<<<<< HEAD
 from latentcam.benchmarks.tools.pictures import before, psnr
+=======
+from latentcam.benchmarks.tools.pictures import psnr
+from latentcam.realtime_models.alpha import composite
+from latentcam.realtime_models.arrays import Rgb
+>>>>>>> f37e201 (Emotions have one table; two benchmarks composite as the others do)
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.errors import LatentcamError
 from latentcam.realtime_models.face_tracker import FaceTracker
@@ -48,7 +54,7 @@ def apertures(avatar: Avatar, tracker: FaceTracker) -> float:
         values, tracked = [], []
         for value in np.linspace(0.0, highest_jaw(avatar), SWEEP).tolist():
             x = avatar.basis.control({"jawOpen": value})
-            face = tracker.track(before(avatar.render(avatar.anchor(name), x)))
+            face = tracker.track(composite(avatar.render(avatar.anchor(name), x)))
             if face is not None:
                 values.append(value)
                 tracked.append(face.aperture)
@@ -66,7 +72,9 @@ def moved_by_jaw(avatar: Avatar, judge: IdentityJudge) -> float:
     for name in avatar.card.identities[:FACES]:
         both = [
             judge.describe(
-                before(avatar.render(avatar.anchor(name), avatar.basis.control({"jawOpen": value})))
+                composite(
+                    avatar.render(avatar.anchor(name), avatar.basis.control({"jawOpen": value}))
+                )
             )
             for value in (0.0, high)
         ]
@@ -82,8 +90,8 @@ def likeness(small: str, large: str, decoder: str) -> float:
     rows = row_map(whole.pack.card.generator, copy.pack.card.generator)
     told = []
     for one in ws:
-        got = before(copy.avatar.decoder.decode(one[rows][None])[0])
-        wanted = before(whole.avatar.decoder.decode(one[None])[0])
+        got = composite(copy.avatar.decoder.decode(one[rows][None])[0])
+        wanted = composite(whole.avatar.decoder.decode(one[None])[0])
         times = len(wanted) // len(got)
         if times > 1:  # by areas, as it learned them
             side = len(got)
@@ -99,6 +107,32 @@ def milliseconds(avatar: Avatar) -> float:
     return float(np.median(timed(lambda _: avatar.decoder.decode(ws), PICTURES)) * 1e3)
 
 
+<<<<<<< HEAD
+=======
+def clip(avatar: Avatar, moods: Path, seed: int) -> list[Rgb]:
+    """A face that goes from mood to mood, each easing in."""
+    highs = {axis.name: axis.high for axis in avatar.card.axes}
+    name = avatar.card.identities[seed % len(avatar.card.identities)]
+    anchor, x, pictures = avatar.anchor(name), avatar.basis.control({}), []
+    for mood in load_moods(moods).sequence(seed):
+        known = {mood.name: 0.8 * highs[mood.name]} if mood.name in highs else {}
+        goal = avatar.basis.control(known)
+        for _ in range(round(mood.seconds * FPS)):
+            x = goal + np.float32(np.exp(-1 / FPS / EASE)) * (x - goal)
+            pictures.append(composite(avatar.render(anchor, x)))
+        if len(pictures) >= SECONDS * FPS:
+            break
+    return pictures[: round(SECONDS * FPS)]
+
+
+def acd(pictures: list[Rgb], judge: IdentityJudge) -> float:
+    """Mean distance of consecutive pictures, as Zhang 2020 has it; NaN of fewer than two faces."""
+    found = [one for one in map(judge.describe, pictures) if one is not None]
+    apart = [distance(a, b) for a, b in pairwise(found)]
+    return float(np.mean(apart)) if apart else float("nan")
+
+
+>>>>>>> f37e201 (Emotions have one table; two benchmarks composite as the others do)
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

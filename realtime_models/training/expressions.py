@@ -12,7 +12,6 @@ strength, which `python -m latentcam.realtime_models.training.expressions` print
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,17 +25,12 @@ from latentcam.realtime_models.errors import AvatarPackError
 from latentcam.realtime_models.generator.basis import Basis
 from latentcam.realtime_models.generator.latents import z_to_w
 from latentcam.realtime_models.training.looks.expression import control
-from latentcam.realtime_models.training.looks.sampling import sample_x
+from latentcam.realtime_models.training.looks.sampling import MOODS, sample_x
 
 Array = NDArray[np.float32]
 
-EMOTIONS: dict[str, Mapping[str, float]] = {
-    "happy": {"mouthSmile": 0.85, "eyeSquint": 0.35, "browOuterUp": 0.15},
-    "sad": {"browInnerUp": 0.9, "mouthFrown": 0.75, "eyeBlink": 0.18, "gazePitch": -3.0},
-    "angry": {"browDown": 1.0, "eyeSquint": 0.4, "mouthFrown": 0.35, "noseSneer": 0.35},
-    "surprised": {"browInnerUp": 0.8, "browOuterUp": 0.9, "eyeWide": 0.9, "jawOpen": 0.22},
-    "afraid": {"browInnerUp": 1.0, "browOuterUp": 0.3, "eyeWide": 0.8, "mouthStretch": 0.45},
-    "disgusted": {"noseSneer": 1.0, "mouthUpperUp": 0.3, "browDown": 0.45, "eyeSquint": 0.4},
+EMOTIONS = {
+    name: MOODS[name] for name in ("happy", "sad", "angry", "surprised", "afraid", "disgusted")
 }
 """Emotion -> how its faces are labelled: action units of EMFACS (Ekman and Friesen 1978; Du et al.
 2014, table 1) in our axes. Neutral is the origin."""
