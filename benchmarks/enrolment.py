@@ -47,10 +47,11 @@ from latentcam.realtime_models.errors import LatentcamError
 from latentcam.realtime_models.face_tracker import FaceTracker
 from latentcam.realtime_models.training.enrol import judges, sources
 from latentcam.realtime_models.training.enrol.matting import Segmenter
-from latentcam.realtime_models.training.enrol.network import Teacher, reach
+from latentcam.realtime_models.training.enrol.network import Teacher
 from latentcam.realtime_models.training.enrol.pack_tracking import PackTracking, pack_tracking
 from latentcam.realtime_models.training.enrol.person import Person, prepare
 from latentcam.realtime_models.training.enrol.sources import open_sources
+from latentcam.realtime_models.training.generator.data import reach
 from latentcam.realtime_models.training.generator.losses import Box
 from latentcam.realtime_models.training.identity_judge import (
     Descriptor,

@@ -33,7 +33,7 @@ from latentcam.realtime_models.generator.network import Generator
 from latentcam.realtime_models.motion.model import MotionConfig
 from latentcam.realtime_models.pack_places import find_lender, find_pack
 from latentcam.realtime_models.training.expressions import EMOTION_AXES, SAMPLES, emotion_basis
-from latentcam.realtime_models.training.generator.data import axis_scale
+from latentcam.realtime_models.training.generator.data import reach
 from latentcam.realtime_models.training.int8 import int8_layers, ready_for_int8
 from latentcam.realtime_models.training.looks.cast import CAST
 from latentcam.realtime_models.training.looks.identity import cast_z
@@ -292,7 +292,7 @@ def generator_tensors(
     torch.manual_seed(0)
     w = generator.mapping(torch.randn(W_SAMPLES, config.z_dim))
     generator.mapping.w_avg.copy_(w.mean(dim=0))
-    named = (generator.basis / axis_scale()).numpy()
+    named = (generator.basis / reach(FACE_AXES)).numpy()
     emotions = emotion_basis(w[:SAMPLES].numpy(), named)
     moving = np.concatenate([named, emotions], axis=2)
     rest = ((0, config.num_ws - motion_layers), (0, 0), (0, 0))

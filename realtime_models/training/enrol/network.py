@@ -10,18 +10,14 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from latentcam.realtime_models.avatar_pack import AvatarPack
-from latentcam.realtime_models.axes import FACE_AXES, Axis
+from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.card import Card
 from latentcam.realtime_models.generator.network import SynthesisNetwork, load_part
 from latentcam.realtime_models.training.expressions import EMOTIONS
+from latentcam.realtime_models.training.generator.data import reach
 
 RANK = 6  # of the change of V
 PREFIX = "synthesis."
-
-
-def reach(axes: tuple[Axis, ...]) -> Tensor:
-    """float32 [k]: the largest magnitude of every axis; networks here see x over it."""
-    return torch.tensor([max(-axis.low, axis.high) for axis in axes], dtype=torch.float32)
 
 
 def moving(card: Card) -> list[int]:

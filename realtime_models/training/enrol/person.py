@@ -20,7 +20,7 @@ from latentcam.realtime_models.axes import Axis
 from latentcam.realtime_models.face_tracker import TrackedFace
 from latentcam.realtime_models.training.enrol import framing, matting
 from latentcam.realtime_models.training.enrol.matting import Segment
-from latentcam.realtime_models.training.enrol.network import Teacher, reach
+from latentcam.realtime_models.training.enrol.network import Teacher
 from latentcam.realtime_models.training.enrol.pack_tracking import (
     RIGID,
     PackTracking,
@@ -29,6 +29,7 @@ from latentcam.realtime_models.training.enrol.pack_tracking import (
 )
 from latentcam.realtime_models.training.enrol.refusal import CannotEnrol
 from latentcam.realtime_models.training.enrol.sources import Source, is_dark, pictures
+from latentcam.realtime_models.training.generator.data import reach
 from latentcam.realtime_models.training.generator.losses import levels
 from latentcam.realtime_models.training.whole import whole
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +13,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from latentcam.realtime_models.axes import FACE_AXES
+from latentcam.realtime_models.axes import FACE_AXES, Axis
 
 HELD_OUT_EVERY = 50  # one picture of a curated identity in 50, and one sampled identity in 50
 
 
-def axis_scale() -> Tensor:
-    """float32 [k]: the largest magnitude of every axis; the network sees x / scale."""
-    return torch.tensor([max(abs(axis.low), axis.high) for axis in FACE_AXES])
+def reach(axes: Sequence[Axis]) -> Tensor:
+    """float32 [k]: the largest magnitude of every axis; networks in training see x over it."""
+    return torch.tensor([max(-axis.low, axis.high) for axis in axes], dtype=torch.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +75,7 @@ def load_heads(folder: Path) -> tuple[Heads, Heads]:
         with np.load(path) as shard:
             images.append(torch.from_numpy(premultiplied(shard["images"])).permute(0, 3, 1, 2))
             z.append(torch.from_numpy(shard["z"]))
-            x.append(torch.from_numpy(shard["x"]) / axis_scale())
+            x.append(torch.from_numpy(shard["x"]) / reach(FACE_AXES))
             curated.append(torch.from_numpy(shard["curated"].astype(np.int64)))
     pictures = torch.cat([part.contiguous() for part in images])
     heads = Heads(pictures, torch.cat(z), torch.cat(x), torch.cat(curated))

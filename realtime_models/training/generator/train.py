@@ -17,6 +17,7 @@ import copy
 import ctypes
 import json
 import math
+import re
 import sys
 import time
 from collections.abc import Sequence
@@ -36,10 +37,11 @@ from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.generator.layers import GeneratorConfig, stylegan2
 from latentcam.realtime_models.generator.network import Generator
 from latentcam.realtime_models.training.generator import losses, windows
-from latentcam.realtime_models.training.generator.data import Heads, axis_scale, load_heads
+from latentcam.realtime_models.training.generator.data import Heads, load_heads, reach
 from latentcam.realtime_models.training.generator.losses import Box
 from latentcam.realtime_models.training.generator.windows import Window, weight_of
 from latentcam.realtime_models.training.perceptual import Vgg16, perceptual_distance
+from latentcam.realtime_models.training.whole import whole
 
 CHECKPOINT_EVERY = 240.0  # seconds
 REPORT_EVERY = 60.0  # seconds
@@ -70,7 +72,9 @@ class Stage:
 
     @classmethod
     def parse(cls, text: str) -> Stage:
-        """SIZE[w][a]:MINUTES or SIZE[w][a]:COUNTsteps."""
+        """SIZE[w][a]:MINUTES or SIZE[w][a]:COUNTsteps. Raises ValueError for anything else."""
+        if not re.fullmatch(r"\d+w?a?:\d+(\.\d+|steps)?", text):
+            raise ValueError(f"a stage is {text}, expected SIZE:MINUTES or SIZE:COUNTsteps each")
         size, _, length = text.partition(":")
         steps = length.removesuffix("steps")
         counted = steps != length
@@ -153,7 +157,7 @@ class Trainer:
         }
         layers, axes = self.generator.motion_layers, len(FACE_AXES)
         state["basis"] = torch.from_numpy(pack.generator["basis"][:layers, :, :axes].copy())
-        state["basis"] *= axis_scale()
+        state["basis"] *= reach(FACE_AXES)
         self.generator.load_state_dict(state)
         self.ema.load_state_dict(state)
 
@@ -323,9 +327,8 @@ def draw(heads: Heads, count: int, curated_share: float | None, rng: np.random.G
 
 
 def save(trainer: Trainer, folder: Path) -> None:
-    partial = folder / "checkpoint.pt.partial"
-    torch.save(trainer.state(), partial)
-    partial.rename(folder / "checkpoint.pt")
+    with whole(folder / "checkpoint.pt") as part:
+        torch.save(trainer.state(), part)
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -361,7 +364,10 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--vgg", type=Path, help="ONNX file of VGG16: a perceptual loss, too")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"])
     args = parser.parse_args(argv)
-    stages = [Stage.parse(text) for text in args.stages.split(",")]
+    try:
+        stages = [Stage.parse(text) for text in args.stages.split(",")]
+    except ValueError as error:
+        parser.error(f"--stages {args.stages}: {error}")
     args.out.mkdir(parents=True, exist_ok=True)
     keep_freed_memory()
     torch.manual_seed(0)
@@ -389,6 +395,11 @@ def main(argv: list[str] | None = None) -> None:
     if unknown := set(args.smaller) - set(config.picture_sizes):
         parser.error(
             f"--smaller: the generator draws no {min(unknown)} x {min(unknown)} pictures, expected "
+            f"some of {', '.join(map(str, config.picture_sizes))}"
+        )
+    if missing := {stage.size for stage in stages} - set(config.picture_sizes):
+        parser.error(
+            f"--stages: the generator draws no {min(missing)} x {min(missing)} pictures, expected "
             f"some of {', '.join(map(str, config.picture_sizes))}"
         )
     if any(stage.windows for stage in stages) and min(args.smaller, default=512) <= windows.BASE:

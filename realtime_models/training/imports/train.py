@@ -81,8 +81,8 @@ def main(argv: list[str] | None = None) -> None:
     args.curated_share, args.more_share = None, 0.0
     try:
         stages = [Stage.parse(text) for text in args.stages.split(",")]
-    except ValueError:
-        parser.error(f"--stages is {args.stages}, expected SIZE:MINUTES or SIZE:COUNTsteps each")
+    except ValueError as error:
+        parser.error(f"--stages {args.stages}: {error}")
     sizes = [4 << i for i in range(args.resolution.bit_length() - 2)]
     if args.resolution not in sizes[1:]:
         parser.error(f"--resolution is {args.resolution}, expected a power of two from 8 up")

@@ -20,6 +20,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from latentcam.realtime_models.training.looks.cast import CAST
+from latentcam.realtime_models.training.whole import whole
 
 Row = tuple[Path, npt.NDArray[np.float32], npt.NDArray[np.float32], int]
 
@@ -46,15 +47,14 @@ def write(found: list[Row], path: Path, size: int) -> None:
             # Colours are weighted by alpha, or the black behind would show at the edges.
             image = image.convert("RGBa").resize((size, size), Image.Resampling.BOX).convert("RGBA")
         images[i] = np.asarray(image)
-    part = path.with_name(f".{path.stem}.part.npz")
-    np.savez(
-        part,
-        images=images,
-        z=np.stack([row[1] for row in found]),
-        x=np.stack([row[2] for row in found]),
-        curated=np.array([row[3] for row in found], np.int16),
-    )
-    part.rename(path)
+    with whole(path) as part:
+        np.savez(
+            part,
+            images=images,
+            z=np.stack([row[1] for row in found]),
+            x=np.stack([row[2] for row in found]),
+            curated=np.array([row[3] for row in found], np.int16),
+        )
 
 
 def main() -> None:

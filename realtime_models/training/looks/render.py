@@ -26,6 +26,7 @@ from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.training.looks.cast import CAST
 from latentcam.realtime_models.training.looks.identity import cast_z
 from latentcam.realtime_models.training.looks.sampling import Group, group
+from latentcam.realtime_models.training.whole import whole
 
 
 def picture(out: Path, number: int) -> Path:
@@ -40,19 +41,15 @@ def write_factors(
     path = out / "factors" / f"{index:05d}.json"
     if path.exists():
         return
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(
-        json.dumps(
-            {
-                "pictures": [picture(out, n).name for n in numbers],
-                "name": what.name,
-                "z": [float(v) for v in what.z],
-                "xs": [[round(float(v), 5) for v in x] for x in what.xs],
-                **about,
-            }
-        )
-    )
-    part.rename(path)
+    found = {
+        "pictures": [picture(out, n).name for n in numbers],
+        "name": what.name,
+        "z": [float(v) for v in what.z],
+        "xs": [[round(float(v), 5) for v in x] for x in what.xs],
+        **about,
+    }
+    with whole(path) as part:
+        part.write_text(json.dumps(found))
 
 
 def clip(path: Path, name: str) -> Group:

@@ -17,6 +17,7 @@ from latentcam.realtime_models.training.looks.eyes import ball
 from latentcam.realtime_models.training.looks.hair import Strands
 from latentcam.realtime_models.training.looks.people import Figure
 from latentcam.realtime_models.training.looks.rig import Turn, rotation
+from latentcam.realtime_models.training.whole import whole
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -262,11 +263,10 @@ class Stage:
         image.pixels.foreach_set(pixels.ravel())
         settings = self.scene.render.image_settings
         settings.file_format, settings.color_depth = "PNG", "8"
-        part = path.with_name(f".{path.stem}.part.png")
-        image.save_render(str(part), scene=self.scene)
+        with whole(path) as part:
+            image.save_render(str(part), scene=self.scene)
         settings.file_format, settings.color_depth = "OPEN_EXR", "32"
         bpy.data.images.remove(image)
-        part.rename(path)
 
 
 def softened(pixels: F32) -> F32:

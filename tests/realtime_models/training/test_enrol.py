@@ -39,7 +39,6 @@ from latentcam.realtime_models.training.enrol.network import (
     Student,
     Teacher,
     moving,
-    reach,
     tensors_of,
 )
 from latentcam.realtime_models.training.enrol.pack_tracking import (
@@ -58,6 +57,7 @@ from latentcam.realtime_models.training.enrol.tune import (
     region_weight,
     stages,
 )
+from latentcam.realtime_models.training.generator.data import reach
 from latentcam.realtime_models.training.generator.losses import levels
 from tests.drawn_face import Drawn, draw, segment, track, tracking, write_video
 

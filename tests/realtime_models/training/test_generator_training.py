@@ -52,6 +52,28 @@ def enlarge(path: Path, darker: int = 1) -> None:
     np.savez(path, **kept)
 
 
+@pytest.mark.parametrize(
+    ("stages", "said"),
+    [
+        ("32", "a stage is 32, expected SIZE:MINUTES or SIZE:COUNTsteps each"),
+        ("32:2,", "a stage is , expected SIZE:MINUTES"),
+        ("32:-1", "expected SIZE:MINUTES"),
+        ("32:1minute", "expected SIZE:MINUTES"),
+        ("48:1steps", "draws no 48 x 48 pictures, expected some of 4, 8, 32"),
+    ],
+)
+def test_stages_that_mean_nothing_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    stages: str, said: str,
+) -> None:  # fmt: skip
+    write_shard(tmp_path / "renders")
+    monkeypatch.setattr(train, "keep_freed_memory", lambda: None)
+    words = ["--data", str(tmp_path / "renders"), "--out", str(tmp_path), "--resolution", "32"]
+    with pytest.raises(SystemExit) as ended:
+        train.main([*words, "--channel-base", "64", "--stages", stages])
+    assert ended.value.code == 2 and said in capsys.readouterr().err
+
+
 def test_training_goes_on_from_its_checkpoint_and_leaves_sheets(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
