@@ -350,6 +350,11 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument(
+        "--rate", type=float, default=1e-3,
+        help="learning rate at a stage's begin; half as much again at the very first, three tenths "
+        "of it where it is adversarial",
+    )  # fmt: skip
+    parser.add_argument(
         "--curated-share", type=float, help="of a batch; default: as they were rendered"
     )
     parser.add_argument("--channel-base", type=int, default=8192)
@@ -422,7 +427,7 @@ def main(argv: list[str] | None = None) -> None:
         if trainer.elapsed == 0.0:
             adversarial = stage.adversarial
             fresh = trainer.stage == 0 and not pack
-            lr = 3e-4 if adversarial else 1.5e-3 if fresh else 1e-3
+            lr = 0.3 * args.rate if adversarial else 1.5 * args.rate if fresh else args.rate
             trainer.new_optimisers(lr, (0.5, 0.99) if adversarial else (0.9, 0.99))
         run_stage(trainer, stage, train, more, held_out, args)
         trainer.stage, trainer.elapsed = trainer.stage + 1, 0.0
