@@ -43,7 +43,7 @@ def test_installed_packs_are_listed(installed: Path, capsys: pytest.CaptureFixtu
     (installed.parent / "broken" / "card.json").write_text("{")
     (installed.parent / "no pack").mkdir()
     shipped, broken, mine = told(capsys, "list").splitlines()
-    assert shipped.startswith("studio  ") and "256x256, 12 faces" in shipped
+    assert shipped.startswith("studio  ") and "512x512, 19 faces" in shipped
     assert shipped.endswith("came with latentcam")
     assert broken.startswith("broken  ") and "cannot be used" in broken
     assert mine.startswith("mine  ") and "32x32, 2 faces" in mine and str(installed) in mine
