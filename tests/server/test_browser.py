@@ -329,7 +329,7 @@ def test_keyboard_alone_starts_and_stops_and_the_microphone_is_freed(page: Any) 
     assert not page.is_visible("#trouble")
 
 
-def test_frames_of_256_pixels_keep_coming(live: Any) -> None:
+def test_frames_keep_coming(live: Any) -> None:
     before = live.evaluate(INBOUND_VIDEO)
     end = time.monotonic() + LIVE_LIMIT / 1000
     while True:
@@ -338,7 +338,8 @@ def test_frames_of_256_pixels_keep_coming(live: Any) -> None:
             break
         assert time.monotonic() < end, (before, after)
         time.sleep(0.2)
-    assert (after["frameWidth"], after["frameHeight"]) == (256, 256)
+    # 256 where the machine is too busy for 512
+    assert (after["frameWidth"], after["frameHeight"]) in ((512, 512), (256, 256))
 
 
 def test_mouth_moves_while_the_file_speaks_and_rests_while_it_is_silent(live: Any) -> None:
@@ -378,7 +379,7 @@ def test_figures_show_numbers(live: Any) -> None:
         "network": r"(< )?\d+ ms",
         "skew": r"together|\d+ ms (early|late)",
         "bitrate": r"\d+ kbit/s",
-        "picture": "256 × 256",
+        "picture": "512 × 512|256 × 256 of 512",  # a busy machine draws less
         "dropped": r"\d+ / \d+",
     }
     wait_speaking(live)
