@@ -110,9 +110,8 @@ def discriminators(channels: int = 3) -> nn.ModuleList:
 
 def judged_boxes() -> tuple[Box, Box, Box, Box]:
     """What the discriminators look at. That of the whole picture gets another quarter of it each
-    time, which costs a quarter, and patches do not know where they are; the lowest quarter of the
-    picture, which is clothes, is left out."""
-    top, left = float(torch.randint(0, 3, ())) / 8, float(torch.randint(0, 5, ())) / 8
+    time, which costs a quarter, and patches do not know where they are."""
+    top, left = (float(torch.randint(0, 5, ())) / 8 for _ in range(2))
     return MOUTH, EYES, HAIR, (top, top + 0.5, left, left + 0.5)
 
 
