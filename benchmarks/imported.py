@@ -27,13 +27,8 @@ import numpy as np
 from latentcam.benchmarks.decode import timed
 from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
 from latentcam.benchmarks.tools.obedience import SWEEP, correlation
-<<<<<<< HEAD
-from latentcam.benchmarks.tools.pictures import before, psnr
-=======
 from latentcam.benchmarks.tools.pictures import psnr
 from latentcam.realtime_models.alpha import composite
-from latentcam.realtime_models.arrays import Rgb
->>>>>>> f37e201 (Emotions have one table; two benchmarks composite as the others do)
 from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.errors import LatentcamError
 from latentcam.realtime_models.face_tracker import FaceTracker
@@ -107,32 +102,6 @@ def milliseconds(avatar: Avatar) -> float:
     return float(np.median(timed(lambda _: avatar.decoder.decode(ws), PICTURES)) * 1e3)
 
 
-<<<<<<< HEAD
-=======
-def clip(avatar: Avatar, moods: Path, seed: int) -> list[Rgb]:
-    """A face that goes from mood to mood, each easing in."""
-    highs = {axis.name: axis.high for axis in avatar.card.axes}
-    name = avatar.card.identities[seed % len(avatar.card.identities)]
-    anchor, x, pictures = avatar.anchor(name), avatar.basis.control({}), []
-    for mood in load_moods(moods).sequence(seed):
-        known = {mood.name: 0.8 * highs[mood.name]} if mood.name in highs else {}
-        goal = avatar.basis.control(known)
-        for _ in range(round(mood.seconds * FPS)):
-            x = goal + np.float32(np.exp(-1 / FPS / EASE)) * (x - goal)
-            pictures.append(composite(avatar.render(anchor, x)))
-        if len(pictures) >= SECONDS * FPS:
-            break
-    return pictures[: round(SECONDS * FPS)]
-
-
-def acd(pictures: list[Rgb], judge: IdentityJudge) -> float:
-    """Mean distance of consecutive pictures, as Zhang 2020 has it; NaN of fewer than two faces."""
-    found = [one for one in map(judge.describe, pictures) if one is not None]
-    apart = [distance(a, b) for a, b in pairwise(found)]
-    return float(np.mean(apart)) if apart else float("nan")
-
-
->>>>>>> f37e201 (Emotions have one table; two benchmarks composite as the others do)
 def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter

@@ -29,7 +29,7 @@ import numpy as np
 from latentcam.benchmarks.tools.likeness import acd, cast_distances, steps
 from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
 from latentcam.benchmarks.tools.options import avatar_options
-from latentcam.benchmarks.tools.pictures import before
+from latentcam.realtime_models.alpha import composite
 from latentcam.realtime_models.arrays import SAMPLE_RATE, Rgb
 from latentcam.realtime_models.decoders.auto import DECODERS
 from latentcam.realtime_models.errors import LatentcamError
@@ -50,7 +50,7 @@ def clip(opened: Opened, name: str, moods: MoodModel, seed: int, seconds: float)
     state, anchor = performer.initial_state(seed), avatar.anchor(name)
     for _ in range(round(seconds * FPS)):
         x, state = performer.perform(silence, state, settings)
-        yield before(avatar.render(anchor, x))
+        yield composite(avatar.render(anchor, x))
 
 
 def steadiness(pictures: Iterable[Rgb], judge: IdentityJudge) -> dict[str, float]:
@@ -81,7 +81,7 @@ def measured(
 
     rest = opened.avatar.basis.control({})
     resting = {
-        name: judge.describe(before(opened.avatar.render(opened.avatar.anchor(name), rest)))
+        name: judge.describe(composite(opened.avatar.render(opened.avatar.anchor(name), rest)))
         for name in names
     }
     return {
