@@ -5,6 +5,8 @@
     motion.safetensors       the motion model
     identities.safetensors   the faces' latents
     light.safetensors        the light branch, if the pack has one
+    textures.safetensors     the faces at rest in full detail, if the generator draws a flow: one
+                             uint8 tensor for each, "0", "1" and so on, by `textures.packed`
 
 The generator and the motion model may be borrowed: another pack then holds the file, and the card
 identifies it by its digest. Weights may be stored as float16; they are float32 in memory. Nothing
@@ -36,6 +38,7 @@ from latentcam.realtime_models.card import (
     numbers,
 )
 from latentcam.realtime_models.errors import AvatarPackError, in_one_line
+from latentcam.realtime_models.generator.textures import Textures, textures_of, unpacked
 from latentcam.realtime_models.pack_places import CARD, find_lender, find_pack
 
 DEFAULT_PACK = "studio"
@@ -43,6 +46,7 @@ GENERATOR_FILE = "generator.safetensors"
 MOTION_FILE = "motion.safetensors"
 IDENTITIES_FILE = "identities.safetensors"
 LIGHT_FILE = "light.safetensors"
+TEXTURES_FILE = "textures.safetensors"
 
 LARGEST_CARD = 2**20  # bytes
 LARGEST_HEADER = 2**20  # bytes, of a safetensors file
@@ -62,6 +66,7 @@ class AvatarPack:
         `basis` float32 [num_ws, w_dim, k], the matrix V with one column per axis.
     identities: float32 [n, num_ws, w_dim], one latent per curated face.
     light: the tensors of the light branch, by their names in `generator.network.Generator`.
+    textures: of the faces, in the size of the generator's picture.
     resolution: by which `--resolution` knows what the generator draws: see `resolutions`.
     """
 
@@ -71,24 +76,28 @@ class AvatarPack:
     identities: NDArray[np.float32]
     resolution: str
     light: Tensors | None = None
+    textures: Textures | None = None
 
 
 def load_pack(avatar: str) -> AvatarPack:
     """Read and check a pack. Raises AvatarPackError with one sentence."""
     folder = find_pack(avatar)
     card = load_card(folder)
-    return AvatarPack(
-        card,
-        _load_tensors(weights_path(folder, card, GENERATOR_FILE), generator_shapes(card),
-                      card.files.generator),
-        _load_tensors(weights_path(folder, card, MOTION_FILE), motion_shapes(card),
-                      card.files.motion),
-        _load_tensors(weights_path(folder, card, IDENTITIES_FILE), identities_shapes(card),
-                      card.files.identities)["identities"],
-        str(card.generator.resolution),
-        None if card.files.light is None else
-        _load_tensors(weights_path(folder, card, LIGHT_FILE), light_shapes(card), card.files.light),
-    )  # fmt: skip
+
+    def tensors(file: str, shapes: Shapes, weights: Weights) -> Tensors:
+        return _load_tensors(weights_path(folder, card, file), shapes, weights)
+
+    files, light, textures = card.files, None, None
+    generator = tensors(GENERATOR_FILE, generator_shapes(card), files.generator)
+    motion = tensors(MOTION_FILE, motion_shapes(card), files.motion)
+    identities = tensors(IDENTITIES_FILE, identities_shapes(card), files.identities)["identities"]
+    if files.light is not None:
+        light = tensors(LIGHT_FILE, light_shapes(card), files.light)
+    size = card.generator.resolution
+    if files.textures is not None:
+        pictures = _load_textures(weights_path(folder, card, TEXTURES_FILE), card, files.textures)
+        textures = textures_of(pictures, identities, generator["mapping.w_avg"], size)
+    return AvatarPack(card, generator, motion, identities, str(size), light, textures)
 
 
 def load_card(folder: Path) -> Card:
@@ -135,6 +144,7 @@ def pack_files(folder: Path) -> dict[str, Path]:
     card = load_card(folder)
     weights = [GENERATOR_FILE, MOTION_FILE, IDENTITIES_FILE]
     weights += [LIGHT_FILE] if card.files.light else []
+    weights += [TEXTURES_FILE] if card.files.textures else []
     return {CARD: folder / CARD} | {name: weights_path(folder, card, name) for name in weights}
 
 
@@ -144,12 +154,8 @@ def sha256(path: Path) -> str:
 
 
 def _load_tensors(path: Path, shapes: Shapes, weights: Weights) -> Tensors:
-    content = _read(path, numbers(shapes))
-    digest = hashlib.sha256(content).hexdigest()
-    try:
-        found: dict[str, dict[str, Any]] = dict(deserialize(content))  # type: ignore[no-untyped-call]
-    except SafetensorError as error:
-        raise AvatarPackError(f"{path} is not a safetensors file: {error}") from None
+    content = _read(path, 4 * numbers(shapes))
+    found = _found(path, content)
     got = {name: tuple(tensor["shape"]) for name, tensor in found.items()}
     for name in {**shapes, **got}:
         if got.get(name) != shapes.get(name):
@@ -176,18 +182,55 @@ def _load_tensors(path: Path, shapes: Shapes, weights: Weights) -> Tensors:
                 f"{path}: tensor {name} is {tensor.min():g}, expected at least {LEAST_STD:g}"
             )
         tensor.flags.writeable = False
-    if weights.digest != digest:
-        raise AvatarPackError(f"{path}: its SHA-256 is {digest}, the card expects {weights.digest}")
+    _check_digest(path, content, weights)
     return tensors
 
 
+def _load_textures(path: Path, card: Card, weights: Weights) -> NDArray[np.uint8]:
+    """uint8 [identities, channels, resolution, resolution]."""
+    count, config = len(card.identities), card.generator
+    shape = (config.channels, config.resolution, config.resolution)
+    pictures = np.empty((count, *shape), np.uint8)
+    content = _read(path, pictures.nbytes + pictures.nbytes // 100)
+    found = _found(path, content)
+    if set(found) != {str(index) for index in range(count)}:
+        raise AvatarPackError(
+            f"{path} holds the tensors {', '.join(sorted(found)[:20])}, expected one for each of "
+            f"the {count} identities, 0 to {count - 1}"
+        )
+    for name, tensor in found.items():
+        if tensor["dtype"] != "U8":
+            raise AvatarPackError(f"{path}: tensor {name} is {tensor['dtype']}, expected U8")
+        try:
+            pictures[int(name)] = unpacked(np.frombuffer(tensor["data"], np.uint8), shape)
+        except ValueError as error:
+            raise AvatarPackError(f"{path}: tensor {name}: {error}") from None
+    _check_digest(path, content, weights)
+    pictures.flags.writeable = False
+    return pictures
+
+
+def _found(path: Path, content: bytes) -> dict[str, dict[str, Any]]:
+    """The tensors of a safetensors file by their names."""
+    try:
+        return dict(deserialize(content))  # type: ignore[no-untyped-call]
+    except SafetensorError as error:
+        raise AvatarPackError(f"{path} is not a safetensors file: {error}") from None
+
+
+def _check_digest(path: Path, content: bytes, weights: Weights) -> None:
+    digest = hashlib.sha256(content).hexdigest()
+    if weights.digest != digest:
+        raise AvatarPackError(f"{path}: its SHA-256 is {digest}, the card expects {weights.digest}")
+
+
 def _read(path: Path, count: int) -> bytes:
-    """The whole file, if it is no larger than `count` numbers and a header need."""
+    """The whole file, if it is no larger than `count` bytes and a header."""
     if not path.is_file():
         raise AvatarPackError(f"{path} is missing")
     try:
         size = path.stat().st_size
-        most = 8 + LARGEST_HEADER + 4 * count
+        most = 8 + LARGEST_HEADER + count
         if size > most:
             raise AvatarPackError(
                 f"{path} has {size} bytes, expected at most {most} for what the card says"

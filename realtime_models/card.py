@@ -44,17 +44,21 @@ class Weights(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 
 class Files(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The weights of a pack. Identities are always its own; the rest may be in another pack. light:
-    of its light branch, if it has one."""
+    """The weights of a pack. Identities and textures are always its own; the rest may be in another
+    pack. light: of its light branch, if it has one. textures: of its faces, if its generator moves
+    them into the picture."""
 
     generator: Weights
     motion: Weights
     identities: Weights
     light: Weights | None = None
+    textures: Weights | None = None
 
     def __post_init__(self) -> None:
         if self.identities.borrow is not None:
             raise ValueError("identities are borrowed, expected a pack to have its own")
+        if self.textures is not None and self.textures.borrow is not None:
+            raise ValueError("textures are borrowed, expected a pack to have its own")
 
 
 class Drive(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -160,6 +164,8 @@ class Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True
                 "largest first"
             )
         self._check_light()
+        if self.files.textures is not None and not self.generator.flow:
+            raise ValueError("files.textures is given, expected a generator with a flow beside it")
         names = [axis.name for axis in self.axes]
         within("number of axes", len(names), 1, 256)
         within("number of identities", len(self.identities), 1, 1000)

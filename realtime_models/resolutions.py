@@ -12,6 +12,7 @@ from latentcam.realtime_models.avatar_pack import AvatarPack, Tensors
 from latentcam.realtime_models.card import Card, light_generator
 from latentcam.realtime_models.errors import AvatarPackError
 from latentcam.realtime_models.generator.layers import GeneratorConfig
+from latentcam.realtime_models.generator.textures import Textures, textures_of
 
 AUTO, LARGEST = "auto", "largest"
 LIGHT = "-light"
@@ -54,6 +55,8 @@ def drawn_at(pack: AvatarPack, resolution: str) -> AvatarPack:
         int8, crowded = _kept(card, config)
     rows = config.num_ws
     files = msgspec.structs.replace(card.files, generator=weights, light=None)
+    if not config.flow:
+        files = msgspec.structs.replace(files, textures=None)
     cutoff = card.truncation_cutoff
     return AvatarPack(
         msgspec.structs.replace(
@@ -64,7 +67,16 @@ def drawn_at(pack: AvatarPack, resolution: str) -> AvatarPack:
         pack.motion,
         pack.identities[:, :rows],
         resolution,
+        textures=textures_for(pack, config),
     )  # fmt: skip
+
+
+def textures_for(pack: AvatarPack, config: GeneratorConfig) -> Textures | None:
+    """Those of the pack's faces, for the picture that a smaller generator draws."""
+    if pack.textures is None or not config.flow:
+        return None
+    w_avg, identities = pack.generator["mapping.w_avg"], pack.identities[:, : config.num_ws]
+    return textures_of(pack.textures.pictures, identities, w_avg, config.resolution)
 
 
 def _kept(card: Card, config: GeneratorConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:

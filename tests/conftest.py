@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
-from tests.tiny import clear_card, three_card, write_pack
+from tests.tiny import clear_card, three_card, worn_card, write_pack
 
 # PyTorch's threads wait for each other in a loop: on a busy machine a training step of a tiny
 # network took twenty times as long with two as with one. Read when PyTorch is first imported.
@@ -42,6 +42,11 @@ def clear_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def clear_pack(clear_folder: Path) -> AvatarPack:
     return load_pack(str(clear_folder))
+
+
+@pytest.fixture(scope="session")
+def worn_pack(tmp_path_factory: pytest.TempPathFactory) -> AvatarPack:
+    return load_pack(str(write_pack(tmp_path_factory.mktemp("packs") / "worn", worn_card())))
 
 
 @pytest.fixture(scope="session")

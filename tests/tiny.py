@@ -28,7 +28,11 @@ from latentcam.realtime_models.card import (
 from latentcam.realtime_models.generator.layers import GeneratorConfig, stylegan2
 from latentcam.realtime_models.motion.lstm import weight_shapes
 from latentcam.realtime_models.motion.model import MotionConfig
-from latentcam.realtime_models.training.write_pack import unwritten, write_card
+from latentcam.realtime_models.training.write_pack import (
+    unwritten,
+    write_card,
+    write_textures,
+)
 
 SIZES: dict[str, Any] = {
     "z_dim": 8,
@@ -75,6 +79,22 @@ def clear_card(**changes: Any) -> Card:
     """Of a pack whose pictures, of 64 pixels, have alpha."""
     generator = tiny_generator(resolution=64, subpixels=2, channels=4)
     return tiny_card(**{"name": "clear", "generator": generator, **changes})
+
+
+def worn_card(**changes: Any) -> Card:
+    """Of a pack with alpha whose faces have textures."""
+    generator = tiny_generator(resolution=64, subpixels=2, channels=4, flow=8)
+    fields = {"name": "worn", "generator": generator, "files": unwritten(textures=True)}
+    return tiny_card(**{**fields, **changes})
+
+
+def smooth_pictures(count: int, channels: int, side: int) -> NDArray[np.uint8]:
+    """uint8 [count, channels, side, side]: waves, so that a hundredth of a pixel is no level."""
+    rng = np.random.default_rng(4)
+    y, x = np.mgrid[:side, :side] / side
+    waves = [np.sin(6 * (a * x + b * y + c)) for a, b, c in rng.random((count * channels, 3))]
+    pictures = np.uint8(np.rint(127.5 + 100 * np.array(waves)))
+    return pictures.reshape(count, channels, side, side)
 
 
 LIGHT = stylegan2(**{**SIZES, "channel_base": 128, "channels": 4})
@@ -142,11 +162,15 @@ def write_pack(
     }
     if card.light:
         parts["light"] = dict(random_tensors(light_shapes(card), 3))
-    written = {}
+    written: dict[str, Weights] = {}
     for name, tensors in parts.items():
         path = folder / f"{name}.safetensors"
         save_file(tensors, path)
         written[name] = Weights(sha256(path))
+    if card.files.textures:
+        config = card.generator
+        pictures = smooth_pictures(len(card.identities), config.channels, config.resolution)
+        written["textures"] = write_textures(folder, pictures)
     write_card(folder, msgspec.structs.replace(card, files=Files(**written)))
     return folder
 

@@ -9,7 +9,6 @@ import math
 import platform
 import sys
 from collections.abc import Collection, Mapping
-from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +22,7 @@ from latentcam.realtime_models.errors import BackendUnavailable, lacks_memory
 from latentcam.realtime_models.generator.filters import upsampling_filter
 from latentcam.realtime_models.generator.latents import LRELU_GAIN, LRELU_SLOPE
 from latentcam.realtime_models.generator.layers import SynthesisLayer
+from latentcam.realtime_models.generator.textures import FLOW_UNIT
 
 logger = logging.getLogger(__name__)
 
@@ -66,15 +66,13 @@ class OpenVinoDecoder:
             "PERFORMANCE_HINT": "LATENCY",
         }
         alone = _compiled(core, pack, int8, options)
-        self._decode = partial(_infer, alone.create_infer_request(), card.generator.num_ws)
+        self._decode = _Request(alone, pack).decode
         self.resolution = pack.resolution
         self.lanes: tuple[Decode, ...] = ()
         if lanes > 1:
             crowded = (*int8, *card.int8_crowded) if int8 else ()
             shared = _compiled(core, pack, crowded, {**options, "NUM_STREAMS": lanes})
-            requests = [shared.create_infer_request() for _ in range(lanes)]
-            rows = card.generator.num_ws
-            self.lanes = tuple(partial(_infer, request, rows) for request in requests)
+            self.lanes = tuple(_Request(shared, pack).decode for _ in range(lanes))
 
     def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
         return self._decode(ws)
@@ -89,6 +87,7 @@ def _compiled(
         {
             "weights": pack.card.files.generator.digest,
             "generator": repr(pack.card.generator),
+            "textures": pack.textures is not None,
             "int8": sorted(int8),
             "options": repr(sorted(options.items())),
             "device": core.get_property("CPU", "FULL_DEVICE_NAME"),
@@ -113,10 +112,29 @@ def _compiled(
     return compiled
 
 
-def _infer(request: ov.InferRequest, rows: int, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
-    # Copied: the request writes its output buffer again.
-    latents = np.ascontiguousarray(ws[:, :rows])
-    return joined([request.infer({0: w[None]})[0].copy() for w in latents])
+class _Request:
+    """One that infers, with the texture that it was given last."""
+
+    def __init__(self, model: ov.CompiledModel, pack: AvatarPack) -> None:
+        self._request, self._rows = model.create_infer_request(), pack.card.generator.num_ws
+        self._textures, self._worn = pack.textures, -1
+
+    def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+        latents = np.ascontiguousarray(ws[:, : self._rows])
+        return joined([self._picture(w) for w in latents])
+
+    def _picture(self, w: NDArray[np.float32]) -> NDArray[np.uint8]:
+        inputs: dict[int, NDArray[np.float32]] = {0: w[None]}
+        if self._textures is not None:
+            index, share = self._textures.nearest(w[-1])
+            inputs[1] = np.full((1, 1, 1, 1), share, np.float32)
+            if index != self._worn:
+                texture = self._textures.pictures[index : index + 1]
+                self._request.set_input_tensor(2, ov.Tensor(texture.copy()))
+                self._worn = index
+        # Copied: the request writes its output buffer again.
+        picture: NDArray[np.uint8] = self._request.infer(inputs)[0].copy()
+        return picture
 
 
 def x86() -> bool:
@@ -125,7 +143,8 @@ def x86() -> bool:
 
 
 def build_model(pack: AvatarPack, int8: Collection[str] = ()) -> ov.Model:
-    """ws float32 [1, num_ws, w_dim] -> pictures uint8 [1, H, W, 3 or 4].
+    """ws float32 [1, num_ws, w_dim] -> pictures uint8 [1, H, W, 3 or 4]; of a pack with textures
+    also from the share float32 [1, 1, 1, 1] of the texture uint8 [1, 3 or 4, H, W].
 
     int8: the layers to compute with 8 bits.
     """
@@ -133,8 +152,10 @@ def build_model(pack: AvatarPack, int8: Collection[str] = ()) -> ov.Model:
     ws = op.parameter([1, config.num_ws, config.w_dim], np.float32, name="ws")
     x: Node = op.constant(np.ascontiguousarray(tensors["synthesis.const"]))
     before = x  # what the last layer took that doubles
-    picture: Node | None = None
+    picture: Node | None = None  # channels as `GeneratorConfig.flow` tells
+    flow: Node | None = None
     size = 0  # of the picture so far
+    channels = 0  # of it
     for layer in config.layers:
         if not layer.modulated:
             x = _skipped(pack, layer, x, before)
@@ -145,27 +166,62 @@ def build_model(pack: AvatarPack, int8: Collection[str] = ()) -> ov.Model:
         if not layer.draws:
             x = y
             continue
+        given = layer.out_channels // layer.pixels**2
         if picture is not None:
+            if given < channels:  # from here on the flow only grows
+                parts = np.array([given, channels - given])
+                picture, flow = op.variadic_split(picture, 1, op.constant(parts)).outputs()
             while size < layer.resolution:
                 filtered = layer.kind == "rgb_filtered"
-                picture = (
-                    _upsample_filtered(picture, config.channels) if filtered else _upsample(picture)
-                )
+                picture = _upsample_filtered(picture, given) if filtered else _upsample(picture)
                 size *= 2
             if layer.pixels > 1 and size == layer.resolution:
-                picture = _upsample_to_subpixels(picture, config.channels)
+                picture = _upsample_to_subpixels(picture, given)
             y = op.add(picture, y)
-        picture, size = y, layer.resolution * layer.pixels
+        picture, size, channels = y, layer.resolution * layer.pixels, given
         if layer.pixels > 1:
             picture = op.depth_to_space(picture, "depth_first", layer.pixels)
     assert picture is not None
+    inputs = [ws]
+    if config.flow:
+        if flow is None:
+            parts = np.array([config.channels + 1, 2])
+            picture, flow = op.variadic_split(picture, 1, op.constant(parts)).outputs()
+        picture, inputs = _with_texture(pack, picture, flow, inputs)
     levels = op.clamp(op.round(_scale(picture, 127.5, 127.5), "half_to_even"), 0.0, 255.0)
     if config.channels == 4:  # no colour exceeds its alpha, whatever the network draws
         levels = op.minimum(
             levels, op.gather(levels, op.constant(np.array([3])), op.constant(np.array(1)))
         )
     pixels = op.transpose(op.convert(levels, np.uint8), op.constant(np.array([0, 2, 3, 1])))
-    return ov.Model([pixels], [ws], pack.card.name)
+    return ov.Model([pixels], inputs, pack.card.name)
+
+
+def _with_texture(
+    pack: AvatarPack, drawn: Node, flow: Node, inputs: list[Node]
+) -> tuple[Node, list[Node]]:
+    """The picture with its texture moved into it, as `network.composed`, and the inputs with those
+    that this takes. drawn: the picture and how far the texture is visible."""
+    config = pack.card.generator
+    parts = op.constant(np.array([config.channels, 1]))
+    picture, visible = op.variadic_split(drawn, 1, parts).outputs()
+    if pack.textures is None:
+        return picture, inputs
+    side, size = config.resolution, config.flow
+    share = op.parameter([1, 1, 1, 1], np.float32, name="share")
+    texture = op.parameter([1, config.channels, side, side], np.uint8, name="texture")
+    while size < side:
+        flow, size = _upsample(flow), 2 * size
+    middles = (2 * np.arange(side, dtype=np.float32) + 1) / side - 1
+    still = np.stack(np.meshgrid(middles, middles), axis=2)[None]
+    flow = op.transpose(flow, op.constant(np.array([0, 2, 3, 1])))
+    grid = op.add(_scale(flow, 2 * FLOW_UNIT, 0.0), op.constant(still))
+    levels = _scale(op.convert(texture, np.float32), 1 / 127.5, -1.0)
+    moved = op.grid_sample(levels, grid, {"align_corners": False, "mode": "bilinear",
+                                          "padding_mode": "border"})  # fmt: skip
+    seen = op.multiply(op.sigmoid(visible), share)
+    shown = op.add(picture, op.multiply(seen, op.subtract(moved, picture)))
+    return shown, [*inputs, share, texture]
 
 
 def _modulated_conv(pack: AvatarPack, layer: SynthesisLayer, x: Node, ws: Node, int8: bool) -> Node:

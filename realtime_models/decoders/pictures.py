@@ -23,9 +23,10 @@ class PictureNetwork(nn.Module):
         self.synthesis = SynthesisNetwork(pack.card.generator).eval()
         load_part(self.synthesis, pack.generator, "synthesis.")
         self.synthesis.freeze(PRECISIONS[precision])
+        self.synthesis.wear(pack.textures)
 
     def forward(self, ws: Tensor) -> Tensor:
-        pictures = self.synthesis(ws).float()
+        pictures = self.synthesis(ws)
         levels: Tensor = (pictures * 127.5 + 127.5).round().clamp(0, 255)
         if levels.shape[1] == 4:  # no colour exceeds its alpha, whatever the network draws
             levels = torch.minimum(levels, levels[:, 3:])

@@ -130,6 +130,10 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     architecture. resolution: of the picture. channels: 3 for RGB; 4 with alpha, with which the
     colours are premultiplied. layers: in order of execution, from a constant of 4x4. After every
     layer to RGB there is a whole picture, of the size that `picture_sizes` gives.
+    flow: 0; or the size of the picture up to which layers to RGB draw a flow as well, by which
+    textures of the face are moved into the picture: see `textures`. Behind the picture's channels
+    every layer to RGB then gives another for how far the texture is visible, and up to this size
+    two for the flow.
     """
 
     z_dim: int
@@ -138,6 +142,7 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     resolution: int
     layers: tuple[SynthesisLayer, ...]
     channels: Literal[3, 4] = 3
+    flow: int = 0
 
     def __post_init__(self) -> None:
         within("generator: z_dim", self.z_dim, 1, MOST_CHANNELS)
@@ -147,6 +152,11 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if len(set(names)) != len(names):
             raise ValueError(f"generator: layers are {names}, expected no name twice")
         self._check_sizes()
+        if self.flow and self.flow not in self.picture_sizes:
+            raise ValueError(
+                f"generator: flow is {self.flow}, expected 0 or one of the picture's sizes, "
+                f"{', '.join(map(str, self.picture_sizes))}"
+            )
         within("generator: multiply-accumulates", self.macs, 1, MOST_MACS)
 
     def _check_sizes(self) -> None:
@@ -158,7 +168,8 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
             if layer.doubles:
                 size, before = 2 * resolution, channels
             elif layer.draws:
-                out = self.channels * layer.pixels**2
+                pixels = layer.pixels
+                out = drawn_channels(self.channels, self.flow, size * pixels) * pixels**2
             elif layer.kind == "skip":
                 if before is None:
                     raise ValueError(
@@ -190,7 +201,8 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         """The part of it that draws a picture of this size, one of `picture_sizes`."""
         sizes = [layer.resolution * layer.pixels if layer.draws else 0 for layer in self.layers]
         layers = self.layers[: sizes.index(size) + 1]
-        return msgspec.structs.replace(self, resolution=size, layers=layers)
+        flow = min(size, self.flow)
+        return msgspec.structs.replace(self, resolution=size, layers=layers, flow=flow)
 
     @property
     def picture_sizes(self) -> tuple[int, ...]:
@@ -208,6 +220,12 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return sum(layer.macs for layer in self.layers)
 
 
+def drawn_channels(channels: int, flow: int, size: int) -> int:
+    """What a layer to RGB gives for each pixel of a picture of this size: the picture's channels,
+    and with a flow how far the texture is visible, and the flow itself. See `GeneratorConfig`."""
+    return channels + (0 if not flow else 3 if size <= flow else 1)
+
+
 def stylegan2(
     *,
     z_dim: int,
@@ -218,13 +236,15 @@ def stylegan2(
     channel_max: int,
     channels: Literal[3, 4] = 3,
     subpixels: int = 0,
+    flow: int = 0,
 ) -> GeneratorConfig:
     """The generator that `training` trains, by the paper's rules: min(channel_base / resolution,
     channel_max) channels, and a to-RGB layer shares the row of the latent with the first
     convolution of the next block.
 
     subpixels: how many of the last blocks draw 2x2 pixels per position, so that the widest
-    convolutions run at half of `resolution`. Raises ValueError if there is none of this size.
+    convolutions run at half of `resolution`. flow: see `GeneratorConfig`. Raises ValueError if
+    there is none of this size.
     """
     top = resolution // 2 if subpixels else resolution
     if top < 8 or top & (top - 1) or top * (2 if subpixels else 1) != resolution:
@@ -239,7 +259,8 @@ def stylegan2(
     def to_rgb(size: int, index: int) -> SynthesisLayer:
         fine = size > top >> subpixels
         kind: Kind = "rgb_subpixels" if fine else "rgb"
-        out = channels * (4 if fine else 1)
+        pixels = 2 if fine else 1
+        out = drawn_channels(channels, flow, size * pixels) * pixels**2
         return SynthesisLayer(f"b{size}_rgb", kind, width(size), out, size, index)
 
     layers = [SynthesisLayer("b4_conv", "conv", width(4), width(4), 4, 0), to_rgb(4, 1)]
@@ -259,6 +280,7 @@ def stylegan2(
         resolution=resolution,
         layers=tuple(layers),
         channels=channels,
+        flow=flow,
     )
 
 
@@ -275,7 +297,7 @@ def light_branch(
     light = stylegan2(
         z_dim=config.z_dim, w_dim=config.w_dim, mapping_layers=config.mapping.layers,
         resolution=resolution, channel_base=channel_base, channel_max=channel_max,
-        channels=config.channels, subpixels=subpixels,
+        channels=config.channels, subpixels=subpixels, flow=config.flow,
     )  # fmt: skip
     if light.num_ws > config.num_ws or resolution > config.resolution:
         raise ValueError(

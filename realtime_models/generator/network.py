@@ -12,6 +12,7 @@ any: one latent is one picture, always.
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -25,6 +26,7 @@ from latentcam.realtime_models.generator.latents import (
     Tensors,
 )
 from latentcam.realtime_models.generator.layers import GeneratorConfig, SynthesisLayer
+from latentcam.realtime_models.generator.textures import FLOW_UNIT, Textures
 
 DEMOD_EPSILON = 1e-8
 
@@ -169,6 +171,41 @@ def upsample(x: Tensor) -> Tensor:
     return y
 
 
+class Drawn(NamedTuple):
+    """What the layers to RGB have drawn so far.
+
+    picture: [N, channels, h, w]. visible: [N, 1, h, w], before its sigmoid; flow: [N, 2, f, f], x
+    and y; both None of a generator without a flow.
+    """
+
+    picture: Tensor
+    visible: Tensor | None = None
+    flow: Tensor | None = None
+
+
+class FaceTextures(nn.Module):
+    """`Textures` as part of a network."""
+
+    def __init__(self, textures: Textures) -> None:
+        super().__init__()
+        for name in ("pictures", "keys", "reach"):
+            values = torch.from_numpy(getattr(textures, name).copy())
+            self.register_buffer(name, values, persistent=False)
+        self.pictures: Tensor
+        self.keys: Tensor
+        self.reach: Tensor
+
+    def forward(self, w: Tensor) -> tuple[Tensor, Tensor]:
+        """w: [N, w_dim], the last rows of latents. Returns pictures in [-1, 1], [N, C, H, H], and
+        their shares, [N, 1, 1, 1]."""
+        distances = (w[:, None] - self.keys).square().sum(dim=2).sqrt()  # [N, n]
+        index = distances.argmin(dim=1)
+        nearest = distances.gather(1, index[:, None])[:, 0]
+        share = (1 - nearest / self.reach[index]).clamp(0, 1)
+        pictures = self.pictures.index_select(0, index).float() / 127.5 - 1
+        return pictures, share[:, None, None, None]
+
+
 class SynthesisNetwork(nn.Module):
     """Latent in W+ -> picture: every layer to RGB adds to the picture so far."""
 
@@ -184,6 +221,7 @@ class SynthesisNetwork(nn.Module):
                 for layer in config.layers
             }
         )
+        self.textures: FaceTextures | None = None
 
     def freeze(self, dtype: torch.dtype) -> None:
         """For decoding only: features in dtype, constants computed once. See `ModulatedConv`."""
@@ -192,6 +230,10 @@ class SynthesisNetwork(nn.Module):
         for module in self.convs.values():
             assert isinstance(module, ModulatedConv | SkipConv)
             module.freeze(dtype)
+
+    def wear(self, textures: Textures | None) -> None:
+        """Move these textures into every picture; None: draw without any."""
+        self.textures = None if textures is None else FaceTextures(textures)
 
     def conv(self, layer: SynthesisLayer) -> ModulatedConv:
         module = self.convs[layer.name]
@@ -215,13 +257,17 @@ class SynthesisNetwork(nn.Module):
 
         stop: end with a picture of this size, one of `config.picture_sizes`; None: the largest.
         """
-        return self.from_styles(self.styles(ws), stop)
+        drawn = self.from_styles(self.styles(ws), stop)
+        if self.textures is None:
+            return drawn.picture.float()
+        pictures, share = self.textures(ws[:, self.config.num_ws - 1].float())
+        return composed(drawn, pictures, share)[0]
 
-    def from_styles(self, styles: dict[str, Tensor], stop: int | None = None) -> Tensor:
-        """The same from space S."""
+    def from_styles(self, styles: dict[str, Tensor], stop: int | None = None) -> Drawn:
+        """What the layers draw, from space S."""
         x: Tensor = self.const
         before = x  # what the last layer took that doubles
-        picture: Tensor | None = None
+        drawn: Drawn | None = None
         for layer in self.config.layers:
             if not layer.modulated:
                 x = self.convs[layer.name](x, before)
@@ -232,15 +278,67 @@ class SynthesisNetwork(nn.Module):
             if not layer.draws:
                 x = y
                 continue
-            if layer.pixels > 1:
-                y = F.pixel_shuffle(y, layer.pixels)
-            if picture is not None:
-                y = enlarged(picture, y.shape[-1], layer.kind == "rgb_filtered") + y
-            picture = y
+            drawn = added(self.config, drawn, layer, y)
             if layer.resolution * layer.pixels == stop:
                 break
-        assert picture is not None
-        return picture
+        assert drawn is not None
+        return drawn
+
+
+def added(config: GeneratorConfig, drawn: Drawn | None, layer: SynthesisLayer, y: Tensor) -> Drawn:
+    """What is drawn after a layer to RGB that gave y."""
+    if layer.pixels > 1:
+        y = F.pixel_shuffle(y, layer.pixels)
+    size, filtered = y.shape[-1], layer.kind == "rgb_filtered"
+    parts = y.split([count for count in _counts(config, y.shape[1]) if count], dim=1)
+    now = Drawn(*parts)
+    if drawn is None:
+        return now
+    picture = enlarged(drawn.picture, size, filtered) + now.picture
+    if now.visible is None or drawn.visible is None or drawn.flow is None:
+        return Drawn(picture)
+    visible = enlarged(drawn.visible, size, filtered) + now.visible
+    if now.flow is None:
+        return Drawn(picture, visible, drawn.flow)
+    return Drawn(picture, visible, enlarged(drawn.flow, size, filtered) + now.flow)
+
+
+def _counts(config: GeneratorConfig, given: int) -> tuple[int, int, int]:
+    """Channels of picture, visibility and flow out of those that a layer gives."""
+    beside = given - config.channels
+    return config.channels, min(beside, 1), max(beside - 1, 0)
+
+
+def composed(
+    drawn: Drawn, textures: Tensor, share: Tensor, begin: tuple[float, float] = (0.0, 0.0),
+    width: int | None = None,
+) -> tuple[Tensor, Tensor]:  # fmt: skip
+    """(pictures with their textures, the moved textures alone), [N, C, h, w], float32.
+
+    textures: [N, C, H, H] in [-1, 1], H a multiple of the width. share: [N, 1, 1, 1].
+    begin, width: where the drawn part begins in a whole picture, rows and columns in pixels, and
+    how wide that is; by default it is the whole picture. The flow is as large as the part.
+    """
+    assert drawn.visible is not None and drawn.flow is not None
+    picture = drawn.picture.float()
+    height, wide = picture.shape[-2:]
+    whole = wide if width is None else width
+    textures = _averaged(textures, whole)
+    flow = enlarged(drawn.flow.float(), wide).permute(0, 2, 3, 1)
+    y = torch.arange(height, device=picture.device) + (0.5 + begin[0])
+    x = torch.arange(wide, device=picture.device) + (0.5 + begin[1])
+    rows, columns = torch.meshgrid(2 * y / whole - 1, 2 * x / whole - 1, indexing="ij")
+    grid = torch.stack([columns, rows], dim=2) + 2 * FLOW_UNIT * flow
+    moved = F.grid_sample(
+        textures, grid, mode="bilinear", padding_mode="border", align_corners=False
+    )
+    visible = share * torch.sigmoid(drawn.visible.float())
+    return picture + visible * (moved - picture), moved
+
+
+def _averaged(pictures: Tensor, width: int) -> Tensor:
+    times = pictures.shape[-1] // width
+    return F.avg_pool2d(pictures, times) if times > 1 else pictures
 
 
 def enlarged(picture: Tensor, size: int, filtered: bool = False) -> Tensor:

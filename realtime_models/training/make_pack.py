@@ -7,7 +7,7 @@ Either may be left out: `--base PACK` then provides it, unchanged; with `--borro
 names the base's file, which stays where it is. Given several checkpoints or folders, the pack gets
 the mean of their weights. Licence, provenance and consent are stated anew for every pack: only its
 maker knows them. `--smaller` names smaller sizes at which the generator was trained, too; `--light`
-adds a light branch that learned from it.
+adds a light branch that learned from it, `--textures` the faces that a generator with a flow moves.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from latentcam.realtime_models.generator.network import Generator
 from latentcam.realtime_models.motion.model import MotionConfig
 from latentcam.realtime_models.pack_places import find_lender, find_pack
 from latentcam.realtime_models.training.expressions import EMOTION_AXES, SAMPLES, emotion_basis
-from latentcam.realtime_models.training.generator.data import reach
+from latentcam.realtime_models.training.generator.data import load_textures, reach
 from latentcam.realtime_models.training.int8 import int8_layers, ready_for_int8
 from latentcam.realtime_models.training.looks.cast import CAST
 from latentcam.realtime_models.training.looks.identity import cast_z
@@ -46,6 +46,7 @@ from latentcam.realtime_models.training.write_pack import (
     write_identities,
     write_light,
     write_motion,
+    write_textures,
 )
 
 PCA_AXES = 8
@@ -67,6 +68,7 @@ class GeneratorPart(NamedTuple):
     int8_crowded: tuple[str, ...]
     smaller: tuple[int, ...]
     truncation_psi: float
+    textures: NDArray[np.uint8] | None
 
 
 class LightPart(NamedTuple):
@@ -104,6 +106,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--light", type=Path, help="checkpoint of training.generator.light, of this generator"
     )
+    parser.add_argument(
+        "--textures", type=Path, help="folder of looks.render --rest that --generator learned with"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the pack; may be --base")
     parser.add_argument(
         "--borrow", action="store_true", help="leave the base's weights where they are"
@@ -123,7 +128,7 @@ def main(argv: list[str] | None = None) -> None:
         parser.error("got --borrow without --base PACK, expected the pack to borrow from")
     try:
         base = load_pack(str(args.base)) if args.base else None
-        generator = _generator_part(args.generator, base)
+        generator = _generator_part(args.generator, base, args.textures)
         if args.smaller is not None:
             generator = generator._replace(smaller=tuple(sorted(args.smaller, reverse=True)))
         light = _light_part(args.light, generator, base if not args.generator else None)
@@ -136,7 +141,7 @@ def main(argv: list[str] | None = None) -> None:
             provenance=args.provenance.strip(),
             consent=args.consent.strip(),
             retrain=_retrain(base if not args.generator else None, args.light),
-            files=unwritten(light is not None),
+            files=unwritten(light is not None, generator.textures is not None),
             generator=generator.config,
             int8=generator.int8,
             int8_crowded=generator.int8_crowded,
@@ -176,6 +181,9 @@ def main(argv: list[str] | None = None) -> None:
         motion=lent.get("motion") or write_motion(args.out, motion.tensors),
         identities=write_identities(args.out, generator.identities),
         light=lent.get("light") or (write_light(args.out, light.tensors) if light else None),
+        textures=None
+        if generator.textures is None
+        else write_textures(args.out, generator.textures),
     )
     write_card(args.out, msgspec.structs.replace(card, files=files))
     size = sum(path.stat().st_size for path in args.out.iterdir())
@@ -188,22 +196,30 @@ def _retrain(base: AvatarPack | None, light: Path | None) -> tuple[str, ...]:
     return commands if light is None else (*(c for c in commands if c not in LIGHT), *LIGHT)
 
 
-def _generator_part(checkpoints: Sequence[Path], base: AvatarPack | None) -> GeneratorPart:
-    """The generator of new checkpoints, or else the base's."""
+def _generator_part(
+    checkpoints: Sequence[Path], base: AvatarPack | None, textures: Path | None
+) -> GeneratorPart:
+    """The generator of new checkpoints with its textures, or else the base's."""
     if not checkpoints:
         assert base is not None
         card = base.card
         return GeneratorPart(
             card.generator, base.generator, base.identities, card.axes, card.identities,
             card.int8, card.int8_crowded, card.smaller, card.truncation_psi,
+            None if base.textures is None else base.textures.pictures,
         )  # fmt: skip
     config, state = mean_generator(checkpoints)
+    if (textures is not None) != bool(config.flow):
+        raise AvatarPackError(
+            f"the generator draws {'a' if config.flow else 'no'} flow, expected --textures with one"
+        )
     tensors, identities, axes = generator_tensors(config, state)
     int8, crowded = int8_layers(config)
     tensors = ready_for_int8(config, tensors, identities, axes, (*int8, *crowded))
     return GeneratorPart(
-        config, tensors, identities, axes, tuple(CAST), int8, crowded, (), TRUNCATION_PSI
-    )
+        config, tensors, identities, axes, tuple(CAST), int8, crowded, (), TRUNCATION_PSI,
+        None if textures is None else load_textures(textures, list(CAST), config.resolution),
+    )  # fmt: skip
 
 
 def _light_part(

@@ -13,11 +13,13 @@ from latentcam.realtime_models.avatar_pack import (
     IDENTITIES_FILE,
     LIGHT_FILE,
     MOTION_FILE,
+    TEXTURES_FILE,
     AvatarPack,
     Tensors,
     sha256,
 )
 from latentcam.realtime_models.card import Card, Files, Weights
+from latentcam.realtime_models.generator.textures import packed
 from latentcam.realtime_models.pack_places import CARD, find_lender
 from latentcam.realtime_models.training.weights import save_weights
 from latentcam.realtime_models.training.whole import whole
@@ -45,6 +47,14 @@ def write_identities(
 def write_light(folder: Path, tensors: Tensors) -> Weights:
     """Write light.safetensors; what the card says of it."""
     return _write(folder / LIGHT_FILE, tensors, np.float16)
+
+
+def write_textures(folder: Path, pictures: NDArray[np.uint8]) -> Weights:
+    """Write textures.safetensors; what the card says of it. pictures: [identities, channels, H, H],
+    colours multiplied by alpha."""
+    path = folder / TEXTURES_FILE
+    save_weights({str(index): packed(picture) for index, picture in enumerate(pictures)}, path)
+    return Weights(sha256(path))
 
 
 def write_card(folder: Path, card: Card) -> None:
@@ -84,10 +94,13 @@ def write_with_motion_of(
     return card
 
 
-def unwritten(light: bool = False) -> Files:
-    """What a card says of files that are not written yet. light: with those of a light branch."""
+def unwritten(light: bool = False, textures: bool = False) -> Files:
+    """What a card says of files that are not written yet. light: with those of a light branch;
+    textures: with those of the faces."""
     nothing = Weights("0" * 64)
-    return Files(nothing, nothing, nothing, nothing if light else None)
+    return Files(
+        nothing, nothing, nothing, nothing if light else None, nothing if textures else None
+    )
 
 
 def _write(path: Path, tensors: Tensors, dtype: Precision) -> Weights:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -83,6 +84,21 @@ def load_heads(folder: Path) -> tuple[Heads, Heads]:
     number = torch.where(heads.curated >= 0, torch.arange(len(heads)), torch.from_numpy(sampled))
     held_out = number % HELD_OUT_EVERY == 0
     return heads.select((~held_out).nonzero()[:, 0]), heads.select(held_out.nonzero()[:, 0])
+
+
+def load_textures(folder: Path, names: Sequence[str], size: int) -> NDArray[np.uint8]:
+    """What `looks.render --rest` wrote, <name>.png of every name: uint8 [n, 4, size, size], colours
+    multiplied by alpha. Raises FileNotFoundError or ValueError."""
+    pictures = []
+    for name in names:
+        with Image.open(folder / f"{name}.png") as picture:
+            if picture.size != (size, size):
+                raise ValueError(
+                    f"{folder / f'{name}.png'} has {picture.size[0]} x {picture.size[1]} pixels, "
+                    f"expected {size} x {size}"
+                )
+            pictures.append(np.asarray(picture.convert("RGBA")))
+    return premultiplied(np.stack(pictures)).transpose(0, 3, 1, 2)
 
 
 def premultiplied(images: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -33,9 +33,15 @@ from latentcam.realtime_models.errors import AvatarPackError, BackendUnavailable
 from latentcam.realtime_models.generator.basis import Basis
 from latentcam.realtime_models.generator.latents import z_to_ws
 from latentcam.realtime_models.generator.layers import GeneratorConfig, light_branch
-from latentcam.realtime_models.generator.network import SynthesisNetwork
+from latentcam.realtime_models.generator.network import FaceTextures, SynthesisNetwork, composed
+from latentcam.realtime_models.generator.textures import Textures
+from latentcam.realtime_models.resolutions import textures_for
 from latentcam.realtime_models.training.generator import losses
-from latentcam.realtime_models.training.generator.train import channels_last, keep_freed_memory
+from latentcam.realtime_models.training.generator.train import (
+    MOVED_WEIGHT,
+    channels_last,
+    keep_freed_memory,
+)
 from latentcam.realtime_models.training.whole import whole
 
 CHECKPOINT = "light.pt"
@@ -85,10 +91,19 @@ class Latents:
 class Imitation:
     """The light network, its moving average, the optimiser and how far they came."""
 
-    def __init__(self, config: GeneratorConfig, steps: int, rate: float, device: str) -> None:
-        """steps: in all, over which the learning rate falls to almost nothing."""
+    def __init__(
+        self,
+        config: GeneratorConfig,
+        steps: int,
+        rate: float,
+        device: str,
+        textures: Textures | None = None,
+    ) -> None:
+        """steps: in all, over which the learning rate falls to almost nothing. textures: of the
+        faces, in the size that it draws."""
         self.config, self.device, self._steps, self._rate = config, device, steps, rate
         self.network = SynthesisNetwork(config)
+        self._textures = None if textures is None else FaceTextures(textures).to(device)
         channels_last(self.network.to(device))
         self.ema = copy.deepcopy(self.network).requires_grad_(False)
         self.optimiser = torch.optim.Adam(self.network.parameters(), rate, (0.9, 0.99), fused=True)
@@ -118,8 +133,13 @@ class Imitation:
         rate = self._rate * (LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * share)))
         for group in self.optimiser.param_groups:
             group["lr"] = rate * min(1.0, (self.step + 1) / WARM_UP)
-        drawn = self._drawn(self.network, ws)
-        loss = losses.reconstruction(drawn, wanted.to(self.device), self._weight)
+        drawn, moved, shares = self._drawn(self.network, ws)
+        wanted = wanted.to(self.device)
+        loss = losses.reconstruction(drawn, wanted, self._weight)
+        worn = shares > 0
+        if moved is not None and worn.any():
+            unlike = losses.reconstruction(moved[worn], wanted[worn], self._weight)
+            loss = loss + MOVED_WEIGHT * unlike
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -135,15 +155,22 @@ class Imitation:
     @torch.no_grad()
     def judge(self, ws: NDArray[np.float32], wanted: Tensor) -> dict[str, float]:
         """How near the moving average's pictures come, dB, before grey."""
-        drawn = self._drawn(self.ema, ws).cpu()
+        drawn = self._drawn(self.ema, ws)[0].cpu()
         pair = losses.before_grey(drawn), losses.before_grey(wanted)
         boxes = {"psnr": losses.WHOLE, "psnr_mouth": losses.MOUTH, "psnr_eyes": losses.EYES}
         return {name: round(losses.psnr(*pair, box), 2) for name, box in boxes.items()}
 
-    def _drawn(self, network: SynthesisNetwork, ws: NDArray[np.float32]) -> Tensor:
+    def _drawn(
+        self, network: SynthesisNetwork, ws: NDArray[np.float32]
+    ) -> tuple[Tensor, Tensor | None, Tensor]:
+        """The pictures, the moved textures alone, and the shares of them, [N]."""
+        latents = torch.from_numpy(ws).to(self.device)
         with torch.autocast(self.device, dtype=torch.bfloat16):
-            pictures: Tensor = network(torch.from_numpy(ws).to(self.device))
-        return pictures.float()
+            drawn = network.from_styles(network.styles(latents))
+        if self._textures is None:
+            return drawn.picture.float(), None, torch.zeros(len(ws))
+        textures, share = self._textures(latents[:, self.config.num_ws - 1])
+        return *composed(drawn, textures, share), share[:, 0, 0, 0]
 
 
 def shown(decode: Decode, ws: NDArray[np.float32], size: int) -> Tensor:
@@ -221,7 +248,8 @@ def main(argv: list[str] | None = None) -> None:
             pack.card.generator, resolution=args.resolution, channel_base=args.channel_base,
             channel_max=args.channel_max, subpixels=args.subpixels,
         )  # fmt: skip
-        imitation = Imitation(config, args.steps, args.rate, args.device)
+        textures = textures_for(pack, config)
+        imitation = Imitation(config, args.steps, args.rate, args.device, textures)
         args.out.mkdir(parents=True, exist_ok=True)
         if (path := args.out / CHECKPOINT).exists():
             begun(path, imitation, pack)

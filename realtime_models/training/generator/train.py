@@ -7,7 +7,8 @@ only a part of the picture, which costs a half) and by an `a` for adversarial on
 written every few minutes; the same command resumes from it, even in the middle of a stage.
 `--init PACK` begins with the weights of an avatar pack instead of random ones. Pictures of --more
 that are smaller than the stage's are compared at their own size. `--smaller SIZE` keeps a good
-picture of that size while larger ones are learned, for `make_pack --smaller`.
+picture of that size while larger ones are learned, for `make_pack --smaller`. With `--textures` the
+network learns to move a texture of every named face into its picture, by a flow that it draws.
 """
 
 from __future__ import annotations
@@ -35,11 +36,17 @@ from torch.nn import functional as F
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.generator.layers import GeneratorConfig, stylegan2
-from latentcam.realtime_models.generator.network import Generator
+from latentcam.realtime_models.generator.network import Drawn, Generator, composed
 from latentcam.realtime_models.training.generator import losses, windows
-from latentcam.realtime_models.training.generator.data import Heads, load_heads, reach
+from latentcam.realtime_models.training.generator.data import (
+    Heads,
+    load_heads,
+    load_textures,
+    reach,
+)
 from latentcam.realtime_models.training.generator.losses import Box
 from latentcam.realtime_models.training.generator.windows import Window, weight_of
+from latentcam.realtime_models.training.looks.cast import CAST
 from latentcam.realtime_models.training.perceptual import Vgg16, perceptual_distance
 from latentcam.realtime_models.training.whole import whole
 
@@ -50,6 +57,8 @@ EMA_DECAY = 0.995
 ADVERSARIAL_WEIGHT = 0.025
 MATCHING_WEIGHT = 0.1
 PERCEPTUAL_WEIGHT = 0.05
+DRAWN_WEIGHT = 0.3  # of the picture without its texture
+MOVED_WEIGHT = 0.5  # of the moved texture alone, from which the flow learns where all goes
 SMALLER_WEIGHT = 0.3  # of each smaller picture that is to stay good
 PERCEPTUAL_CROP = 128  # pixels, of the face: VGG costs more than the generator
 SMALLEST_SEEN = 128  # pixels; a smaller picture has no textures to compare
@@ -121,6 +130,7 @@ class Trainer:
         channels_last(self.generator.to(device))
         self.ema = copy.deepcopy(self.generator).requires_grad_(False)
         self.eyes = None if eyes is None else eyes.to(device)
+        self.textures = torch.zeros(0)  # [named faces, C, H, H] in [-1, 1]
         self.judges = losses.discriminators(config.channels)
         channels_last(self.judges.to(device))
         self.stage, self.elapsed, self.steps = 0, 0.0, 0
@@ -173,8 +183,8 @@ class Trainer:
         """One batch; weight: [1, 1, size, size] of the stage's pictures."""
         for group in self.opt_g.param_groups:
             group["lr"] = lr
-        real, z, x = heads.batch(index.to(heads.images.device))
-        real, z, x = (t.to(self.device) for t in (real, z, x))
+        index = index.to(heads.images.device)
+        real, z, x, who = (t.to(self.device) for t in (*heads.batch(index), heads.curated[index]))
         small = real.shape[-1] < stage.size
         amp = torch.autocast(self.device, dtype=torch.bfloat16)
         looked: list[tuple[nn.Module, float, Box]] = []
@@ -191,11 +201,16 @@ class Trainer:
         sizes = (*(size for size in self.smaller if size < stage.size), stage.size)
         with amp:
             latents = self.generator.latents(z, x)
-            *smaller, fake = windows.draw(self.generator.synthesis, latents, sizes, window)
-        fake = fake.float()
-        loss = _unlike(fake, real, weight)
-        for picture in smaller:
-            loss = loss + SMALLER_WEIGHT * _unlike(picture.float(), real, weight)
+            every = windows.draw(self.generator.synthesis, latents, sizes, window)
+        loss = torch.zeros((), device=self.device)
+        for size, drawn in zip(sizes, every, strict=True):
+            fake, moved = self.shown(drawn, who, window, size)
+            unlike = _unlike(fake, real, weight)
+            if moved is not None and size == stage.size:
+                unlike = unlike + DRAWN_WEIGHT * _unlike(drawn.picture.float(), real, weight)
+                if (named := who >= 0).any():
+                    unlike = unlike + MOVED_WEIGHT * _unlike(moved[named], real[named], weight)
+            loss = loss + (1 if size == stage.size else SMALLER_WEIGHT) * unlike
         for judge, share, box in looked:
             judged = losses.crop(real, box), losses.crop(fake, box)
             with amp:
@@ -226,26 +241,43 @@ class Trainer:
             )
         return float(loss.detach())
 
+    def shown(
+        self, drawn: Drawn, who: Tensor, window: Window = windows.WHOLE, size: int | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """What is seen of what the network draws, and the moved textures alone, if there are any.
+        who: int64 [N], a named face, or -1. size: of the whole picture; None: the window is it."""
+        if not len(self.textures):
+            return drawn.picture.float(), None
+        share = (who >= 0)[:, None, None, None].float()
+        textures = self.textures[who.clamp(min=0)]
+        width = size or drawn.picture.shape[-1]
+        return composed(drawn, textures, share, window.begin(width), width)
+
     @torch.no_grad()
     def judge(self, heads: Heads, size: int, sheet: Path | None) -> dict[str, float]:
         """Held-out figures of the moving average, over curated identities; a sheet of pairs."""
         curated = (heads.curated >= 0).nonzero()[:64, 0]
         index = torch.cat([curated, (heads.curated < 0).nonzero()[:16, 0]])
         real, z, x = heads.batch(index)
-        parts = []
+        who, parts = heads.curated[index], []
         for part in torch.arange(len(index)).split(16):
+            network = self.ema.synthesis
             with torch.autocast(self.device, dtype=torch.bfloat16):
-                out = self.ema(z[part].to(self.device), x[part].to(self.device), size)
-            parts.append(averaged(out.float().cpu(), real.shape[-1]))
+                ws = self.ema.latents(z[part].to(self.device), x[part].to(self.device))
+                drawn = network.from_styles(network.styles(ws), size)
+            out, _ = self.shown(drawn, who[part].to(self.device))
+            parts.append(averaged(out.cpu(), real.shape[-1]))
         fake, real = (losses.before_grey(one) for one in (torch.cat(parts), real))
         known = len(curated)
         figures = {
             "psnr": losses.psnr(fake[:known], real[:known]),
             "psnr_mouth": losses.psnr(fake[:known], real[:known], losses.MOUTH),
             "psnr_eyes": losses.psnr(fake[:known], real[:known], losses.EYES),
+            "psnr_hair": losses.psnr(fake[:known], real[:known], losses.HAIR),
             "psnr_sampled": losses.psnr(fake[known:], real[known:]),
             "sharp_mouth": losses.sharpness(fake[:known], real[:known], losses.MOUTH),
             "sharp_eyes": losses.sharpness(fake[:known], real[:known], losses.EYES),
+            "sharp_hair": losses.sharpness(fake[:known], real[:known], losses.HAIR),
         }
         if sheet is not None:
             rows = [real[:8], fake[:8], real[8:16], fake[8:16], real[-8:], fake[-8:]]
@@ -342,6 +374,12 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--smaller", type=int, nargs="+", default=[], help="sizes of pictures to keep good, too"
     )
+    parser.add_argument(
+        "--textures", type=Path, help="folder of `looks.render --rest`: the named faces, still"
+    )
+    parser.add_argument(
+        "--flow", type=int, default=64, help="with textures: size up to which a flow is drawn"
+    )
     parser.add_argument("--init", help="begin with this avatar pack's weights and configuration")
     parser.add_argument(
         "--stages",
@@ -395,8 +433,11 @@ def main(argv: list[str] | None = None) -> None:
             channel_max=args.channel_max,
             channels=4 if train.images.shape[1] == 4 else 3,
             subpixels=args.subpixels,
+            flow=args.flow if args.textures else 0,
         )
     )
+    if args.textures and not config.flow:
+        parser.error(f"--textures: the generator of {args.init} draws no flow to move them by")
     if unknown := set(args.smaller) - set(config.picture_sizes):
         parser.error(
             f"--smaller: the generator draws no {min(unknown)} x {min(unknown)} pictures, expected "
@@ -413,6 +454,12 @@ def main(argv: list[str] | None = None) -> None:
             f"--smaller {min(args.smaller)}"
         )
     trainer = Trainer(config, args.motion_layers, args.device, eyes, sorted(args.smaller))
+    if args.textures:
+        try:
+            textures = load_textures(args.textures, list(CAST), config.resolution)
+        except (OSError, ValueError) as error:
+            parser.error(f"--textures: {error}")
+        trainer.textures = torch.from_numpy(textures).float().to(args.device) / 127.5 - 1
     checkpoint = args.out / "checkpoint.pt"
     if checkpoint.exists():
         trainer.load(torch.load(checkpoint, map_location=args.device, weights_only=True))

@@ -7,15 +7,14 @@ that what is left equals that part of the whole picture.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
-from latentcam.realtime_models.generator.network import SynthesisNetwork, enlarged
+from latentcam.realtime_models.generator.network import Drawn, SynthesisNetwork, added, enlarged
 from latentcam.realtime_models.training.generator.losses import FACE, Box
 
 BASE = 64  # features along a side, where windows are cut
@@ -66,44 +65,56 @@ class Window:
         rows = slice(self.top * scale, self.bottom * scale)
         return pictures[..., rows, self.left * scale : self.right * scale]
 
+    def of_drawn(self, drawn: Drawn, scale: int) -> Drawn:
+        """The same of all that is drawn; of its flow, in the picture's size."""
+        width = drawn.picture.shape[-1]
+        return _each(lambda part: self.cut(enlarged(part, width), scale), drawn)
+
+    def begin(self, size: int) -> tuple[int, int]:
+        """Where it begins in pictures of a size: row and column."""
+        return self.top * size // BASE, self.left * size // BASE
+
 
 WHOLE = Window(0, BASE, 0, BASE)
 
 
 def draw(
     network: SynthesisNetwork, ws: Tensor, sizes: Sequence[int], window: Window = WHOLE
-) -> list[Tensor]:
-    """The parts of `network(ws, size)` for each of sizes, from one run, without the rest.
+) -> list[Drawn]:
+    """The parts of what the network draws for each of sizes, from one run, without the rest.
 
     sizes: rising; unless the window is WHOLE, all are more than BASE.
     """
     styles = network.styles(ws)
-    high = max(0, window.top - MARGIN), min(BASE, window.bottom + MARGIN)
-    wide = max(0, window.left - MARGIN), min(BASE, window.right + MARGIN)
+    rows = slice(max(0, window.top - MARGIN), min(BASE, window.bottom + MARGIN))
+    columns = slice(max(0, window.left - MARGIN), min(BASE, window.right + MARGIN))
     inside = Window(
-        window.top - high[0], window.bottom - high[0], window.left - wide[0], window.right - wide[0]
-    )
+        window.top - rows.start, window.bottom - rows.start,
+        window.left - columns.start, window.right - columns.start,
+    )  # fmt: skip
     x: Tensor = network.const
-    picture: Tensor | None = None
-    parts: list[Tensor] = []
+    drawn: Drawn | None = None
+    parts: list[Drawn] = []
     for layer in network.config.layers:
         if layer.doubles and layer.resolution == 2 * BASE:
-            assert picture is not None
-            picture = enlarged(picture, BASE)
-            x, picture = (t[..., slice(*high), slice(*wide)] for t in (x, picture))
+            assert drawn is not None
+            x = x[..., rows, columns]
+            drawn = _each(lambda part: enlarged(part, BASE)[..., rows, columns], drawn)
         y = network.conv(layer).modulate(x, styles[layer.name])
         if not layer.draws:
             x = y
             continue
-        if layer.pixels > 1:
-            y = F.pixel_shuffle(y, layer.pixels)
-        picture = y if picture is None else enlarged(picture, y.shape[-1]) + y
+        drawn = added(network.config, drawn, layer, y)
         size = layer.resolution * layer.pixels
         if size in sizes:
-            parts.append(picture if window == WHOLE else inside.cut(picture, size // BASE))
+            parts.append(drawn if window == WHOLE else inside.of_drawn(drawn, size // BASE))
             if size == sizes[-1]:
                 break
     return parts
+
+
+def _each(change: Callable[[Tensor], Tensor], drawn: Drawn) -> Drawn:
+    return Drawn(*(None if part is None else change(part) for part in drawn))  # type: ignore[arg-type]
 
 
 def weight_of(weight: Tensor, window: Window) -> Tensor:

@@ -6,7 +6,8 @@ Writes, under --out,
     <number>.png            RGBA, straight alpha, no background
     factors/<group>.json    of every group of pictures: who (name, z), how (xs), size, samples
 What a picture shows depends on the seed and its number alone; with --motion it is the next of the
-control vectors in that file, which makes a clip of one person. Pictures that exist are kept, each
+control vectors in that file, which makes a clip of one person; with --rest it is everybody of the
+cast once, at rest, as <name>.png. Pictures that exist are kept, each
 appears whole or not at all, so a run may be killed at any moment and started again.
 
 `pack.py` turns a folder into the shards that the generator is trained on.
@@ -82,6 +83,9 @@ def main() -> int:
     parser.add_argument(
         "--motion", type=Path, help=".npy of control vectors: a clip of the one of --only"
     )
+    parser.add_argument(
+        "--rest", action="store_true", help="the cast, or those of --only, at rest: <name>.png"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
     options = parser.parse_args()
@@ -95,6 +99,8 @@ def main() -> int:
             parser.error(str(error))
         options.first, options.count = 0, len(played.xs)
         options.poses = options.count
+    if options.rest and options.motion:
+        parser.error("got --rest and --motion, expected one of them")
     try:
         import bpy  # noqa: F401
     except ImportError:
@@ -107,8 +113,18 @@ def main() -> int:
     from latentcam.realtime_models.training.looks.scene import Stage
 
     bank = Bank(options.cache)
-    (options.out / "factors").mkdir(parents=True, exist_ok=True)
+    (options.out if options.rest else options.out / "factors").mkdir(parents=True, exist_ok=True)
     stage = Stage(options.cache, options.size, options.samples, options.threads)
+    if options.rest:
+        for name in options.only or CAST:
+            if not (out := options.out / f"{name}.png").exists():
+                person = identity(cast_z(name))
+                stage.dress(Figure(bank, person))
+                stage.light(light_of(person))
+                stage.pose(np.zeros(len(FACE_AXES), np.float32))
+                stage.render(out)
+                print(name, flush=True)
+        return 0
     about = {"size": options.size, "samples": options.samples, "seed": options.seed}
     last = options.first + options.count
     for index in range(options.first // options.poses, -(-last // options.poses)):

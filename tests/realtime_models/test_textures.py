@@ -1,0 +1,170 @@
+"""Textures of faces that a generator moves into its picture."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+import torch
+
+from latentcam.realtime_models.avatar import Avatar
+from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
+from latentcam.realtime_models.card import Weights
+from latentcam.realtime_models.decoders.eager import EagerDecoder
+from latentcam.realtime_models.decoders.openvino import OpenVinoDecoder
+from latentcam.realtime_models.errors import AvatarPackError
+from latentcam.realtime_models.generator.network import Drawn, SynthesisNetwork, composed, load_part
+from latentcam.realtime_models.generator.textures import packed, textures_of, unpacked
+from latentcam.realtime_models.resolutions import drawn_at
+from latentcam.realtime_models.training.weights import save_weights
+from tests.tiny import smooth_pictures, tiny_generator, worn_card, write_pack
+
+
+def test_packed_and_unpacked_again_a_picture_is_the_same() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (4, 16, 16)).astype(np.uint8)
+    np.testing.assert_array_equal(unpacked(packed(picture), picture.shape), picture)
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (np.zeros(9, np.uint8), "no zlib stream"),
+        (packed(np.zeros((4, 8, 8), np.uint8)), "1024 bytes"),
+        (packed(np.zeros((4, 99, 99), np.uint8)), "1024 bytes"),
+        (packed(np.ones((4, 16, 16), np.uint8))[:-3], "1024 bytes"),
+    ],
+)
+def test_what_is_no_picture_of_that_shape_is_refused(data: np.ndarray, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        unpacked(data, (4, 16, 16))
+
+
+def test_the_nearest_face_lends_its_texture_and_halfway_to_the_next_none_does() -> None:
+    faces = np.zeros((2, 3, 4), np.float32)
+    faces[0, -1, 0], faces[1, -1, 0] = 10, 14
+    textures = textures_of(np.zeros((2, 4, 8, 8), np.uint8), faces, np.zeros(4, np.float32), 8)
+    np.testing.assert_allclose(textures.reach, [2, 2])
+    for at, (index, share) in {
+        10: (0, 1),
+        11: (0, 0.5),
+        12: (0, 0),
+        13.5: (1, 0.75),
+        3: (0, 0),
+    }.items():
+        found = textures.nearest(np.array([at, 0, 0, 0], np.float32))
+        assert (found[0] == index or share == 0) and found[1] == pytest.approx(share)
+
+
+def moved(flow: tuple[float, float], visible: float, share: float) -> tuple[np.ndarray, np.ndarray]:
+    """A grey picture with a texture whose column c has the value c, and the texture alone."""
+    side = 16
+    ramp = torch.arange(side).float().expand(1, 3, side, side)
+    still = torch.tensor(flow).reshape(1, 2, 1, 1).expand(1, 2, 4, 4)
+    drawn = Drawn(
+        torch.full((1, 3, side, side), -1.0), torch.full((1, 1, side, side), visible), still
+    )
+    both = composed(drawn, ramp, torch.tensor([[[[share]]]]))
+    return both[0].numpy()[0, 0], both[1].numpy()[0, 0]
+
+
+def test_a_flow_of_one_is_an_eighth_of_the_width() -> None:
+    still, alone = moved((0.0, 0.0), 50.0, 1.0)
+    np.testing.assert_allclose(still, alone, atol=1e-5)
+    np.testing.assert_allclose(alone, np.tile(np.arange(16), (16, 1)), atol=1e-4)
+    _, right = moved((1.0, 0.0), 50.0, 1.0)
+    np.testing.assert_allclose(right[5], np.minimum(np.arange(16) + 2, 15), atol=1e-4)
+    _, down = moved((0.0, 1.0), 50.0, 1.0)
+    np.testing.assert_allclose(down, alone, atol=1e-4)
+
+
+def test_what_is_not_visible_or_has_no_share_is_the_networks_own() -> None:
+    assert (moved((0.0, 0.0), -50.0, 1.0)[0] == -1).all()
+    assert (moved((0.0, 0.0), 50.0, 0.0)[0] == -1).all()
+    half, alone = moved((0.0, 0.0), 0.0, 1.0)
+    np.testing.assert_allclose(half, (alone - 1) / 2, atol=1e-5)
+
+
+@pytest.mark.parametrize("flow", [4, 32, 64])
+@pytest.mark.parametrize("resolution", [None, 32])
+def test_openvino_moves_textures_like_eager(
+    tmp_path: Path, flow: int, resolution: int | None
+) -> None:
+    config = tiny_generator(resolution=64, subpixels=2, channels=4, flow=flow)
+    pack = load_pack(str(write_pack(tmp_path / "worn", worn_card(generator=config, smaller=(32,)))))
+    if resolution:
+        pack = drawn_at(pack, str(resolution))
+    assert pack.textures is not None
+    faces, rng = pack.identities, np.random.default_rng(0)
+    near = faces[0] + 0.1 * float(pack.textures.reach[0]) * rng.standard_normal(faces[0].shape) / 8
+    ws = np.stack([faces[0], faces[1], near, rng.standard_normal(faces[0].shape), faces[0]])
+    ws = ws.astype(np.float32)
+    wanted = EagerDecoder(pack).decode(ws).astype(int)
+    got = OpenVinoDecoder(pack, "f32").decode(ws).astype(int)
+    assert np.abs(got - wanted).max() <= 1
+    bare = EagerDecoder(without(pack)).decode(ws).astype(int)
+    changed = np.abs(wanted - bare).max(axis=(1, 2, 3))
+    assert changed[0] > 10 and changed[1] > 10 and changed[3] == 0
+
+
+def without(pack: AvatarPack) -> AvatarPack:
+    return replace(pack, textures=None)
+
+
+def test_a_pack_without_textures_draws_all_by_itself(worn_pack: AvatarPack) -> None:
+    bare = without(worn_pack)
+    wanted = EagerDecoder(bare).decode(bare.identities.copy()).astype(int)
+    assert np.abs(OpenVinoDecoder(bare, "f32").decode(bare.identities.copy()) - wanted).max() <= 1
+
+
+def test_a_network_wears_what_its_pack_has(worn_pack: AvatarPack) -> None:
+    network = SynthesisNetwork(worn_pack.card.generator)
+    load_part(network, worn_pack.generator, "synthesis.")
+    ws = torch.from_numpy(worn_pack.identities.copy())
+    own = network(ws)
+    network.wear(worn_pack.textures)
+    worn = network(ws)
+    assert worn.shape == own.shape == (2, 4, 64, 64)
+    assert not torch.equal(own, worn)
+    network.wear(None)
+    assert torch.equal(own, network(ws))
+
+
+def test_a_pack_keeps_its_textures(worn_pack: AvatarPack) -> None:
+    assert worn_pack.textures is not None
+    np.testing.assert_array_equal(worn_pack.textures.pictures, smooth_pictures(2, 4, 64))
+    assert Avatar(worn_pack, EagerDecoder(worn_pack)).anchor("Ada") is not None
+
+
+def broken(folder: Path, tensors: dict[str, np.ndarray]) -> str:
+    """What is said of a pack whose textures are these."""
+    write_pack(folder, worn_card())
+    save_weights(tensors, folder / "textures.safetensors")
+    with pytest.raises(AvatarPackError) as raised:
+        load_pack(str(folder))
+    return str(raised.value)
+
+
+def test_broken_textures_are_refused_with_a_sentence(tmp_path: Path) -> None:
+    good = {str(i): packed(picture) for i, picture in enumerate(smooth_pictures(2, 4, 64))}
+    for tensors, said in (
+        ({"0": good["0"]}, "expected one for each of the 2 identities"),
+        ({**good, "2": good["0"]}, "expected one for each of the 2 identities"),
+        ({**good, "1": np.zeros(9, np.float32)}, "is F32, expected U8"),
+        ({**good, "1": packed(np.zeros((4, 32, 32), np.uint8))}, "tensor 1: a texture has not"),
+        ({**good, "0": good["1"]}, "its SHA-256 is"),
+    ):
+        assert said in broken(tmp_path / "broken", tensors)
+
+
+def test_cards_say_where_textures_can_be() -> None:
+    card = worn_card()
+    files = msgspec.structs.replace(card.files, textures=Weights("0" * 64, "other"))
+    with pytest.raises(ValueError, match="textures are borrowed"):
+        msgspec.json.decode(msgspec.json.encode(files), type=type(files))
+    with pytest.raises(ValueError, match="expected a generator with a flow"):
+        worn_card(generator=tiny_generator(resolution=64, subpixels=2, channels=4))
+    with pytest.raises(ValueError, match="flow is 24, expected 0 or one of the picture's sizes"):
+        msgspec.structs.replace(card.generator, flow=24).__post_init__()
