@@ -2,6 +2,7 @@
 
 import { Faces } from './faces.js';
 import { loadLight, loadPack } from './pack.js';
+import { Textures } from './textures.js';
 import { WebGpuDecoder, findGpu } from './webgpu.js';
 
 const TRIES = 3; // pictures that are timed, after one that is not
@@ -63,13 +64,15 @@ export class Face {
   /** Takes the finest resolution that keeps up; `most`: ms a picture. */
   async #choose(open, most) {
     const { card, generator } = this.pack;
-    const whole = { config: card.generator, tensors: generator };
+    const textures = card.files.textures ? new Textures(this.pack) : null;
+    const whole = { config: card.generator, tensors: generator, textures };
     const sizes = [card.generator.resolution, ...(card.smaller ?? [])];
     const finer = sizes.map((size) => () => ({ generator: whole, size }));
     const light = async () => ({
       generator: {
         config: { ...card.generator, layers: card.light.layers, resolution: card.light.resolution },
         tensors: await loadLight(open, card),
+        textures,
       },
       size: card.light.resolution,
     });

@@ -196,14 +196,31 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 }`;
 
 /** The picture, from about -1 to 1, as levels of 8 bits; no colour exceeds its alpha. straight:
- * colours are no longer multiplied by it, as canvases want them. */
-export const LEVELS = (channels, straight) => `
+ * colours are no longer multiplied by it, as canvases want them. size: of the picture, if a texture
+ * is moved into it: by a flow of which 1 is an eighth of the picture, as far as it is visible. */
+export const LEVELS = (channels, straight, size = 0) => `
 @group(0) @binding(0) var<storage, read> picture: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> levels: array<u32>;
+${size ? `
+@group(0) @binding(2) var<storage, read> beside: array<vec4f>;  // visible, before a sigmoid; flow
+@group(0) @binding(3) var<storage, read> pixels: array<u32>;  // the texture
+@group(0) @binding(4) var<uniform> share: vec4f;
+fn texel(x: u32, y: u32) -> vec4f { return unpack4x8unorm(pixels[y * ${size} + x]) * 2 - 1; }
+fn shown(i: u32) -> vec4f {
+  let here = vec2f(f32(i % ${size}), f32(i / ${size}));
+  let at = clamp(here + beside[i].yz * ${size / 8}, vec2f(0), vec2f(${size - 1}));
+  let low = vec2u(at);
+  let high = min(low + 1, vec2u(${size - 1}));
+  let part = at - vec2f(low);
+  let top = mix(texel(low.x, low.y), texel(high.x, low.y), part.x);
+  let bottom = mix(texel(low.x, high.y), texel(high.x, high.y), part.x);
+  let visible = share.x / (1 + exp(-beside[i].x));
+  return mix(picture[i], mix(top, bottom, part.y), visible);
+}` : 'fn shown(i: u32) -> vec4f { return picture[i]; }'}
 @compute @workgroup_size(${THREADS})
 fn main(@builtin(global_invocation_id) id: vec3u) {
   if (id.x >= arrayLength(&levels)) { return; }
-  var level = clamp(round(picture[id.x] * 127.5 + 127.5), vec4f(0), vec4f(255));
+  var level = clamp(round(shown(id.x) * 127.5 + 127.5), vec4f(0), vec4f(255));
   ${channels === 4 ? 'level = min(level, vec4f(level.a));' : 'level.a = 255;'}
   ${straight ? 'level = vec4f(round(level.rgb * 255 / max(level.a, 1)), level.a);' : ''}
   let byte = vec4u(level);

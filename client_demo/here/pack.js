@@ -2,16 +2,17 @@
 
 import { checkDrawn } from './network.js';
 
-const FILES = ['generator', 'motion', 'identities']; // and `light`, which a quick machine needs not
-const KINDS = { F16: Uint16Array, F32: Float32Array };
+// And `textures`, if the pack has some, and `light`, which a quick machine needs not.
+const FILES = ['generator', 'motion', 'identities'];
+const KINDS = { F16: Uint16Array, F32: Float32Array, U8: Uint8Array };
 const KEPT = 'latentcam packs'; // name of the browser's cache
 
 export class PackError extends Error {}
 
 /** Fetches and checks a pack, or finds it in the browser's cache under its digests.
  * open(name): fetches one of its files. onBytes: told how many bytes have come, and of how many.
- * Returns { card, generator, motion, identities }; each but the card is a Map of tensors
- * { shape, data }, data a Uint16Array of float16 or a Float32Array. Throws PackError. */
+ * Returns { card, generator, motion, identities, textures }; each but the card is a Map of tensors
+ * { shape, data }, data a Uint16Array of float16, a Float32Array or bytes. Throws PackError. */
 export async function loadPack(open, onBytes = () => {}) {
   const card = await (await got(open, 'card.json')).json();
   if (card.format !== 2) throw new PackError(`the pack has format ${card.format}, expected 2`);
@@ -22,7 +23,8 @@ export async function loadPack(open, onBytes = () => {}) {
     const all = [...came.values()];
     onBytes(...[0, 1].map((i) => all.reduce((sum, pair) => sum + pair[i], 0)));
   };
-  const parts = await Promise.all(FILES.map(async (name) => [
+  const files = card.files.textures ? [...FILES, 'textures'] : FILES;
+  const parts = await Promise.all(files.map(async (name) => [
     name, tensors(await file(open, name, card.files[name].digest, count(name))),
   ]));
   return { card, ...Object.fromEntries(parts) };
@@ -74,7 +76,7 @@ export function tensors(buffer) {
   for (const [name, about] of Object.entries(header)) {
     if (name === '__metadata__') continue;
     const { dtype, shape, data_offsets: [from, to] } = about;
-    if (!(dtype in KINDS)) throw new PackError(`tensor ${name} is ${dtype}, expected F16 or F32`);
+    if (!(dtype in KINDS)) throw new PackError(`tensor ${name} is ${dtype}, expected ${Object.keys(KINDS).join(' or ')}`);
     const Kind = KINDS[dtype];
     const begin = 8 + size + from;
     const whole = begin % Kind.BYTES_PER_ELEMENT === 0;

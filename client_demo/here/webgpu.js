@@ -27,9 +27,14 @@ export class WebGpuDecoder {
   #ws; // the buffer that latents are written to
   #passes; // what is computed for a picture, in order: [pipeline, bind group, workgroups]
   #levels; // the picture on the GPU
+  #textures; // of the pack's faces, or null
+  #row; // of a latent, that tells whose texture is seen
+  #texture; // that of `#worn`, on the GPU
+  #share;
+  #worn = -1;
   #copies = []; // where it comes to be read, when it is not being read
 
-  /** generator: { config, tensors } of a pack. size: the picture's, one that the network draws.
+  /** generator: { config, tensors, textures } of a pack; textures: null, or a `Textures`. size: the picture's, one that the network draws.
    * straight: whether colours are as canvases want them, not multiplied by alpha. */
   static async make({ device }, generator, { size = generator.config.resolution, straight = false } = {}) {
     const decoder = new WebGpuDecoder();
@@ -41,6 +46,13 @@ export class WebGpuDecoder {
   async decode(ws) {
     const device = this.#device;
     const bytes = 4 * this.size * this.size;
+    if (this.#textures) {
+      const { index, share } = this.#textures.nearest(ws, this.#row);
+      const texture = await this.#textures.levels(index, this.size);
+      if (index !== this.#worn) device.queue.writeBuffer(this.#texture, 0, texture);
+      this.#worn = index;
+      device.queue.writeBuffer(this.#share, 0, new Float32Array([share, 0, 0, 0]));
+    }
     const copy = this.#copies.pop() ?? device.createBuffer({
       size: bytes, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ,
     });
@@ -66,8 +78,9 @@ export class WebGpuDecoder {
     this.#device.destroy();
   }
 
-  async #build(device, { config, tensors }, size, straight) {
+  async #build(device, { config, tensors, textures = null }, size, straight) {
     this.#device = device;
+    this.#textures = config.flow ? textures : null;
     this.size = size;
     this.lost = device.lost;
     const compiled = new Map(); // by their text, side by side
@@ -79,13 +92,20 @@ export class WebGpuDecoder {
       }
       return compiled.get(code);
     };
-    const { ws, passes, picture } = plan(device, config, layersTo(config, size), tensors);
-    const usage = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC;
+    const layers = layersTo(config, size);
+    const worn = this.#textures !== null;
+    const { ws, passes, picture, beside } = plan(device, config, layers, tensors, worn);
+    const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
     this.#ws = ws;
-    this.#levels = device.createBuffer({ size: 4 * size * size, usage });
+    this.#row = numWs({ layers }) - 1;
+    this.#levels = device.createBuffer({ size: 4 * size * size, usage: STORAGE | COPY_SRC });
+    if (worn) {
+      this.#texture = device.createBuffer({ size: 4 * size * size, usage: STORAGE | COPY_DST });
+      this.#share = device.createBuffer({ size: 16, usage: UNIFORM | COPY_DST });
+    }
     passes.push({
-      code: LEVELS(config.channels, straight),
-      buffers: [picture, this.#levels],
+      code: LEVELS(config.channels, straight, worn ? size : 0),
+      buffers: [picture, this.#levels, ...(worn ? [beside, this.#texture, this.#share] : [])],
       counts: [Math.ceil((size * size) / THREADS)],
     });
     this.#passes = await Promise.all(passes.map(async ({ code, buffers, counts }) => {
@@ -102,9 +122,9 @@ function bind(device, pipeline, buffers) {
   return device.createBindGroup({ layout: pipeline.getBindGroupLayout(0), entries });
 }
 
-/** What is computed, with its buffers filled. Returns { ws, passes, picture }; passes: a list of
- * { code, buffers, counts }. */
-function plan(device, config, layers, tensors) {
+/** What is computed, with its buffers filled. Returns { ws, passes, picture, beside }; passes: a
+ * list of { code, buffers, counts }. beside: what a texture is moved by, if one is worn. */
+function plan(device, config, layers, tensors, worn) {
   const { STORAGE, UNIFORM, COPY_DST } = GPUBufferUsage;
   const fresh = (bytes) => device.createBuffer({ size: bytes, usage: STORAGE | COPY_DST });
   const filled = (array, usage = STORAGE) => {
@@ -231,8 +251,10 @@ function plan(device, config, layers, tensors) {
     size, fours(layer.in_channels), fours(layer.out_channels),
     at.get(layer).style, at.get(layer).demod, 0, 0, 0,
   ]), UNIFORM);
-  let picture = null;
-  let drawn = 0; // the picture's size so far
+  const { channels } = config;
+  const parts = [{ first: 0, end: channels }]; // channels that are drawn together, up to four
+  if (worn) parts.push({ first: channels, end: channels + 3 });
+  for (const part of parts) Object.assign(part, { picture: null, drawn: 0 }); // so far, and its size
 
   for (const layer of layers) {
     const { resolution, out_channels: outs, in_channels: inputs } = layer;
@@ -265,39 +287,43 @@ function plan(device, config, layers, tensors) {
     }
     const pixels = layer.kind === 'rgb_subpixels' ? 2 : 1;
     const size = resolution * pixels;
-    if (picture === null) [picture, drawn] = [fresh(4 * size * size), size / 2]; // nothing so far
-    for (; 2 * drawn < size; drawn *= 2) {
-      const larger = fresh(64 * drawn * drawn);
-      passes.push({
-        code: ENLARGE(false),
-        buffers: [uniform(layer, drawn), picture, , , , , larger],
-        counts: [Math.ceil(drawn / 4), Math.ceil(drawn / 4), 1],
-      });
-      picture = larger;
-    }
     const subpixels = [...Array(pixels * pixels).keys()];
-    // Output c * pixels² + p is channel c of sub-pixel p.
-    const groups = subpixels.map((p) => [...Array(config.channels).keys()]
-      .map((c) => c * subpixels.length + p));
-    const colours = new Float32Array(4 * subpixels.length);
-    groups.forEach((group, p) => group.forEach((o, c) => { colours[4 * p + c] = bias[o]; }));
-    const after = fresh(16 * size * size);
     const eighths = Math.ceil(resolution / 8);
-    // [sub-pixel][in / 4][4 of in] -> [in / 4][sub-pixel][4 of in]
-    const flat = packed(layer, groups, 1);
-    const weight = new Kept(flat.length);
-    for (const p of subpixels) {
-      for (let i = 0; i < fours(inputs); i += 1) {
-        weight.set(flat.subarray((p * fours(inputs) + i) * 16, (p * fours(inputs) + i + 1) * 16),
-          (i * subpixels.length + p) * 16);
+    for (const part of parts) {
+      let { picture, drawn } = part;
+      if (picture === null) [picture, drawn] = [fresh(4 * size * size), size / 2]; // nothing so far
+      for (; 2 * drawn < size; drawn *= 2) {
+        const larger = fresh(64 * drawn * drawn);
+        passes.push({
+          code: ENLARGE(false),
+          buffers: [uniform(layer, drawn), picture, , , , , larger],
+          counts: [Math.ceil(drawn / 4), Math.ceil(drawn / 4), 1],
+        });
+        picture = larger;
       }
+      // Output c * pixels² + p is channel c of sub-pixel p.
+      const end = Math.min(part.end, outs / subpixels.length);
+      const groups = subpixels.map((p) => Array.from({ length: end - part.first }, (_, c) => (
+        (part.first + c) * subpixels.length + p)));
+      const colours = new Float32Array(4 * subpixels.length);
+      groups.forEach((group, p) => group.forEach((o, c) => { colours[4 * p + c] = bias[o]; }));
+      const after = fresh(16 * size * size);
+      // [sub-pixel][in / 4][4 of in] -> [in / 4][sub-pixel][4 of in]
+      const flat = packed(layer, groups, 1);
+      const weight = new Kept(flat.length);
+      for (const p of subpixels) {
+        for (let i = 0; i < fours(inputs); i += 1) {
+          weight.set(flat.subarray((p * fours(inputs) + i) * 16, (p * fours(inputs) + i + 1) * 16),
+            (i * subpixels.length + p) * 16);
+        }
+      }
+      passes.push({
+        code: RGB(pixels, half),
+        buffers: [uniform(layer, resolution), x, styles, filled(weight), picture, filled(colours), after],
+        counts: [eighths, eighths],
+      });
+      Object.assign(part, { picture: after, drawn: size });
     }
-    passes.push({
-      code: RGB(pixels, half),
-      buffers: [uniform(layer, resolution), x, styles, filled(weight), picture, filled(colours), after],
-      counts: [eighths, eighths],
-    });
-    [picture, drawn] = [after, size];
   }
-  return { ws, passes, picture };
+  return { ws, passes, picture: parts[0].picture, beside: parts[1]?.picture };
 }

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.avatar_pack import load_pack
+from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.card import generator_shapes
 from latentcam.realtime_models.decoders.eager import EagerDecoder
+from latentcam.realtime_models.resolutions import drawn_at
+from latentcam.realtime_models.training.write_pack import unwritten
 from tests.client_demo.conftest import FROM_BYTES, TO_BYTES, packed, unpacked
 from tests.tiny import random_tensors, tiny_card, tiny_generator, write_pack
 
 PACKS: dict[str, dict[str, Any]] = {
     "plain": {},
     "alpha and sub-pixels": {"resolution": 64, "subpixels": 2, "channels": 4},
+    "textures": {"resolution": 64, "subpixels": 2, "channels": 4, "flow": 8},
     "odd widths": {"channel_base": 150, "channel_max": 13, "w_dim": 16},
 }
 
@@ -28,7 +33,9 @@ DRAW = """async ([pack, identity, x, size]) => {
   const loaded = await loadPack((name) => fetch(`/${pack}/${name}`));
   const gpu = await findGpu(), wrong = [];
   gpu.device.addEventListener('uncapturederror', ({ error }) => wrong.push(error.message));
-  const generator = { config: loaded.card.generator, tensors: loaded.generator };
+  const { Textures } = await import('/page/here/textures.js');
+  const textures = loaded.card.files.textures ? new Textures(loaded) : null;
+  const generator = { config: loaded.card.generator, tensors: loaded.generator, textures };
   const decoder = await WebGpuDecoder.make(gpu, generator, { size });
   const faces = new Faces(loaded);
   const ws = faces.move(faces.anchor(identity), new Float32Array(TO_BYTES(x)));
@@ -42,9 +49,14 @@ DRAW = """async ([pack, identity, x, size]) => {
 def test_pictures_are_those_of_eager(
     page: Any, site: tuple[Path, str], name: str, precision: Any
 ) -> None:
-    card = tiny_card(generator=tiny_generator(**PACKS[name]))
+    config = tiny_generator(**PACKS[name])
+    worn = bool(config.flow)
+    card = tiny_card(
+        generator=config, smaller=config.picture_sizes[-2:-1], files=unwritten(textures=worn)
+    )
     tensors = random_tensors(generator_shapes(card))
     tensors["basis"] *= 0.05  # some axes are degrees: whole, they would leave a flat picture
+    tensors["basis"][5:] = 0  # so that the named face keeps its texture
     stored = {key: tensor.astype(precision) for key, tensor in tensors.items()}
     address = f"{name} {precision.__name__}".replace(" ", "_")
     pack = load_pack(str(write_pack(site[0] / address, card, stored)))
@@ -65,20 +77,13 @@ def test_pictures_are_those_of_eager(
         if card.generator.channels == 3:
             assert (got[..., 3] == 255).all()
         assert np.abs(got[..., : card.generator.channels] - truth).max() <= 1
+        if worn and identity == "bo":
+            bare = eager(replace(pack, textures=None), ws, size)
+            assert np.abs(bare.astype(int) - truth).max() > 10, "its texture is not seen"
 
 
-def eager(pack: Any, ws: Any, size: int) -> Any:
-    import torch
-
-    from latentcam.realtime_models.decoders.pictures import PictureNetwork
-
-    network = PictureNetwork(pack)
-    with torch.inference_mode():
-        drawn = network.synthesis(torch.from_numpy(ws[None].copy()), size)
-        levels = (drawn * 127.5 + 127.5).round().clamp(0, 255)
-        if levels.shape[1] == 4:
-            levels = torch.minimum(levels, levels[:, 3:])
-    return levels[0].permute(1, 2, 0).numpy()
+def eager(pack: AvatarPack, ws: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
+    return EagerDecoder(drawn_at(pack, str(size))).decode(ws[None].copy())[0]
 
 
 def test_damaged_weights_are_not_used(page: Any, site: tuple[Path, str]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="the training stack is not installed")
 for name in ("PIL", "scipy", "sklearn"):
@@ -21,10 +22,12 @@ from latentcam.realtime_models.training import make_pack  # noqa: E402
 from latentcam.realtime_models.training.generator import losses, train  # noqa: E402
 from latentcam.realtime_models.training.generator.data import (  # noqa: E402
     HELD_OUT_EVERY,
+    load_heads,
     premultiplied,
 )
+from latentcam.realtime_models.training.looks.cast import CAST  # noqa: E402
 from latentcam.realtime_models.training.looks.identity import Z_DIM  # noqa: E402
-from tests.tiny import WORDS, tiny_generator, write_pack  # noqa: E402
+from tests.tiny import WORDS, smooth_pictures, tiny_generator, write_pack  # noqa: E402
 
 CONFIG = tiny_generator(z_dim=Z_DIM)
 MOTION_LAYERS = 3
@@ -131,6 +134,64 @@ def test_pictures_of_another_folder_are_drawn_as_often_as_asked(
             return float(generator(z, x).mean())
 
     assert brightness("1") > 0.5 > 0.2 > abs(brightness("0"))
+
+
+def test_textures_follow_a_flow_that_is_learned(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Named faces that turn: what is seen comes nearer to them than the network by itself."""
+    write_shard(tmp_path / "renders")
+    faces = smooth_pictures(len(CAST), 4, 32)
+    faces[:, 3] = 255
+    (tmp_path / "rest").mkdir()
+    for name, face in zip(CAST, faces, strict=True):
+        Image.fromarray(face.transpose(1, 2, 0)).save(tmp_path / "rest" / f"{name}.png")
+    path = tmp_path / "renders" / "shard_0.npz"
+    kept = dict(np.load(path))
+    yaw = [axis.name for axis in FACE_AXES].index("headYaw")
+    kept["x"][:] = 0
+    turns = np.random.default_rng(1).integers(-4, 5, len(kept["x"]))
+    kept["x"][:, yaw] = turns * FACE_AXES[yaw].high / 4
+    seen = faces[kept["curated"] % len(CAST)]
+    kept["images"] = np.stack(
+        [np.roll(one, turn, 2) for one, turn in zip(seen, turns, strict=True)]
+    )
+    kept["images"] = kept["images"].transpose(0, 2, 3, 1)
+    np.savez(path, **kept)
+    monkeypatch.setattr(train, "keep_freed_memory", lambda: None)
+    train.main([
+        "--data", str(tmp_path / "renders"), "--out", str(tmp_path), "--batch", "8",
+        "--resolution", "32", "--channel-base", "256", "--channel-max", "16", "--w-dim", "12",
+        "--mapping-layers", "2", "--motion-layers", str(MOTION_LAYERS), "--stages", "32:150steps",
+        "--textures", str(tmp_path / "rest"), "--flow", "8", "--rate", "5e-3",
+    ])  # fmt: skip
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    trainer = train.Trainer(msgspec.convert(state["config"], GeneratorConfig), MOTION_LAYERS, "cpu")
+    trainer.load(state)
+    held = load_heads(tmp_path / "renders")[1]
+    named = (held.curated >= 0).nonzero()[:, 0]
+    real, z, x = held.batch(named)
+    network = trainer.ema.synthesis
+    with torch.no_grad():
+        drawn = network.from_styles(network.styles(trainer.ema.latents(z, x)))
+        trainer.textures = torch.from_numpy(faces).float() / 127.5 - 1
+        shown, _ = trainer.shown(drawn, held.curated[named])
+    own, worn = ((one - real).abs().mean() for one in (drawn.picture, shown))
+    assert worn < 0.7 * own
+
+
+def test_textures_of_another_size_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_shard(tmp_path / "renders")
+    Image.new("RGBA", (16, 16)).save(tmp_path / f"{next(iter(CAST))}.png")
+    monkeypatch.setattr(train, "keep_freed_memory", lambda: None)
+    with pytest.raises(SystemExit):
+        train.main([
+            "--data", str(tmp_path / "renders"), "--out", str(tmp_path), "--resolution", "32",
+            "--flow", "8", "--stages", "32:1steps", "--textures", str(tmp_path),
+        ])  # fmt: skip
+    assert "has 16 x 16 pixels, expected 32 x 32" in capsys.readouterr().err
 
 
 def test_pictures_with_alpha_are_learned_with_their_colours_multiplied_by_it(

@@ -8,7 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the training stack is not installed")
 
 from latentcam.realtime_models.generator.layers import stylegan2  # noqa: E402
-from latentcam.realtime_models.generator.network import SynthesisNetwork  # noqa: E402
+from latentcam.realtime_models.generator.network import SynthesisNetwork, composed  # noqa: E402
 from latentcam.realtime_models.training.generator.windows import (  # noqa: E402
     BASE,
     Window,
@@ -17,12 +17,12 @@ from latentcam.realtime_models.training.generator.windows import (  # noqa: E402
 )
 
 
-def network(subpixels: int, resolution: int) -> SynthesisNetwork:
+def network(subpixels: int, resolution: int, flow: int = 0) -> SynthesisNetwork:
     torch.manual_seed(1)
     return SynthesisNetwork(
         stylegan2(
             z_dim=8, w_dim=8, mapping_layers=1, resolution=resolution, channel_base=512,
-            channel_max=4, channels=4, subpixels=subpixels,
+            channel_max=4, channels=4, subpixels=subpixels, flow=flow,
         )
     ).eval()  # fmt: skip
 
@@ -49,7 +49,25 @@ def test_a_window_equals_that_part_of_the_whole(
     with torch.no_grad():
         wholes, parts = [net(ws, size) for size in sizes], draw(net, ws, sizes, window)
     for part, whole in zip(parts, wholes, strict=True):
-        torch.testing.assert_close(part, window.of(whole), rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(part.picture, window.of(whole), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("where", list(WINDOWS))
+@pytest.mark.parametrize("flow", [8, 64, 256])
+@pytest.mark.parametrize("size", [256, 512])
+def test_a_window_of_a_picture_with_textures_equals_that_part_of_the_whole(
+    where: str, flow: int, size: int
+) -> None:
+    net, window = network(2, 512, flow), WINDOWS[where]
+    ws, textures = torch.randn(2, net.config.num_ws, 8), torch.rand(2, 4, 512, 512)
+    textures = torch.nn.functional.avg_pool2d(textures, 65, 1, 32)  # smooth
+    share = torch.tensor([1.0, 0.5]).reshape(2, 1, 1, 1)
+    with torch.no_grad():
+        whole = composed(net.from_styles(net.styles(ws), size), textures, share)
+        (part,) = draw(net, ws, [size], window)
+        parts = composed(part, textures, share, window.begin(size), size)
+    for got, wanted in zip(parts, whole, strict=True):
+        torch.testing.assert_close(got, window.of(wanted), rtol=1e-4, atol=1e-4)
 
 
 def test_small_pictures_are_drawn_whole() -> None:
@@ -57,7 +75,7 @@ def test_small_pictures_are_drawn_whole() -> None:
     ws = torch.randn(2, net.config.num_ws, 8)
     with torch.no_grad():
         for size, picture in zip([8, 32], draw(net, ws, [8, 32]), strict=True):
-            torch.testing.assert_close(picture, net(ws, size))
+            torch.testing.assert_close(picture.picture, net(ws, size))
 
 
 def test_windows_are_inside_and_often_about_the_face() -> None:

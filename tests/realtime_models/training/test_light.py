@@ -21,7 +21,7 @@ from latentcam.realtime_models.decoders.openvino import OpenVinoDecoder  # noqa:
 from latentcam.realtime_models.errors import AvatarPackError  # noqa: E402
 from latentcam.realtime_models.generator.layers import light_branch, stylegan2  # noqa: E402
 from latentcam.realtime_models.generator.network import SynthesisNetwork  # noqa: E402
-from latentcam.realtime_models.resolutions import drawn_at, resolutions  # noqa: E402
+from latentcam.realtime_models.resolutions import drawn_at, resolutions, textures_for  # noqa: E402
 from latentcam.realtime_models.training import make_pack  # noqa: E402
 from latentcam.realtime_models.training.generator import light  # noqa: E402
 from latentcam.realtime_models.training.generator.light import (  # noqa: E402
@@ -49,6 +49,19 @@ def memory_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
 def imitation_of(pack: AvatarPack, steps: int) -> Imitation:
     torch.manual_seed(0)
     return Imitation(light_branch(pack.card.generator, **SIZES), steps, 2e-3, "cpu")
+
+
+def test_a_light_branch_wears_the_textures_of_its_pack(worn_pack: AvatarPack) -> None:
+    config = light_branch(worn_pack.card.generator, **SIZES)
+    assert config.flow == worn_pack.card.generator.flow
+    torch.manual_seed(0)
+    learner = Imitation(config, 60, 5e-3, "cpu", textures_for(worn_pack, config))
+    decode, latents = EagerDecoder(worn_pack).decode, np.repeat(worn_pack.identities, 2, 0)
+    wanted = shown(decode, latents, config.resolution)
+    before = learner.judge(latents, wanted)["psnr"]
+    for _ in range(60):
+        learner.learn(latents, wanted)
+    assert learner.judge(latents, wanted)["psnr"] > before + 3
 
 
 def test_the_same_number_is_the_same_latents(clear_pack: AvatarPack) -> None:

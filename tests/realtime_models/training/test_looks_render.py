@@ -28,6 +28,17 @@ def test_a_clip_of_another_shape_is_refused(tmp_path: Path, shape: tuple[int, ..
         render.clip(tmp_path / "xs.npy", "Mei")
 
 
+def test_a_clip_is_not_at_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "xs.npy", np.zeros((1, len(FACE_AXES))))
+    words = ["--cache", "c", "--out", "o", "--rest", "--only", "Mei", "--motion"]
+    monkeypatch.setattr("sys.argv", ["render", *words, str(tmp_path / "xs.npy")])
+    with pytest.raises(SystemExit):
+        render.main()
+    assert "got --rest and --motion, expected one of them" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("names", [(), ("Mei", "Tom")])
 def test_a_clip_is_of_one_person(
     tmp_path: Path,
