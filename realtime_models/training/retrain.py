@@ -8,8 +8,9 @@ RETRAIN = (
     f"{PACKAGE}.looks.bank --heads HEADS --out CACHE",
     f"{PACKAGE}.looks.skins --cache CACHE",
     f"{PACKAGE}.looks.render --cache CACHE --out PICTURES",
+    f"{PACKAGE}.looks.render --cache CACHE --out REST --rest --samples 24",
     f"{PACKAGE}.looks.pack --pictures PICTURES --out RENDERS",
-    f"{PACKAGE}.generator.train --data RENDERS --out GENERATOR",
+    f"{PACKAGE}.generator.train --data RENDERS --textures REST --out GENERATOR",
     f"{PACKAGE}.motion.targets.calibrate --data SPEECH --renders RENDERS "
     "--out realtime_models/training/motion/targets/rendered_lips.json",
     f"{PACKAGE}.motion.data.synthesise --data SPEECH --out SAID",
@@ -20,8 +21,8 @@ RETRAIN = (
     f"{PACKAGE}.motion.train --prepared PREPARED --out MOTION",
     f"{PACKAGE}.motion.read_out --data SPEECH --said SAID --natural NATURAL "
     "--learners LEARNERS --annotated ANNOTATED --pack MOTION --out LIPS",
-    f"{PACKAGE}.make_pack --generator GENERATOR/checkpoint.pt --motion LIPS --licence LICENCE "
-    "--provenance PROVENANCE --consent CONSENT --out PACK",
+    f"{PACKAGE}.make_pack --generator GENERATOR/checkpoint.pt --textures REST --motion LIPS "
+    "--licence LICENCE --provenance PROVENANCE --consent CONSENT --out PACK",
     f"{PACKAGE}.seal --avatar PACK --model face_landmarker.task",
 )
 

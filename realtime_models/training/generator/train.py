@@ -59,6 +59,7 @@ MATCHING_WEIGHT = 0.1
 PERCEPTUAL_WEIGHT = 0.05
 DRAWN_WEIGHT = 0.3  # of the picture without its texture
 MOVED_WEIGHT = 0.5  # of the moved texture alone, from which the flow learns where all goes
+HIDDEN_WEIGHT = 0.05  # of textures where they are not visible: they are sharp, a mean of two is not
 SMALLER_WEIGHT = 0.3  # of each smaller picture that is to stay good
 PERCEPTUAL_CROP = 128  # pixels, of the face: VGG costs more than the generator
 SMALLEST_SEEN = 128  # pixels; a smaller picture has no textures to compare
@@ -210,6 +211,9 @@ class Trainer:
                 unlike = unlike + DRAWN_WEIGHT * _unlike(drawn.picture.float(), real, weight)
                 if (named := who >= 0).any():
                     unlike = unlike + MOVED_WEIGHT * _unlike(moved[named], real[named], weight)
+                    assert drawn.visible is not None
+                    hidden = torch.sigmoid(-drawn.visible.float())[named].mean()
+                    unlike = unlike + HIDDEN_WEIGHT * hidden
             loss = loss + (1 if size == stage.size else SMALLER_WEIGHT) * unlike
         for judge, share, box in looked:
             judged = losses.crop(real, box), losses.crop(fake, box)
