@@ -76,9 +76,11 @@ def write_with_motion_of(
     tensors: Tensors,
     identities: NDArray[np.float32],
     dtype: Precision = np.float16,
+    textures: NDArray[np.uint8] | None = None,
 ) -> Card:
     """Write a pack that speaks with the motion model of the pack `name`, lent where `folder` will
-    find it, or else copied. What the card says of files is set here."""
+    find it, or else copied. What the card says of files is set here. textures: of its faces, if
+    there are any."""
     folder.mkdir(parents=True, exist_ok=True)
     motion = borrowed(lender.card.files.motion, name)
     found = find_lender(folder, motion.borrow or name)
@@ -88,6 +90,7 @@ def write_with_motion_of(
         generator=write_generator(folder, tensors, dtype),
         motion=motion,
         identities=write_identities(folder, identities, dtype),
+        textures=None if textures is None else write_textures(folder, textures),
     )
     card = msgspec.structs.replace(card, files=files)
     write_card(folder, card)

@@ -149,13 +149,14 @@ def broken(folder: Path, tensors: dict[str, np.ndarray]) -> str:
 
 def test_broken_textures_are_refused_with_a_sentence(tmp_path: Path) -> None:
     good = {str(i): packed(picture) for i, picture in enumerate(smooth_pictures(2, 4, 64))}
-    for tensors, said in (
+    cases: tuple[tuple[dict[str, np.ndarray], str], ...] = (
         ({"0": good["0"]}, "expected one for each of the 2 identities"),
         ({**good, "2": good["0"]}, "expected one for each of the 2 identities"),
         ({**good, "1": np.zeros(9, np.float32)}, "is F32, expected U8"),
         ({**good, "1": packed(np.zeros((4, 32, 32), np.uint8))}, "tensor 1: a texture has not"),
         ({**good, "0": good["1"]}, "its SHA-256 is"),
-    ):
+    )
+    for tensors, said in cases:
         assert said in broken(tmp_path / "broken", tensors)
 
 

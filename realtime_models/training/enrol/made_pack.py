@@ -26,11 +26,12 @@ def write_made(
     provenance: str,
     consent: str,
     smaller: tuple[int, ...],
+    textures: NDArray[np.uint8] | None = None,
 ) -> None:
     """Write the pack, whole or not at all; the motion model stays in the pack `lender`.
 
-    smaller: sizes that it was trained to draw as well. There is no light branch: the base's knows
-    nobody but the base's faces.
+    smaller: sizes that it was trained to draw as well. textures: of its faces, if it moves
+    any. There is no light branch: the base's knows nobody but the base's faces.
     """
     card = msgspec.structs.replace(
         base.card,
@@ -49,5 +50,5 @@ def write_made(
         tensors = ready_for_int8(card.generator, tensors, identities, card.axes, layers)
     part = folder.with_name(f".{folder.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    write_with_motion_of(base, lender, part, card, tensors, identities)
+    write_with_motion_of(base, lender, part, card, tensors, identities, textures=textures)
     part.replace(folder)

@@ -12,9 +12,16 @@ from torch import Tensor, nn
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.card import Card
-from latentcam.realtime_models.generator.network import SynthesisNetwork, load_part
+from latentcam.realtime_models.generator.network import (
+    Drawn,
+    FaceTextures,
+    SynthesisNetwork,
+    composed,
+    load_part,
+)
 from latentcam.realtime_models.training.expressions import EMOTIONS
 from latentcam.realtime_models.training.generator.data import reach
+from latentcam.realtime_models.training.generator.losses import levels
 
 RANK = 6  # of the change of V
 PREFIX = "synthesis."
@@ -27,7 +34,7 @@ def moving(card: Card) -> list[int]:
 
 
 def synthesis_of(pack: AvatarPack, device: str = "cpu") -> SynthesisNetwork:
-    """The pack's network from latents in W+ to pictures, frozen."""
+    """The pack's network from latents in W+ to pictures, frozen; without textures."""
     network = SynthesisNetwork(pack.card.generator)
     load_part(network, pack.generator, PREFIX)
     return network.requires_grad_(False).to(device)
@@ -45,12 +52,15 @@ def autocast(device: str) -> torch.autocast:
 class Teacher:
     """The pack as it is: pictures of its faces, to be learned from and never forgotten.
 
-    anchors: float32 [n, num_ws, w_dim]; basis over the reach of its axes.
+    anchors: float32 [n, num_ws, w_dim]; basis over the reach of its axes. synthesis draws without
+    the faces' textures, which `pictures` have.
     """
 
     def __init__(self, pack: AvatarPack, device: str = "cpu") -> None:
         self.card, self.device = pack.card, device
         self.synthesis = synthesis_of(pack, device)
+        worn = None if pack.textures is None else FaceTextures(pack.textures).to(device)
+        self.textures = worn
         self.anchors = torch.from_numpy(pack.identities.copy()).to(device)
         axes, most = pack.card.axes, reach(pack.card.axes).to(device)
         self.basis = torch.tensor(pack.generator["basis"], device=device) * most
@@ -67,7 +77,11 @@ class Teacher:
         parts = []
         for part in ws.to(self.device).split(batch):
             with autocast(self.device):
-                parts.append(self.synthesis(part, stop).float())
+                drawn = drawn_by(self.synthesis, part, stop)
+            if self.textures is None:
+                parts.append(drawn.picture.float())
+            else:
+                parts.append(composed(drawn, *self.textures(part[:, -1]))[0])
         return torch.cat(parts)
 
     def random_x(self, count: int, rng: np.random.Generator, share: float = 0.3) -> Tensor:
@@ -82,15 +96,24 @@ class Teacher:
         return torch.from_numpy(x).to(self.device)
 
 
+def drawn_by(network: SynthesisNetwork, ws: Tensor, stop: int | None = None) -> Drawn:
+    """All that a network draws of latents [n, num_ws, w_dim]."""
+    return network.from_styles(network.styles(ws), stop)
+
+
 class Student(nn.Module):
     """A pack's generator on its way to one person: an anchor of its own, a change of V of low rank
     (the motion of this person), and free convolutions.
 
-    `ws` = anchor + (V + U C) x, with x over its reach.
+    `ws` = anchor + (V + U C) x, with x over its reach. texture: [1, C, H, H] in [-1, 1], the person
+    as nearly at rest as there is a picture, moved into what is drawn; None of a generator without a
+    flow.
     """
 
-    def __init__(self, teacher: Teacher, anchor: Tensor) -> None:
+    def __init__(self, teacher: Teacher, anchor: Tensor, texture: Tensor | None = None) -> None:
         super().__init__()
+        self.register_buffer("texture", texture, persistent=False)
+        self.texture: Tensor | None
         self.synthesis = copy.deepcopy(teacher.synthesis).requires_grad_(True)
         self.anchor = nn.Parameter(anchor.detach().clone())
         self.register_buffer("basis", teacher.basis.clone())
@@ -112,9 +135,26 @@ class Student(nn.Module):
         """x: [n, k] over its reach."""
         return self.anchor + torch.einsum("ldk,nk->nld", self.basis + self.change(), x)
 
+    def shown(self, drawn: Drawn) -> tuple[Tensor, Tensor | None]:
+        """What is seen of what was drawn of the person, and the moved texture alone."""
+        if self.texture is None:
+            return drawn.picture.float(), None
+        textures = self.texture.expand(len(drawn.picture), -1, -1, -1)
+        return composed(drawn, textures, textures.new_ones(1, 1, 1, 1))
+
+    def pictures(self, ws: Tensor, stop: int | None = None) -> Tensor:
+        """float32 [n, C, size, size] of the person."""
+        return self.shown(drawn_by(self.synthesis, ws, stop))[0]
+
     def forward(self, x: Tensor, stop: int | None = None) -> Tensor:
-        pictures: Tensor = self.synthesis(self.latents(x), stop)
-        return pictures
+        return self.pictures(self.latents(x), stop)
+
+
+def textures_of(student: Student) -> NDArray[np.uint8] | None:
+    """textures.safetensors' content, uint8 [1, C, H, H]."""
+    if student.texture is None:
+        return None
+    return levels(student.texture).transpose(0, 3, 1, 2)
 
 
 @torch.no_grad()

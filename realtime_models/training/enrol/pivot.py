@@ -81,7 +81,7 @@ def fit(
         real, known, x = (part.to(teacher.device) for part in person.batch(index, size))
         ws = teacher.latents((mean + std * offset)[None].expand(count, -1, -1), x)
         with autocast(teacher.device):
-            drawn = teacher.synthesis(ws, size)
+            drawn = teacher.synthesis(ws, size)  # without anybody's texture
         drawn = drawn.float()
         loss = reconstruction(drawn, real, weight * known) + HOLD * offset.square().mean()
         if eyes is not None:

@@ -23,8 +23,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from latentcam.realtime_models.axes import Axis
+from latentcam.realtime_models.generator.network import Drawn, composed
 from latentcam.realtime_models.training.enrol import judges, motion_field
-from latentcam.realtime_models.training.enrol.network import Student, Teacher, autocast
+from latentcam.realtime_models.training.enrol.network import (
+    Student,
+    Teacher,
+    autocast,
+    drawn_by,
+)
 from latentcam.realtime_models.training.enrol.pack_tracking import PackTracking
 from latentcam.realtime_models.training.enrol.person import Person
 from latentcam.realtime_models.training.generator.losses import (
@@ -34,6 +40,11 @@ from latentcam.realtime_models.training.generator.losses import (
     levels,
     random_crop,
     reconstruction,
+)
+from latentcam.realtime_models.training.generator.train import (
+    DRAWN_WEIGHT,
+    HIDDEN_WEIGHT,
+    MOVED_WEIGHT,
 )
 from latentcam.realtime_models.training.perceptual import Vgg16, perceptual_distance
 from latentcam.realtime_models.training.whole import whole
@@ -53,6 +64,9 @@ CHANGE_WEIGHT = 1e-3  # of the change of V
 LR, LR_ANCHOR, LR_CHANGE, LR_JUDGES = 6e-4, 4e-3, 1e-3, 4e-4
 WARM_UP = 0.02  # of a stage
 EMA = 0.995
+AT_REST = {"headYaw": 3.0, "headPitch": 3.0, "headRoll": 3.0, "eyeBlink": 3.0, "jawOpen": 3.0}
+UNSEEN = 5.0
+"""What counts in the choice of a texture: axes more than 1, and the part that is not seen."""
 SMALLER_SHARE = 0.12  # of the steps, at a size of `Card.smaller`
 RARE = 6.0  # a frame that shows most of an axis is drawn so many times as often as a usual one
 CHECKPOINT_EVERY, PREVIEW_EVERY, TELL_EVERY = 60.0, 20.0, 1.0  # seconds
@@ -125,7 +139,10 @@ class Tuner:
         self.teacher, self.tracking, self.person, self.plan = teacher, tracking, person, plan
         self.photos, self.clock, self.device = photos, clock, device
         self.eyes = None if eyes is None else eyes.to(device)
-        self.student = Student(teacher, anchor.to(device)).to(device)
+        anchor = anchor.to(device)
+        flows = bool(teacher.card.generator.flow)
+        texture = texture_of(person, teacher, anchor) if flows else None
+        self.student = Student(teacher, anchor, texture).to(device)
         self.ema = copy.deepcopy(self.student).requires_grad_(False)
         config = teacher.card.generator
         torch.manual_seed(seed)
@@ -250,10 +267,9 @@ class Tuner:
         targets.append(self.teacher.pictures(told, stage.size))
         weights.append(weight.expand(REPLAYED, -1, -1, -1) * REPLAY_WEIGHT)
         with autocast(self.device):
-            drawn = self.student.synthesis(torch.cat(ws), stage.size)
-        drawn = drawn.float()
-        loss = reconstruction(drawn, torch.cat(targets), torch.cat(weights))
-        fake = drawn[:own]
+            drawn = drawn_by(self.student.synthesis, torch.cat(ws), stage.size)
+        seen_as, loss = self._unlike(drawn, torch.cat(targets), torch.cat(weights), told)
+        fake = seen_as[:own]
         loss = loss + CHANGE_WEIGHT * self.student.change().square().mean()
         loss = loss + FLICKER_WEIGHT * judges.flicker(real, fake)
         if self.eyes is not None and stage.size >= SMALLEST_SEEN:
@@ -275,6 +291,30 @@ class Tuner:
                 list(self.ema.parameters()), list(self.student.parameters()), 1 - decay
             )
         return float(loss.detach())
+
+    def _unlike(
+        self, drawn: Drawn, targets: Tensor, weights: Tensor, replayed: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """(what is seen of all that was drawn, its loss). replayed: latents of the last of it, which
+        are the pack's own faces with the pack's own textures."""
+        texture, worn = self.student.texture, self.teacher.textures
+        if texture is None or drawn.visible is None:
+            seen = drawn.picture.float()
+            return seen, reconstruction(seen, targets, weights)
+        mine = len(targets) - len(replayed)
+        textures = texture.expand(mine, -1, -1, -1)
+        shares = textures.new_ones(mine, 1, 1, 1)
+        if worn is not None:
+            others, theirs = worn(replayed[:, -1])
+        else:
+            others, theirs = texture.expand(len(replayed), -1, -1, -1), shares.new_zeros(1, 1, 1, 1)
+        theirs = theirs.expand(len(replayed), -1, -1, -1)
+        seen, moved = composed(drawn, torch.cat([textures, others]), torch.cat([shares, theirs]))
+        loss = reconstruction(seen, targets, weights)
+        loss = loss + DRAWN_WEIGHT * reconstruction(drawn.picture.float(), targets, weights)
+        loss = loss + MOVED_WEIGHT * reconstruction(moved[:mine], targets[:mine], weights[:mine])
+        hidden = torch.sigmoid(-drawn.visible[:mine].float())
+        return seen, loss + HIDDEN_WEIGHT * hidden.mean()
 
     def _judged(self, real: Tensor, fake: Tensor) -> Tensor:
         self.opt_d.zero_grad()
@@ -324,7 +364,7 @@ class Tuner:
         for part in torch.arange(count).split(BATCH):
             ws = torch.cat([self.ema.latents(x[part]), self.ema.latents(there[part])])
             with autocast(self.device):
-                drawn = levels(self.ema.synthesis(ws).float())
+                drawn = levels(self.ema.pictures(ws))
             for n, here, wanted in zip(
                 part.tolist(), drawn[: len(part)], drawn[len(part) :], strict=True
             ):
@@ -349,6 +389,28 @@ class Tuner:
         sheet = np.concatenate(list(levels(row)), axis=1)
         with whole(path) as part:
             Image.fromarray(sheet).save(part, "JPEG", quality=88)
+
+
+def resting_picture(person: Person, axes: tuple[Axis, ...]) -> int:
+    """The number of the picture in which the person is nearest to rest, looks into the camera and
+    is seen most of."""
+    weight = torch.tensor([AT_REST.get(axis.name, 1.0) for axis in axes])
+    unrest = (weight * person.x.abs()).sum(dim=1)
+    unseen = 1 - person.known.float().mean(dim=(1, 2, 3)) / 255
+    return int((unrest + UNSEEN * unseen).argmin())
+
+
+@torch.no_grad()
+def texture_of(person: Person, teacher: Teacher, anchor: Tensor) -> Tensor:
+    """[1, C, H, H] in [-1, 1], of whole levels: the person as nearly at rest as was seen; where
+    nothing was seen, what the generator draws at the anchor."""
+    index = torch.tensor([resting_picture(person, teacher.card.axes)])
+    seen, known, _ = person.batch(index, person.images.shape[-1])
+    with autocast(teacher.device):
+        drawn = teacher.synthesis(anchor[None]).cpu()
+    mixed = levels(drawn + known * (seen - drawn))
+    texture = torch.from_numpy(mixed).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return texture.to(teacher.device)
 
 
 def region_weight(tracking: PackTracking, size: int) -> Tensor:

@@ -194,7 +194,8 @@ def write(
         ),
     )
     tensors = {**pack.generator, "basis": np.stack(columns, axis=2)}
-    return write_with_motion_of(pack, name, out, card, tensors, np.stack(resting), np.float32)
+    worn = None if pack.textures is None else pack.textures.pictures
+    return write_with_motion_of(pack, name, out, card, tensors, np.stack(resting), np.float32, worn)
 
 
 def _sheet(path: Path, pack: AvatarPack, card: Card) -> None:

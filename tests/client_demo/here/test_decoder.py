@@ -83,7 +83,8 @@ def test_pictures_are_those_of_eager(
 
 
 def eager(pack: AvatarPack, ws: NDArray[np.float32], size: int) -> NDArray[np.uint8]:
-    return EagerDecoder(drawn_at(pack, str(size))).decode(ws[None].copy())[0]
+    drawn: NDArray[np.uint8] = EagerDecoder(drawn_at(pack, str(size))).decode(ws[None].copy())[0]
+    return drawn
 
 
 def test_damaged_weights_are_not_used(page: Any, site: tuple[Path, str]) -> None:

@@ -64,11 +64,14 @@ from tests.drawn_face import Drawn, draw, segment, track, tracking, write_video
 CONSENT = Consent(whose="Ada", own=True, of_age=True, purpose="calls")
 
 
-@pytest.fixture(scope="module", params=["tiny", "clear"])
+@pytest.fixture(scope="module", params=["tiny", "clear", "worn"])
 def pack(
-    request: pytest.FixtureRequest, tiny_pack: AvatarPack, clear_pack: AvatarPack
+    request: pytest.FixtureRequest,
+    tiny_pack: AvatarPack,
+    clear_pack: AvatarPack,
+    worn_pack: AvatarPack,
 ) -> AvatarPack:
-    return tiny_pack if request.param == "tiny" else clear_pack
+    return {"tiny": tiny_pack, "clear": clear_pack, "worn": worn_pack}[request.param]
 
 
 def somebody(pack: AvatarPack, count: int = 12) -> tuple[Person, Teacher, torch.Tensor]:
