@@ -295,7 +295,7 @@ class Tuner:
     def _unlike(
         self, drawn: Drawn, targets: Tensor, weights: Tensor, replayed: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """(what is seen of all that was drawn, its loss). replayed: latents of the last of it, which
+        """(what is seen of all that was drawn, its loss). replayed: latents of its last, which
         are the pack's own faces with the pack's own textures."""
         texture, worn = self.student.texture, self.teacher.textures
         if texture is None or drawn.visible is None:
