@@ -169,8 +169,7 @@ def build_model(pack: AvatarPack, int8: Collection[str] = ()) -> ov.Model:
         given = layer.out_channels // layer.pixels**2
         if picture is not None:
             if given < channels:  # from here on the flow only grows
-                parts = np.array([given, channels - given])
-                picture, flow = op.variadic_split(picture, 1, op.constant(parts)).outputs()
+                picture, flow = _channels(picture, 0, given), _channels(picture, given, channels)
             while size < layer.resolution:
                 filtered = layer.kind == "rgb_filtered"
                 picture = _upsample_filtered(picture, given) if filtered else _upsample(picture)
@@ -185,8 +184,8 @@ def build_model(pack: AvatarPack, int8: Collection[str] = ()) -> ov.Model:
     inputs = [ws]
     if config.flow:
         if flow is None:
-            parts = np.array([config.channels + 1, 2])
-            picture, flow = op.variadic_split(picture, 1, op.constant(parts)).outputs()
+            beside = config.channels + 1
+            picture, flow = _channels(picture, 0, beside), _channels(picture, beside, beside + 2)
         picture, inputs = _with_texture(pack, picture, flow, inputs)
     levels = op.clamp(op.round(_scale(picture, 127.5, 127.5), "half_to_even"), 0.0, 255.0)
     if config.channels == 4:  # no colour exceeds its alpha, whatever the network draws
@@ -203,15 +202,17 @@ def _with_texture(
     """The picture with its texture moved into it, as `network.composed`, and the inputs with those
     that this takes. drawn: the picture and how far the texture is visible."""
     config = pack.card.generator
-    parts = op.constant(np.array([config.channels, 1]))
-    picture, visible = op.variadic_split(drawn, 1, parts).outputs()
+    picture = _channels(drawn, 0, config.channels)
     if pack.textures is None:
         return picture, inputs
     side, size = config.resolution, config.flow
     share = op.parameter([1, 1, 1, 1], np.float32, name="share")
     texture = op.parameter([1, config.channels, side, side], np.uint8, name="texture")
-    while size < side:
+    visible = _channels(drawn, config.channels, config.channels + 1)
+    while 2 * size < side:
         flow, size = _upsample(flow), 2 * size
+    if size < side:
+        flow = op.depth_to_space(_upsample_to_subpixels(flow, 2), "depth_first", 2)
     middles = (2 * np.arange(side, dtype=np.float32) + 1) / side - 1
     still = np.stack(np.meshgrid(middles, middles), axis=2)[None]
     flow = op.transpose(flow, op.constant(np.array([0, 2, 3, 1])))
@@ -286,6 +287,12 @@ def _quantized(x: Node, low: NDArray[np.float32], high: NDArray[np.float32], lev
     """
     first, last = op.constant(low), op.constant(high)
     return op.fake_quantize(x, first, last, first, last, levels)
+
+
+def _channels(x: Node, first: int, end: int) -> Node:
+    """Some of the channels."""
+    bounds = (np.array([value]) for value in (first, end, 1, 1))
+    return op.slice(x, *(op.constant(bound) for bound in bounds))
 
 
 def _number(value: float) -> Node:
