@@ -152,41 +152,24 @@ def build_model(pack: AvatarPack, int8: Collection[str] = ()) -> ov.Model:
     ws = op.parameter([1, config.num_ws, config.w_dim], np.float32, name="ws")
     x: Node = op.constant(np.ascontiguousarray(tensors["synthesis.const"]))
     before = x  # what the last layer took that doubles
-    picture: Node | None = None  # channels as `GeneratorConfig.flow` tells
-    flow: Node | None = None
-    size = 0  # of the picture so far
-    channels = 0  # of it
+    worn = pack.textures is not None
+    maps = [_Map(0, config.channels), _Map(config.channels, 1), _Map(config.channels + 1, 2)]
     for layer in config.layers:
         if not layer.modulated:
             x = _skipped(pack, layer, x, before)
             continue
         if layer.doubles:
             before = x
-        y = _modulated_conv(pack, layer, x, ws, layer.name in int8)
         if not layer.draws:
-            x = y
+            x = _modulated_conv(pack, layer, x, ws, layer.name in int8)
             continue
-        given = layer.out_channels // layer.pixels**2
-        if picture is not None:
-            if given < channels:  # from here on the flow only grows
-                picture, flow = _channels(picture, 0, given), _channels(picture, given, channels)
-            while size < layer.resolution:
-                filtered = layer.kind == "rgb_filtered"
-                picture = _upsample_filtered(picture, given) if filtered else _upsample(picture)
-                size *= 2
-            if layer.pixels > 1 and size == layer.resolution:
-                picture = _upsample_to_subpixels(picture, given)
-            y = op.add(picture, y)
-        picture, size, channels = y, layer.resolution * layer.pixels, given
-        if layer.pixels > 1:
-            picture = op.depth_to_space(picture, "depth_first", layer.pixels)
+        styled = op.multiply(x, _per_channel(_style(pack, layer, ws), layer.in_channels))
+        for drawn in maps if worn else maps[:1]:
+            drawn.add(pack, layer, styled)
+    picture, inputs = maps[0].node, [ws]
     assert picture is not None
-    inputs = [ws]
-    if config.flow:
-        if flow is None:
-            beside = config.channels + 1
-            picture, flow = _channels(picture, 0, beside), _channels(picture, beside, beside + 2)
-        picture, inputs = _with_texture(pack, picture, flow, inputs)
+    if worn:
+        picture, inputs = _with_texture(pack, maps, inputs)
     levels = op.clamp(op.round(_scale(picture, 127.5, 127.5), "half_to_even"), 0.0, 255.0)
     if config.channels == 4:  # no colour exceeds its alpha, whatever the network draws
         levels = op.minimum(
@@ -196,23 +179,60 @@ def build_model(pack: AvatarPack, int8: Collection[str] = ()) -> ov.Model:
     return ov.Model([pixels], inputs, pack.card.name)
 
 
+class _Map:
+    """What layers to RGB have drawn so far of the picture, or beside it: see
+    `GeneratorConfig.flow`. Each by itself, since to cut channels apart at full size costs more."""
+
+    node: Node | None = None
+
+    def __init__(self, first: int, channels: int) -> None:
+        """first: number of its first channel in what a layer gives."""
+        self._first, self._channels, self._size = first, channels, 0
+
+    def add(self, pack: AvatarPack, layer: SynthesisLayer, styled: Node) -> None:
+        """What a layer draws of it, of its features times its style; nothing if it ended before."""
+        square = layer.pixels**2
+        rows = slice(self._first * square, (self._first + self._channels) * square)
+        prefix = f"synthesis.convs.{layer.name}"
+        weight = np.ascontiguousarray(pack.generator[f"{prefix}.weight"][rows])
+        if not len(weight):
+            return
+        bias = pack.generator[f"{prefix}.bias"][rows]
+        y = op.convolution(styled, op.constant(weight), [1, 1], [0, 0], [0, 0], [1, 1])
+        y = _cut_off(op.add(y, op.constant(bias[None, :, None, None])), layer)
+        if self.node is not None:
+            self._enlarge(layer.resolution, layer.kind == "rgb_filtered")
+            if layer.pixels > 1 and self._size == layer.resolution:
+                self.node = _upsample_to_subpixels(self.node, self._channels)
+            y = op.add(self.node, y)
+        self.node, self._size = y, layer.resolution * layer.pixels
+        if layer.pixels > 1:
+            self.node = op.depth_to_space(y, "depth_first", layer.pixels)
+
+    def _enlarge(self, size: int, filtered: bool = False) -> None:
+        while self._size < size:
+            small, self._size = self.node, 2 * self._size
+            self.node = _upsample_filtered(small, self._channels) if filtered else _upsample(small)
+
+    def whole(self, size: int) -> Node:
+        """Enlarged to the picture's size."""
+        if self._size < size:
+            self._enlarge(size // 2)
+            pixels = _upsample_to_subpixels(self.node, self._channels)
+            return op.depth_to_space(pixels, "depth_first", 2)
+        return self.node
+
+
 def _with_texture(
-    pack: AvatarPack, drawn: Node, flow: Node, inputs: list[Node]
+    pack: AvatarPack, maps: list[_Map], inputs: list[Node]
 ) -> tuple[Node, list[Node]]:
     """The picture with its texture moved into it, as `network.composed`, and the inputs with those
-    that this takes. drawn: the picture and how far the texture is visible."""
+    that this takes."""
     config = pack.card.generator
-    picture = _channels(drawn, 0, config.channels)
-    if pack.textures is None:
-        return picture, inputs
-    side, size = config.resolution, config.flow
+    side = config.resolution
+    picture, visible, flow = (drawn.whole(side) for drawn in maps)
     share = op.parameter([1, 1, 1, 1], np.float32, name="share")
     texture = op.parameter([1, config.channels, side, side], np.uint8, name="texture")
-    visible = _channels(drawn, config.channels, config.channels + 1)
-    while 2 * size < side:
-        flow, size = _upsample(flow), 2 * size
-    if size < side:
-        flow = op.depth_to_space(_upsample_to_subpixels(flow, 2), "depth_first", 2)
     middles = (2 * np.arange(side, dtype=np.float32) + 1) / side - 1
     still = np.stack(np.meshgrid(middles, middles), axis=2)[None]
     flow = op.transpose(flow, op.constant(np.array([0, 2, 3, 1])))
@@ -225,17 +245,22 @@ def _with_texture(
     return shown, [*inputs, share, texture]
 
 
+def _style(pack: AvatarPack, layer: SynthesisLayer, ws: Node) -> Node:
+    """[1, I], of space S."""
+    prefix = f"synthesis.convs.{layer.name}.affine"
+    row = op.gather(ws, op.constant(np.array(layer.ws_index)), op.constant(np.array(1)))
+    return op.add(
+        op.matmul(row, op.constant(pack.generator[f"{prefix}.weight"]), False, True),
+        op.constant(pack.generator[f"{prefix}.bias"][None]),
+    )
+
+
 def _modulated_conv(pack: AvatarPack, layer: SynthesisLayer, x: Node, ws: Node, int8: bool) -> Node:
     """Scale the inputs by the style, convolve with constant weights, demodulate the outputs."""
     prefix = f"synthesis.convs.{layer.name}"
     weight = pack.generator[f"{prefix}.weight"]
     bias = pack.generator[f"{prefix}.bias"]
-    affine = pack.generator[f"{prefix}.affine.weight"]
-    row = op.gather(ws, op.constant(np.array(layer.ws_index)), op.constant(np.array(1)))
-    style = op.add(
-        op.matmul(row, op.constant(affine), False, True),
-        op.constant(pack.generator[f"{prefix}.affine.bias"][None]),
-    )
+    style = _style(pack, layer, ws)
     x = op.multiply(x, _per_channel(style, layer.in_channels))
     kernel = op.constant(weight)
     if int8:
@@ -252,8 +277,6 @@ def _modulated_conv(pack: AvatarPack, layer: SynthesisLayer, x: Node, ws: Node, 
         x = op.group_convolution(x, op.constant(smooth), [1, 1], [1, 1], [1, 1], [1, 1])
     else:
         x = op.convolution(x, kernel, [1, 1], pad, pad, [1, 1])
-    if layer.draws:
-        return _cut_off(op.add(x, op.constant(bias[None, :, None, None])), layer)
     # The activation's gain commutes with leaky ReLU: it is folded into scale and bias.
     energy = np.square(weight).sum(axis=(2, 3))  # [O, I]
     power = op.matmul(op.multiply(style, style), op.constant(energy), False, True)
@@ -287,12 +310,6 @@ def _quantized(x: Node, low: NDArray[np.float32], high: NDArray[np.float32], lev
     """
     first, last = op.constant(low), op.constant(high)
     return op.fake_quantize(x, first, last, first, last, levels)
-
-
-def _channels(x: Node, first: int, end: int) -> Node:
-    """Some of the channels."""
-    bounds = (np.array([value]) for value in (first, end, 1, 1))
-    return op.slice(x, *(op.constant(bound) for bound in bounds))
 
 
 def _number(value: float) -> Node:
