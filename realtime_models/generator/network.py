@@ -200,8 +200,7 @@ class FaceTextures(nn.Module):
         their shares, [N, 1, 1, 1]."""
         distances = (w[:, None] - self.keys).square().sum(dim=2).sqrt()  # [N, n]
         index = distances.argmin(dim=1)
-        nearest = distances.gather(1, index[:, None])[:, 0]
-        share = (1 - nearest / self.reach[index]).clamp(0, 1)
+        share = (1 - distances.amin(dim=1) / self.reach.index_select(0, index)).clamp(0, 1)
         pictures = self.pictures.index_select(0, index).float() / 127.5 - 1
         return pictures, share[:, None, None, None]
 
@@ -290,8 +289,7 @@ def added(config: GeneratorConfig, drawn: Drawn | None, layer: SynthesisLayer, y
     if layer.pixels > 1:
         y = F.pixel_shuffle(y, layer.pixels)
     size, filtered = y.shape[-1], layer.kind == "rgb_filtered"
-    parts = y.split([count for count in _counts(config, y.shape[1]) if count], dim=1)
-    now = Drawn(*parts)
+    now = _parted(config, y)
     if drawn is None:
         return now
     picture = enlarged(drawn.picture, size, filtered) + now.picture
@@ -303,10 +301,14 @@ def added(config: GeneratorConfig, drawn: Drawn | None, layer: SynthesisLayer, y
     return Drawn(picture, visible, enlarged(drawn.flow, size, filtered) + now.flow)
 
 
-def _counts(config: GeneratorConfig, given: int) -> tuple[int, int, int]:
-    """Channels of picture, visibility and flow out of those that a layer gives."""
-    beside = given - config.channels
-    return config.channels, min(beside, 1), max(beside - 1, 0)
+def _parted(config: GeneratorConfig, y: Tensor) -> Drawn:
+    """Picture, visibility and flow out of the channels that a layer gives."""
+    count = config.channels
+    beside = y.shape[1] - count
+    if not beside:
+        return Drawn(y)
+    flow = y[:, count + 1 :] if beside > 1 else None
+    return Drawn(y[:, :count], y[:, count : count + 1], flow)
 
 
 def composed(

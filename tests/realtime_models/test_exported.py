@@ -47,12 +47,17 @@ def lowered(exported: torch.export.ExportedProgram) -> torch.export.ExportedProg
     return program
 
 
-@pytest.mark.parametrize("alpha", [False, True])
+@pytest.mark.parametrize("name", ["tiny", "clear", "worn"])
 @pytest.mark.parametrize("precision", ["fp16", "bf16", "f32"])
 def test_torch_tensorrt_converts_every_operator(
-    tiny_pack: AvatarPack, clear_pack: AvatarPack, precision: str, alpha: bool
+    tiny_pack: AvatarPack,
+    clear_pack: AvatarPack,
+    worn_pack: AvatarPack,
+    precision: str,
+    name: str,
 ) -> None:
-    registry, pack = json.loads(CONVERTERS.read_text()), clear_pack if alpha else tiny_pack
+    packs = {"tiny": tiny_pack, "clear": clear_pack, "worn": worn_pack}
+    registry, pack = json.loads(CONVERTERS.read_text()), packs[name]
     graph = lowered(export_pictures(pack, precision, 8, "cpu")).graph
     nodes = [
         node
@@ -61,6 +66,7 @@ def test_torch_tensorrt_converts_every_operator(
     ]
     names = {str(node.target) for node in nodes}
     assert {"aten.convolution.default", "aten.pixel_shuffle.default"} <= names
+    assert ("aten.grid_sampler_2d.default" in names) == (name == "worn")
     missing = {name for name in names if not registry["converters"].get(name)}
     assert not missing, f"no converter that takes dynamic batches: {missing}"
     casts = [getattr(torch, name.removeprefix("torch.")) for name in registry["casts"]]
