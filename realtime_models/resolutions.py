@@ -80,11 +80,13 @@ def textures_for(pack: AvatarPack, config: GeneratorConfig) -> Textures | None:
 
 
 def _kept(card: Card, config: GeneratorConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The layers for int8 that are left. The last convolution, which draws the finest detail, is
-    one of them only while sessions share the decoder, as that of the whole generator."""
+    """The layers for int8 that are left. The last convolution, which draws the finest detail unless
+    that comes from textures, is one of them only while sessions share the decoder, as that of the
+    whole generator."""
     last = [layer.name for layer in config.layers if not layer.draws and layer.modulated][-1]
     left = {layer.name for layer in config.layers}
-    always = tuple(name for name in card.int8 if name in left and name != last)
+    exact = set() if config.flow else {last}
+    always = tuple(name for name in card.int8 if name in left and name not in exact)
     shared = (*card.int8, *card.int8_crowded)
     return always, tuple(name for name in shared if name in left and name not in always)
 

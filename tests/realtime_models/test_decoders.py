@@ -40,14 +40,16 @@ from tests.tiny import GENERATOR, tiny_card, tiny_generator, write_pack
 
 
 def some_latents(pack: AvatarPack, count: int = 4) -> np.ndarray:
-    """Sampled faces, each with another axis moved to its end."""
+    """Named and sampled faces, each with another axis moved to its end."""
     avatar = Avatar(pack, EagerDecoder(pack))
     axes = pack.card.axes
+    faces = pack.card.identities
+    names = [faces[i % len(faces)] if i % 2 else str(i) for i in range(count)]
     moves = [{axes[i % len(axes)].name: axes[i % len(axes)].high} for i in range(count)]
     return np.stack(
         [
-            avatar.basis.move(avatar.anchor(str(i)), avatar.basis.control(m))
-            for i, m in enumerate(moves)
+            avatar.basis.move(avatar.anchor(name), avatar.basis.control(m))
+            for name, m in zip(names, moves, strict=True)
         ]
     ).astype(np.float32)
 
@@ -62,7 +64,7 @@ def test_openvino_shows_what_eager_shows(
     ws = some_latents(pack)
     truth = EagerDecoder(pack).decode(ws).astype(int)
     size = pack.card.generator.resolution
-    assert truth.shape == (4, size, size, 4 if name == "clear" else 3) and truth.std() > 5
+    assert truth.shape == (4, size, size, pack.card.generator.channels) and truth.std() > 5
     difference = np.abs(OpenVinoDecoder(pack, precision).decode(ws) - truth)
     if precision == "f32":
         assert difference.max() <= 1
@@ -98,7 +100,7 @@ def test_what_is_to_be_int8_is_int8(crowded: bool) -> None:
         for node in compiled.get_runtime_model().get_ops()
         if node.get_rt_info()["layerType"] == "Convolution"
     ]
-    assert len(convolutions) == len(pack.card.generator.layers) + 1
+    assert len(convolutions) > len(pack.card.generator.layers)
     assert convolutions.count("i8") + convolutions.count("u8") == len(layers)
 
 
