@@ -214,13 +214,18 @@ class _Map:
             small, self._size = self.node, 2 * self._size
             self.node = _upsample_filtered(small, self._channels) if filtered else _upsample(small)
 
-    def whole(self, size: int) -> Node:
-        """Enlarged to the picture's size."""
-        if self._size < size:
-            self._enlarge(size // 2)
-            pixels = _upsample_to_subpixels(self.node, self._channels)
-            return op.depth_to_space(pixels, "depth_first", 2)
-        return self.node
+    def last(self, size: int) -> Node:
+        """Enlarged to the picture's size, channels last."""
+        if self._size == size:
+            return op.transpose(self.node, op.constant(np.array([0, 2, 3, 1])))
+        self._enlarge(size // 2)
+        pixels = _upsample_to_subpixels(self.node, self._channels)
+        # To depth_to_space and then transpose takes twice as long.
+        shape = np.array([self._channels, 2, 2, size // 2, size // 2])
+        apart = op.reshape(pixels, op.constant(shape), False)
+        apart = op.transpose(apart, op.constant(np.array([3, 1, 4, 2, 0])))
+        whole = np.array([1, size, size, self._channels])
+        return op.reshape(apart, op.constant(whole), False)
 
 
 def _with_texture(
@@ -230,13 +235,12 @@ def _with_texture(
     that this takes."""
     config = pack.card.generator
     side = config.resolution
-    picture, visible, flow = (drawn.whole(side) for drawn in maps)
+    picture, visible = (drawn.node for drawn in maps[:2])
     share = op.parameter([1, 1, 1, 1], np.float32, name="share")
     texture = op.parameter([1, config.channels, side, side], np.uint8, name="texture")
     middles = (2 * np.arange(side, dtype=np.float32) + 1) / side - 1
     still = np.stack(np.meshgrid(middles, middles), axis=2)[None]
-    flow = op.transpose(flow, op.constant(np.array([0, 2, 3, 1])))
-    grid = op.add(_scale(flow, 2 * FLOW_UNIT, 0.0), op.constant(still))
+    grid = op.add(_scale(maps[2].last(side), 2 * FLOW_UNIT, 0.0), op.constant(still))
     levels = _scale(op.convert(texture, np.float32), 1 / 127.5, -1.0)
     moved = op.grid_sample(levels, grid, {"align_corners": False, "mode": "bilinear",
                                           "padding_mode": "border"})  # fmt: skip
