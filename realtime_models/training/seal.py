@@ -1,10 +1,11 @@
-"""Close the lips of a pack's named faces at rest.
+"""Give a pack's named faces a friendly rest, with closed lips.
 
 `python -m latentcam.realtime_models.training.seal --help`
 
-A generator may have learned touching lips with a thin gap, which a tracker, or a person, takes for
-a slightly open mouth. The latent of such a face is moved against jawOpen until the tracker sees the
-lips closed. Run it once, on a new pack: it changes identities.safetensors and the card.
+A face that does nothing looks stern, so the hint of a smile becomes its rest. And a generator may
+have learned touching lips with a thin gap, which a tracker, or a person, takes for a slightly open
+mouth: the latent of such a face is moved against jawOpen until the tracker sees the lips closed.
+Run it once, on a new pack: it changes identities.safetensors and the card.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from latentcam.realtime_models.pack_places import find_pack
 from latentcam.realtime_models.training.write_pack import write_card, write_identities
 
 CLOSED = 0.0045  # tracked aperture, as a share of the face's height; more swallows small openings
-STEPS = np.arange(0.0, 0.31, 0.0125)  # of jawOpen
+SMILE = 0.2  # of mouthSmile, at rest
+BROWS = 0.5  # of browInnerUp, as a share of the smile
+STEPS = np.arange(0.0, 0.16, 0.0125)  # of jawOpen; farther, the face would speak with half a mouth
 
 
 def sealed(avatar: Avatar, tracker: FaceTracker, anchor: Latent) -> tuple[float, float, Latent]:
@@ -53,17 +56,26 @@ def main(argv: list[str] | None = None) -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--avatar", required=True, help="name or folder of the pack to change")
+    parser.add_argument(
+        "--smile", type=float, default=SMILE, help=f"at rest, 0 to 1 (default: {SMILE})"
+    )
     parser.add_argument("--model", type=Path, required=True, help="face_landmarker.task")
     args = parser.parse_args(argv)
+    if not 0 <= args.smile <= 1:
+        parser.error(f"--smile is {args.smile:g}, expected 0 to 1")
     try:
         pack, folder = load_pack(args.avatar), find_pack(args.avatar)
         tracker = FaceTracker(args.model)
     except (AvatarPackError, FileNotFoundError) as error:
         parser.error(str(error))
     avatar = Avatar(pack, EagerDecoder(pack))  # the same everywhere
+    names = {axis.name for axis in pack.card.axes}
+    rest = {"mouthSmile": args.smile, "browInnerUp": BROWS * args.smile}
+    friendly = avatar.basis.control({name: rest[name] for name in rest if name in names})
     latents = []
     for name in pack.card.identities:
-        step, aperture, latent = sealed(avatar, tracker, avatar.anchor(name))
+        smiling = avatar.basis.move(avatar.anchor(name), friendly)
+        step, aperture, latent = sealed(avatar, tracker, smiling)
         latents.append(latent)
         print(f"{name:10} jaw {0 - step:+.3f}: aperture {aperture:.4f}", flush=True)
     files = msgspec.structs.replace(

@@ -81,11 +81,39 @@ def test_a_sealed_pack_is_whole_and_everybody_may_read_it(
     folder = write_pack(tmp_path / "tiny", generator=tensors, identities=faces)
     monkeypatch.setattr(seal, "FaceTracker", lambda path: Ruler())
     monkeypatch.setattr(seal, "EagerDecoder", lambda pack: Lips(jaw, least=0))
-    main(["--avatar", str(folder), "--model", "a model"])
+    main(["--avatar", str(folder), "--model", "a model", "--smile", "0"])
     after = load_pack(str(folder))
     np.testing.assert_allclose(after.identities, [0.0375 * jaw, 0.0 * jaw], atol=1e-3)
     np.testing.assert_array_equal(after.generator["basis"], tensors["basis"])
     assert (folder / "identities.safetensors").stat().st_mode & 0o777 == 0o644
+
+
+def test_rest_becomes_the_hint_of_a_smile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_pack(tmp_path / "tiny")
+    before = load_pack(str(folder))
+    jaw = before.generator["basis"][..., 0]
+    monkeypatch.setattr(seal, "FaceTracker", lambda path: Ruler())
+    monkeypatch.setattr(seal, "EagerDecoder", lambda pack: Lips(jaw, least=0))
+    main(["--avatar", str(folder), "--model", "a model", "--smile", "0.4"])
+    axes = [axis.name for axis in before.card.axes]
+    smile, brows = (
+        before.generator["basis"][..., axes.index(name)] for name in ("mouthSmile", "browInnerUp")
+    )
+    for was, now in zip(before.identities, load_pack(str(folder)).identities, strict=True):
+        left = now - was - 0.4 * smile - 0.2 * brows  # the jaw's part
+        left = left - jaw * (left * jaw).sum() / (jaw**2).sum()
+        np.testing.assert_allclose(left, 0, atol=2e-3)
+
+
+@pytest.mark.parametrize("smile", ["-0.1", "1.5", "nan"])
+def test_more_than_a_whole_smile_is_refused(
+    tiny_folder: Path, smile: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["--avatar", str(tiny_folder), "--model", "a model", "--smile", smile])
+    assert "expected 0 to 1" in capsys.readouterr().err
 
 
 def test_a_missing_model_is_told(tiny_folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
