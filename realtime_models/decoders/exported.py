@@ -11,6 +11,7 @@ from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.decoders import cache, pictures
 from latentcam.realtime_models.decoders.pictures import PictureNetwork
 from latentcam.realtime_models.generator import network as stylegan2
+from latentcam.realtime_models.generator import textures
 
 
 def export_pictures(
@@ -34,10 +35,14 @@ def engine_key(
 
     device: the GPU's name and compute capability. versions: package -> version.
     """
-    code = "".join(inspect.getsource(module) for module in (stylegan2, pictures))
+    code = "".join(inspect.getsource(module) for module in (stylegan2, pictures, textures))
+    files = pack.card.files
+    # What textures are moved, and by which faces they are found, becomes a part of the engine.
+    worn = [] if files.textures is None else [files.textures.digest, files.identities.digest]
     return cache.cache_key(
         {
-            "weights": pack.card.files.generator.digest,
+            "weights": files.generator.digest,
+            "textures": worn,
             "generator": repr(pack.card.generator),
             "precision": precision,
             "batch": max_batch,

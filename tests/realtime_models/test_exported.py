@@ -102,7 +102,9 @@ def test_the_graph_takes_any_batch(tiny_pack: AvatarPack) -> None:
         assert levels.shape[0] == count and difference.max() <= 1
 
 
-def test_an_engines_key_holds_all_that_it_depends_on(tiny_pack: AvatarPack) -> None:
+def test_an_engines_key_holds_all_that_it_depends_on(
+    tiny_pack: AvatarPack, worn_pack: AvatarPack
+) -> None:
     versions = {"torch": "2.14.0", "tensorrt": "11.1"}
 
     def key(pack: AvatarPack = tiny_pack, **changes: object) -> str:
@@ -110,9 +112,15 @@ def test_an_engines_key_holds_all_that_it_depends_on(tiny_pack: AvatarPack) -> N
         return engine_key(pack, **{**arguments, **changes})  # type: ignore[arg-type]
 
     other = load_pack(DEFAULT_PACK)
-    trained = msgspec.structs.replace(tiny_pack.card, files=other.card.files)
+    files = msgspec.structs.replace(other.card.files, textures=None)
+    trained = msgspec.structs.replace(tiny_pack.card, files=files)
+    faces = msgspec.structs.replace(worn_pack.card.files, identities=other.card.files.identities)
+    looks = msgspec.structs.replace(worn_pack.card.files, textures=other.card.files.textures)
+    worn = [msgspec.structs.replace(worn_pack.card, files=each) for each in (faces, looks)]
     keys = [
         key(),
+        key(worn_pack),
+        *(key(replace(worn_pack, card=card)) for card in worn),
         key(other),
         key(replace(tiny_pack, card=trained)),
         key(precision="bf16"),

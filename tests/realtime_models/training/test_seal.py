@@ -88,9 +88,7 @@ def test_a_sealed_pack_is_whole_and_everybody_may_read_it(
     assert (folder / "identities.safetensors").stat().st_mode & 0o777 == 0o644
 
 
-def test_rest_becomes_the_hint_of_a_smile(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rest_becomes_the_hint_of_a_smile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = write_pack(tmp_path / "tiny")
     before = load_pack(str(folder))
     jaw = before.generator["basis"][..., 0]
