@@ -87,6 +87,6 @@ def test_the_tutorial_s_program_makes_a_film(tmp_path: Path) -> None:
     python(program("first_program.md"), tmp_path)
     with av.open(tmp_path / "film.mp4") as film:
         pictures, sound = film.streams.video[0], film.streams.audio[0]
-        assert (pictures.frames, pictures.width, pictures.height) == (50, 256, 256)
+        assert (pictures.frames, pictures.width, pictures.height) == (50, 512, 512)
         assert sound.duration is not None and sound.time_base is not None
         assert 2.0 <= float(sound.duration * sound.time_base) < 2.2
