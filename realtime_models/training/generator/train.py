@@ -195,7 +195,9 @@ class Trainer:
             )
         window = windows.WHOLE
         if stage.windows and not small:
-            looked = [looked[int(rng.integers(len(looked)))]] if looked else []
+            if looked:
+                odds = losses.JUDGE_ODDS if self.config.flow else None
+                looked = [looked[int(rng.choice(len(looked), p=odds))]]
             window = Window.around(looked[0][2]) if looked else Window.drawn(rng)
             looked = [(judge, share, losses.WHOLE) for judge, share, _ in looked]
             real, weight = window.of(real), weight_of(weight, window)
