@@ -24,7 +24,7 @@ WHOLE: Box = (0.0, 1.0, 0.0, 1.0)
 JUDGE_WEIGHTS = (1.0, 1.0, 2.0, 1.0)
 """Of the discriminators of mouth, eyes, hair and whole picture: hair is sharp last."""
 JUDGE_ODDS = (0.45, 0.25, 0.1, 0.2)
-"""Of the same, where a step looks with one of them: hair mostly comes from textures, teeth never."""
+"""The same, where a step looks with one of them: hair mostly comes from textures, teeth never."""
 
 
 def crop(images: Tensor, box: Box) -> Tensor:
