@@ -21,7 +21,7 @@ from latentcam.realtime_models.errors import AvatarPackError
 from latentcam.realtime_models.motion.performance import Performer, Settings
 from tests.fuzz.damage import changed_json, damaged
 from tests.fuzz.target import Fault, Take, Target
-from tests.tiny import three_card, write_pack
+from tests.tiny import three_card, worn_card, write_pack
 
 SHAPES = [[10**12], [2**63, 2], [2**32, 2**32], [-1], [0], [], [1] * 1000, [1.5], "x", [2**64]]
 OFFSETS = [[0, 0], [0, 2**63], [-1, 4], [4, 0], None, [0], [0, 1, 2], [2**40, 2**40 + 4]]
@@ -29,18 +29,19 @@ DTYPES = ["F16", "BF16", "F64", "I8", "I64", "BOOL", "F8_E4M3", "X", "", None, 1
 CHOICES: dict[str, list[Any]] = {"dtype": DTYPES, "shape": SHAPES, "data_offsets": OFFSETS}
 VALUES = (np.nan, np.inf, 3e38, -3e38, 1e-42, 0.0)
 CLAIMS = (0, 1, 2**63, 2**64 - 1, 10**9, 2**20 + 1)
-FILES = ("generator", "motion", "identities")
+FILES = ("generator", "motion", "identities", "textures")
 
 
 @cache
 def whole() -> dict[str, bytes]:
-    """The files of the tiny pack, by their names without endings."""
+    """The files of a tiny pack with textures, by their names without endings."""
     with tempfile.TemporaryDirectory() as folder:
-        return {path.stem: path.read_bytes() for path in write_pack(Path(folder)).iterdir()}
+        pack = write_pack(Path(folder), worn_card())
+        return {path.stem: path.read_bytes() for path in pack.iterdir()}
 
 
 def cards() -> list[Any]:
-    """The tiny pack's, and one with all that a card may have, whose weights are not there."""
+    """That of `whole`, and one with all that a card may have, whose weights are not there."""
     with tempfile.TemporaryDirectory() as folder:
         rich = write_pack(Path(folder), three_card()) / "card.json"
         return [json.loads(whole()["card"]), json.loads(rich.read_bytes())]
@@ -60,7 +61,7 @@ def runs(folder: Path) -> str:
 
 @contextmanager
 def opened_cards(folder: Path) -> Iterator[Take]:
-    pack = write_pack(folder / "tiny")
+    pack = write_pack(folder / "worn", worn_card())
 
     def take(case: bytes) -> str:
         (pack / "card.json").write_bytes(case)
@@ -78,10 +79,10 @@ CARDS = Target(
 def opened_weights(folder: Path) -> Iterator[Take]:
     """The first byte says which file, the rest is what is in it, of which the card has the digest:
     so nothing but the content is in the way."""
-    pack = write_pack(folder / "tiny")
+    pack = write_pack(folder / "worn", worn_card())
 
     def take(case: bytes) -> str:
-        name, content = FILES[(case[:1] or b"\0")[0] % 3], case[1:]
+        name, content = FILES[(case[:1] or b"\0")[0] % len(FILES)], case[1:]
         said = json.loads(whole()["card"])
         said["files"][name]["digest"] = hashlib.sha256(content).hexdigest()
         (pack / "card.json").write_text(json.dumps(said))
@@ -97,7 +98,7 @@ def opened_weights(folder: Path) -> Iterator[Take]:
 @st.composite
 def changed_weights(draw: DrawFn) -> bytes:
     """A file whose header says something else, or whose numbers are others."""
-    number = draw(st.integers(0, 2))
+    number = draw(st.integers(0, len(FILES) - 1))
     content = whole()[FILES[number]]
     (size,) = struct.unpack("<Q", content[:8])
     header, body = json.loads(content[8 : 8 + size]), content[8 + size :]
