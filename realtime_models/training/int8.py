@@ -32,16 +32,14 @@ LATENTS, BATCH = 192, 8
 
 
 def int8_layers(config: GeneratorConfig) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """`Card.int8`, the convolutions worth it without the last, which draws the finest detail unless
-    that comes from textures; and `Card.int8_crowded`, the others."""
+    """`Card.int8`, the convolutions worth it without the last, which draws the finest detail; and
+    `Card.int8_crowded`, the last and smaller ones. Where textures bring the detail, all are the
+    former."""
     convolutions = [layer for layer in config.layers if not layer.draws]
-    worth = [layer.name for layer in convolutions if layer.macs >= LEAST_SHARE * config.macs]
-    exact = convolutions[-1:] if not config.flow else []
-    always = tuple(
-        layer.name
-        for layer in convolutions
-        if layer.macs >= SHARE * config.macs and layer not in exact
-    )
+    worth = tuple(layer.name for layer in convolutions if layer.macs >= LEAST_SHARE * config.macs)
+    if config.flow:
+        return worth, ()
+    always = tuple(layer.name for layer in convolutions[:-1] if layer.macs >= SHARE * config.macs)
     return always, tuple(name for name in worth if name not in always)
 
 

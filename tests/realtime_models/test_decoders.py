@@ -77,7 +77,9 @@ def test_openvino_shows_what_eager_shows(
 
 def test_pictures_are_finer_for_one_session_than_for_several() -> None:
     pack = load_pack(DEFAULT_PACK)
-    assert pack.card.int8_crowded
+    finest, coarser = pack.card.int8[:2], pack.card.int8[2:]
+    card = msgspec.structs.replace(pack.card, int8=finest, int8_crowded=coarser)
+    pack = replace(pack, card=card)
     ws = some_latents(pack)
     decoder, truth = OpenVinoDecoder(pack, "int8", lanes=2), EagerDecoder(pack).decode(ws)
     alone = decoder.decode(ws)
@@ -89,11 +91,10 @@ def test_pictures_are_finer_for_one_session_than_for_several() -> None:
 
 
 @pytest.mark.skipif(not x86(), reason="int8 is for x86")
-@pytest.mark.parametrize("crowded", [False, True])
-def test_what_is_to_be_int8_is_int8(crowded: bool) -> None:
+def test_what_is_to_be_int8_is_int8() -> None:
     """OpenVINO computes in a wider type, without a word, what it cannot compute in int8."""
     pack = load_pack(DEFAULT_PACK)
-    layers = (*pack.card.int8, *(pack.card.int8_crowded if crowded else ()))
+    layers = pack.card.int8
     compiled = ov.Core().compile_model(build_model(pack, layers), "CPU")
     convolutions = [
         node.get_rt_info()["runtimePrecision"]
@@ -122,6 +123,16 @@ def test_being_ready_for_int8_changes_no_picture(tiny_pack: AvatarPack) -> None:
     } == {*ready.card.int8, *ready.card.int8_crowded}
     before = EagerDecoder(tiny_pack).decode(ws).astype(int)
     assert np.abs(EagerDecoder(ready).decode(ws) - before).max() <= 1
+
+
+def test_with_textures_all_large_convolutions_are_int8(
+    clear_pack: AvatarPack, worn_pack: AvatarPack
+) -> None:
+    alone, crowded = int8_layers(clear_pack.card.generator)
+    last = [layer.name for layer in clear_pack.card.generator.layers if not layer.draws][-1]
+    assert last in crowded and last not in alone
+    worn, none = int8_layers(worn_pack.card.generator)
+    assert set(worn) == {*alone, *crowded} and none == ()
 
 
 def test_int8_only_for_packs_that_are_ready(tiny_pack: AvatarPack) -> None:
