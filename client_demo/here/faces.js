@@ -1,10 +1,8 @@
 // The faces of a pack as latents, and how a control vector moves them: w = anchor + basis · x.
 
-import { fromHalf } from './half.js';
+import { floats } from './half.js';
 import { Random } from './motion/random.js';
 import { numWs, rowsOf } from './network.js';
-
-const floats = ({ data }) => (data instanceof Uint16Array ? fromHalf(data) : data);
 
 export class Faces {
   #card;

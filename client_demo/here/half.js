@@ -13,3 +13,6 @@ export function fromHalf(halves) {
   for (let i = 0; i < halves.length; i += 1) floats[i] = table[halves[i]];
   return floats;
 }
+
+/** The numbers of a tensor from `tensors`: Float32Array. */
+export const floats = ({ data }) => (data instanceof Uint16Array ? fromHalf(data) : data);

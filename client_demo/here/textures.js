@@ -1,11 +1,13 @@
 // What a pack's faces look like at rest, for the network to move into its picture:
 // realtime_models/generator/textures.py in the page.
 
-import { fromHalf } from './half.js';
+import { floats } from './half.js';
 
-const floats = ({ data }) => (data instanceof Uint16Array ? fromHalf(data) : data);
-
-const distance = (a, b) => Math.hypot(...a.map((value, i) => value - b[i]));
+function distance(a, b) {
+  let sum = 0;
+  for (let i = 0; i < a.length; i += 1) sum += (a[i] - b[i]) ** 2;
+  return Math.sqrt(sum);
+}
 
 export class Textures {
   #card;

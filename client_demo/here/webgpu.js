@@ -3,7 +3,7 @@
 // The picture is read back and not drawn into a canvas by the GPU: so it comes at its own pace, also
 // into a tab that nobody looks at, and can be recorded and kept like any other.
 
-import { fromHalf } from './half.js';
+import { floats } from './half.js';
 import { CONV, DEMODS, ENLARGE, LEVELS, RGB, SHAPES, STYLES, THREADS } from './kernels.js';
 import { draws, layersTo, numWs } from './network.js';
 
@@ -139,8 +139,7 @@ function plan(device, config, layers, tensors, worn) {
   const half = layers.every((layer) => of(layer, 'weight').data instanceof Uint16Array
     && of(layer, 'affine.weight').data instanceof Uint16Array);
   const Kept = half ? Uint16Array : Float32Array;
-  const kept = ({ data }) => (!half && data instanceof Uint16Array ? fromHalf(data) : data);
-  const floats = ({ data }) => (data instanceof Uint16Array ? fromHalf(data) : data);
+  const kept = (tensor) => (half ? tensor.data : floats(tensor));
   const features = (channels, size) => fours(channels) * size * size * 16; // bytes
 
   // Where each layer's styles and demodulations lie, in fours.

@@ -256,11 +256,15 @@ class SynthesisNetwork(nn.Module):
 
         stop: end with a picture of this size, one of `config.picture_sizes`; None: the largest.
         """
-        drawn = self.from_styles(self.styles(ws), stop)
+        drawn = self.draw(ws, stop)
         if self.textures is None:
             return drawn.picture.float()
         pictures, share = self.textures(ws[:, self.config.num_ws - 1].float())
         return composed(drawn, pictures, share)[0]
+
+    def draw(self, ws: Tensor, stop: int | None = None) -> Drawn:
+        """All that the layers draw, the textures apart. ws, stop: as in `forward`."""
+        return self.from_styles(self.styles(ws), stop)
 
     def from_styles(self, styles: dict[str, Tensor], stop: int | None = None) -> Drawn:
         """What the layers draw, from space S."""
@@ -325,7 +329,7 @@ def composed(
     picture = drawn.picture.float()
     height, wide = picture.shape[-2:]
     whole = wide if width is None else width
-    textures = _averaged(textures, whole)
+    textures = averaged(textures, whole)
     flow = enlarged(drawn.flow.float(), wide).permute(0, 2, 3, 1)
     y = torch.arange(height, device=picture.device) + (0.5 + begin[0])
     x = torch.arange(wide, device=picture.device) + (0.5 + begin[1])
@@ -338,7 +342,8 @@ def composed(
     return picture + visible * (moved - picture), moved
 
 
-def _averaged(pictures: Tensor, width: int) -> Tensor:
+def averaged(pictures: Tensor, width: int) -> Tensor:
+    """Pictures, averaged down to a width where they are wider."""
     times = pictures.shape[-1] // width
     return F.avg_pool2d(pictures, times) if times > 1 else pictures
 

@@ -211,7 +211,8 @@ def _generator_part(
     config, state = mean_generator(checkpoints)
     if (textures is not None) != bool(config.flow):
         raise AvatarPackError(
-            f"the generator draws {'a' if config.flow else 'no'} flow, expected --textures with one"
+            f"{checkpoints[0]} holds a generator that draws {'a' if config.flow else 'no'} flow, "
+            f"expected {'--textures' if config.flow else 'no --textures'} with it"
         )
     tensors, identities, axes = generator_tensors(config, state)
     int8, crowded = int8_layers(config)

@@ -1,6 +1,6 @@
 // The recurrent network of the motion model: realtime_models/motion/lstm.py in JavaScript.
 
-import { fromHalf } from '../half.js';
+import { floats } from '../half.js';
 
 const REST_MARGIN = 0.05;
 
@@ -30,21 +30,18 @@ export class Lstm {
 
   /** tensors: of a pack's motion model. */
   constructor({ hidden, layers, axes }, tensors) {
-    const floats = (name) => {
-      const { data } = tensors.get(name);
-      return data instanceof Uint16Array ? fromHalf(data) : data;
-    };
-    this.#mean = floats('input.mean');
-    this.#scale = floats('input.std').map((std) => 1 / std);
-    this.#outWeight = floats('output.weight');
-    this.#outBias = floats('output.bias');
+    const numbers = (name) => floats(tensors.get(name));
+    this.#mean = numbers('input.mean');
+    this.#scale = numbers('input.std').map((std) => 1 / std);
+    this.#outWeight = numbers('output.weight');
+    this.#outBias = numbers('output.bias');
     let inputs = this.#mean.length;
     for (let n = 0; n < layers; n += 1) {
-      const bias = floats(`lstm.bias_ih_l${n}`).map((value, i) => (
-        value + floats(`lstm.bias_hh_l${n}`)[i]));
+      const bias = numbers(`lstm.bias_ih_l${n}`).map((value, i) => (
+        value + numbers(`lstm.bias_hh_l${n}`)[i]));
       this.#layers.push({
         bias, inputs, hidden,
-        fromInput: floats(`lstm.weight_ih_l${n}`), fromHidden: floats(`lstm.weight_hh_l${n}`),
+        fromInput: numbers(`lstm.weight_ih_l${n}`), fromHidden: numbers(`lstm.weight_hh_l${n}`),
         gates: new Float32Array(4 * hidden), h: new Float32Array(hidden), c: new Float32Array(hidden),
       });
       inputs = hidden;

@@ -44,7 +44,7 @@ from latentcam.realtime_models.training.enrol import pivot, stylise
 from latentcam.realtime_models.training.enrol.encoder import encoder_of
 from latentcam.realtime_models.training.enrol.made_pack import write_made
 from latentcam.realtime_models.training.enrol.matting import Segment, Segmenter
-from latentcam.realtime_models.training.enrol.network import Teacher, tensors_of, textures_of
+from latentcam.realtime_models.training.enrol.network import Teacher, tensors_of
 from latentcam.realtime_models.training.enrol.pack_tracking import (
     PackTracking,
     Track,
@@ -221,7 +221,7 @@ def _enrol(order: Enrolment, folder: Path, bench: Bench) -> None:
         tuner.ema.anchor.detach()[None].float().cpu().numpy(),
         names=(order.name,),
         smaller=card.smaller,
-        textures=textures_of(tuner.ema),
+        textures=tuner.ema.texture_levels(),
         licence=order.licence.strip() or PRIVATE,
         provenance=f"Learned by `latentcam avatar enrol` from {what} of "
         f"{order.consent.whose.strip()}, beginning with the generator of the pack {card.name}. "

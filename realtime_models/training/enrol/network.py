@@ -77,7 +77,7 @@ class Teacher:
         parts = []
         for part in ws.to(self.device).split(batch):
             with autocast(self.device):
-                drawn = drawn_by(self.synthesis, part, stop)
+                drawn = self.synthesis.draw(part, stop)
             if self.textures is None:
                 parts.append(drawn.picture.float())
             else:
@@ -94,11 +94,6 @@ class Teacher:
             low, high = float(self.low[i]), float(self.high[i])
             x[:, i] = np.where(active, rng.uniform(low, high, count), 0)
         return torch.from_numpy(x).to(self.device)
-
-
-def drawn_by(network: SynthesisNetwork, ws: Tensor, stop: int | None = None) -> Drawn:
-    """All that a network draws of latents [n, num_ws, w_dim]."""
-    return network.from_styles(network.styles(ws), stop)
 
 
 class Student(nn.Module):
@@ -142,19 +137,16 @@ class Student(nn.Module):
         textures = self.texture.expand(len(drawn.picture), -1, -1, -1)
         return composed(drawn, textures, textures.new_ones(1, 1, 1, 1))
 
+    def texture_levels(self) -> NDArray[np.uint8] | None:
+        """The texture as a pack holds it: uint8 [1, C, H, H]."""
+        return None if self.texture is None else levels(self.texture).transpose(0, 3, 1, 2)
+
     def pictures(self, ws: Tensor, stop: int | None = None) -> Tensor:
         """float32 [n, C, size, size] of the person."""
-        return self.shown(drawn_by(self.synthesis, ws, stop))[0]
+        return self.shown(self.synthesis.draw(ws, stop))[0]
 
     def forward(self, x: Tensor, stop: int | None = None) -> Tensor:
         return self.pictures(self.latents(x), stop)
-
-
-def textures_of(student: Student) -> NDArray[np.uint8] | None:
-    """textures.safetensors' content, uint8 [1, C, H, H]."""
-    if student.texture is None:
-        return None
-    return levels(student.texture).transpose(0, 3, 1, 2)
 
 
 @torch.no_grad()

@@ -29,7 +29,6 @@ from latentcam.realtime_models.training.enrol.network import (
     Student,
     Teacher,
     autocast,
-    drawn_by,
 )
 from latentcam.realtime_models.training.enrol.pack_tracking import PackTracking
 from latentcam.realtime_models.training.enrol.person import Person
@@ -267,7 +266,7 @@ class Tuner:
         targets.append(self.teacher.pictures(told, stage.size))
         weights.append(weight.expand(REPLAYED, -1, -1, -1) * REPLAY_WEIGHT)
         with autocast(self.device):
-            drawn = drawn_by(self.student.synthesis, torch.cat(ws), stage.size)
+            drawn = self.student.synthesis.draw(torch.cat(ws), stage.size)
         seen_as, loss = self._unlike(drawn, torch.cat(targets), torch.cat(weights), told)
         fake = seen_as[:own]
         loss = loss + CHANGE_WEIGHT * self.student.change().square().mean()
@@ -301,15 +300,17 @@ class Tuner:
         if texture is None or drawn.visible is None:
             seen = drawn.picture.float()
             return seen, reconstruction(seen, targets, weights)
-        mine = len(targets) - len(replayed)
-        textures = texture.expand(mine, -1, -1, -1)
-        shares = textures.new_ones(mine, 1, 1, 1)
-        if worn is not None:
-            others, theirs = worn(replayed[:, -1])
+        mine, others = len(targets) - len(replayed), len(replayed)
+        shares = torch.ones(mine, 1, 1, 1, device=targets.device)
+        if worn is None:
+            theirs, their_shares = (
+                texture.expand(others, -1, -1, -1),
+                shares.new_zeros(others, 1, 1, 1),
+            )
         else:
-            others, theirs = texture.expand(len(replayed), -1, -1, -1), shares.new_zeros(1, 1, 1, 1)
-        theirs = theirs.expand(len(replayed), -1, -1, -1)
-        seen, moved = composed(drawn, torch.cat([textures, others]), torch.cat([shares, theirs]))
+            theirs, their_shares = worn(replayed[:, -1])
+        textures = torch.cat([texture.expand(mine, -1, -1, -1), theirs])
+        seen, moved = composed(drawn, textures, torch.cat([shares, their_shares]))
         loss = reconstruction(seen, targets, weights)
         loss = loss + DRAWN_WEIGHT * reconstruction(drawn.picture.float(), targets, weights)
         loss = loss + MOVED_WEIGHT * reconstruction(moved[:mine], targets[:mine], weights[:mine])

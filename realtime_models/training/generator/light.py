@@ -166,7 +166,7 @@ class Imitation:
         """The pictures, the moved textures alone, and the shares of them, [N]."""
         latents = torch.from_numpy(ws).to(self.device)
         with torch.autocast(self.device, dtype=torch.bfloat16):
-            drawn = network.from_styles(network.styles(latents))
+            drawn = network.draw(latents)
         if self._textures is None:
             return drawn.picture.float(), None, torch.zeros(len(ws))
         textures, share = self._textures(latents[:, self.config.num_ws - 1])

@@ -31,12 +31,16 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.generator.layers import GeneratorConfig, stylegan2
-from latentcam.realtime_models.generator.network import Drawn, Generator, composed
+from latentcam.realtime_models.generator.network import (
+    Drawn,
+    Generator,
+    averaged,
+    composed,
+)
 from latentcam.realtime_models.training.generator import losses, windows
 from latentcam.realtime_models.training.generator.data import (
     Heads,
@@ -267,10 +271,9 @@ class Trainer:
         real, z, x = heads.batch(index)
         who, parts = heads.curated[index], []
         for part in torch.arange(len(index)).split(16):
-            network = self.ema.synthesis
             with torch.autocast(self.device, dtype=torch.bfloat16):
                 ws = self.ema.latents(z[part].to(self.device), x[part].to(self.device))
-                drawn = network.from_styles(network.styles(ws), size)
+                drawn = self.ema.synthesis.draw(ws, size)
             out, _ = self.shown(drawn, who[part].to(self.device))
             parts.append(averaged(out.cpu(), real.shape[-1]))
         fake, real = (losses.before_grey(one) for one in (torch.cat(parts), real))
@@ -291,12 +294,6 @@ class Trainer:
             pixels = ((grid.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
             Image.fromarray(pixels).save(sheet)
         return {name: round(value, 3) for name, value in figures.items()}
-
-
-def averaged(pictures: Tensor, width: int) -> Tensor:
-    """Pictures, averaged down to a width where they are wider."""
-    times = pictures.shape[-1] // width
-    return F.avg_pool2d(pictures, times) if times > 1 else pictures
 
 
 def _unlike(fake: Tensor, real: Tensor, weight: Tensor) -> Tensor:
@@ -427,23 +424,31 @@ def main(argv: list[str] | None = None) -> None:
         eyes = Vgg16(args.vgg) if args.vgg else None
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
-    config = (
-        pack.card.generator
-        if pack
-        else stylegan2(
-            z_dim=train.z.shape[1],
-            w_dim=args.w_dim,
-            mapping_layers=args.mapping_layers,
-            resolution=args.resolution,
-            channel_base=args.channel_base,
-            channel_max=args.channel_max,
-            channels=4 if train.images.shape[1] == 4 else 3,
-            subpixels=args.subpixels,
-            flow=args.flow if args.textures else 0,
+    try:
+        config = (
+            pack.card.generator
+            if pack
+            else stylegan2(
+                z_dim=train.z.shape[1],
+                w_dim=args.w_dim,
+                mapping_layers=args.mapping_layers,
+                resolution=args.resolution,
+                channel_base=args.channel_base,
+                channel_max=args.channel_max,
+                channels=4 if train.images.shape[1] == 4 else 3,
+                subpixels=args.subpixels,
+                flow=args.flow if args.textures else 0,
+            )
         )
-    )
-    if args.textures and not config.flow:
-        parser.error(f"--textures: the generator of {args.init} draws no flow to move them by")
+    except ValueError as error:
+        parser.error(str(error))
+    if bool(args.textures) != bool(config.flow):
+        parser.error(
+            f"the generator draws {'a' if config.flow else 'no'} flow, expected "
+            f"{'--textures' if config.flow else 'no --textures'} with it"
+        )
+    if args.textures and train.images.shape[1] != 4:
+        parser.error("textures have alpha, got pictures without, expected pictures with alpha")
     if unknown := set(args.smaller) - set(config.picture_sizes):
         parser.error(
             f"--smaller: the generator draws no {min(unknown)} x {min(unknown)} pictures, expected "

@@ -27,7 +27,7 @@ from latentcam.realtime_models.training.generator.data import (  # noqa: E402
 )
 from latentcam.realtime_models.training.looks.cast import CAST  # noqa: E402
 from latentcam.realtime_models.training.looks.identity import Z_DIM  # noqa: E402
-from tests.tiny import WORDS, smooth_pictures, tiny_generator, write_pack  # noqa: E402
+from tests.tiny import WORDS, smooth_pictures, tiny_generator, worn_card, write_pack  # noqa: E402
 
 CONFIG = tiny_generator(z_dim=Z_DIM)
 MOTION_LAYERS = 3
@@ -173,25 +173,43 @@ def test_textures_follow_a_flow_that_is_learned(
     real, z, x = held.batch(named)
     network = trainer.ema.synthesis
     with torch.no_grad():
-        drawn = network.from_styles(network.styles(trainer.ema.latents(z, x)))
+        drawn = network.draw(trainer.ema.latents(z, x))
         trainer.textures = torch.from_numpy(faces).float() / 127.5 - 1
         shown, _ = trainer.shown(drawn, held.curated[named])
     own, worn = ((one - real).abs().mean() for one in (drawn.picture, shown))
     assert worn < 0.7 * own
 
 
-def test_textures_of_another_size_are_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.parametrize(
+    ("alpha", "words", "said"),
+    [
+        (True, "--textures T --flow 8", "has 16 x 16 pixels, expected 32 x 32"),
+        (True, "--textures T --flow 64", "flow is 64, expected 0 or one of the picture's sizes"),
+        (True, "--textures T --flow 0", "draws no flow, expected no --textures with it"),
+        (True, "--init P", "draws a flow, expected --textures with it"),
+        (False, "--textures T --flow 8", "expected pictures with alpha"),
+    ],
+)
+def test_textures_that_do_not_fit_are_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+    alpha: bool, words: str, said: str,
+) -> None:  # fmt: skip
     write_shard(tmp_path / "renders")
+    if alpha:
+        path = tmp_path / "renders" / "shard_0.npz"
+        kept = dict(np.load(path))
+        kept["images"] = np.concatenate([kept["images"], kept["images"][..., :1]], axis=3)
+        np.savez(path, **kept)
     Image.new("RGBA", (16, 16)).save(tmp_path / f"{next(iter(CAST))}.png")
+    pack = write_pack(tmp_path / "worn", worn_card())
+    places = {"T": str(tmp_path), "P": str(pack)}
     monkeypatch.setattr(train, "keep_freed_memory", lambda: None)
     with pytest.raises(SystemExit):
         train.main([
             "--data", str(tmp_path / "renders"), "--out", str(tmp_path), "--resolution", "32",
-            "--flow", "8", "--stages", "32:1steps", "--textures", str(tmp_path),
+            "--stages", "32:1steps", *(places.get(word, word) for word in words.split()),
         ])  # fmt: skip
-    assert "has 16 x 16 pixels, expected 32 x 32" in capsys.readouterr().err
+    assert said in capsys.readouterr().err
 
 
 def test_pictures_with_alpha_are_learned_with_their_colours_multiplied_by_it(

@@ -63,7 +63,7 @@ def test_a_window_of_a_picture_with_textures_equals_that_part_of_the_whole(
     textures = torch.nn.functional.avg_pool2d(textures, 65, 1, 32)  # smooth
     share = torch.tensor([1.0, 0.5]).reshape(2, 1, 1, 1)
     with torch.no_grad():
-        whole = composed(net.from_styles(net.styles(ws), size), textures, share)
+        whole = composed(net.draw(ws, size), textures, share)
         (part,) = draw(net, ws, [size], window)
         parts = composed(part, textures, share, window.begin(size), size)
     for got, wanted in zip(parts, whole, strict=True):
