@@ -329,6 +329,50 @@ def test_keyboard_alone_starts_and_stops_and_the_microphone_is_freed(page: Any) 
     assert not page.is_visible("#trouble")
 
 
+# What Tab should reach: every control that is shown and works, and one of each group of radios.
+REACHABLE = """() => {
+  const all = [...document.querySelectorAll('*')], groups = new Set();
+  return all.filter((one) => one.matches('a[href], button, input, select, summary, textarea'))
+    .filter((one) => one.checkVisibility() && !one.matches(':disabled') && one.tabIndex >= 0)
+    .filter((one) => one.type !== 'radio' || (!groups.has(one.name) && groups.add(one.name)))
+    .map((one) => one.type === 'radio' ? one.name : `${all.indexOf(one)} ${one.id}`);
+}"""
+
+# Where the focus is, and whether a person can see that: on the control, or on what stands for it.
+FOCUSED = """async () => {
+  for (const _ of [1, 2]) await new Promise(requestAnimationFrame); // it scrolls there
+  const all = [...document.querySelectorAll('*')], one = document.activeElement;
+  if (one === document.body) return null;
+  const [shown, ...others] = [one.closest('.tool') ?? one, one, one.nextElementSibling];
+  const { left, right, top, bottom } = shown.getBoundingClientRect();
+  return {
+    key: one.type === 'radio' ? one.name : `${all.indexOf(one)} ${one.id}`,
+    group: one.closest('[role=group]')?.getAttribute('aria-label') ?? '',
+    left,
+    ring: [shown, ...others].some((each) => each && getComputedStyle(each).outlineStyle !== 'none'),
+    inside: bottom > 0 && top < innerHeight && right > 0 && left < innerWidth,
+  };
+}"""
+
+
+def test_tab_reaches_every_control_once_from_left_to_right_and_shows_where_it_is(page: Any) -> None:
+    page.evaluate("fine.open = true")
+    expected = page.evaluate(REACHABLE)
+    walked: list[dict[str, Any]] = []
+    while len(walked) <= len(expected):
+        page.keyboard.press("Tab")
+        focused = page.evaluate(FOCUSED)
+        if focused is None or (walked and focused["key"] == walked[0]["key"]):
+            break
+        walked.append(focused)
+    assert sorted(one["key"] for one in walked) == sorted(expected)
+    assert [one["key"] for one in walked if not one["ring"]] == [], "nothing shows the focus"
+    assert [one["key"] for one in walked if not one["inside"]] == [], "out of sight"
+    for group in ("Call", "Picture"):
+        lefts = [one["left"] for one in walked if one["group"] == group]
+        assert len(lefts) > 2 and lefts == sorted(lefts), group
+
+
 def test_frames_keep_coming(live: Any) -> None:
     before = live.evaluate(INBOUND_VIDEO)
     end = time.monotonic() + LIVE_LIMIT / 1000
