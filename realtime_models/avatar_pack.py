@@ -5,8 +5,8 @@
     motion.safetensors       the motion model
     identities.safetensors   the faces' latents
     light.safetensors        the light branch, if the pack has one
-    textures.safetensors     the faces at rest in full detail, if the generator draws a flow: one
-                             uint8 tensor for each, "0", "1" and so on, by `textures.packed`
+    textures.safetensors     the faces in full detail, if the generator draws a flow: one uint8
+                             tensor for each, "0", "1" and so on, by `textures.packed`
 
 The generator and the motion model may be borrowed: another pack then holds the file, and the card
 identifies it by its digest. Weights may be stored as float16; they are float32 in memory. Nothing
@@ -187,9 +187,8 @@ def _load_tensors(path: Path, shapes: Shapes, weights: Weights) -> Tensors:
 
 
 def _load_textures(path: Path, card: Card, weights: Weights) -> NDArray[np.uint8]:
-    """uint8 [identities, channels, resolution, resolution]."""
-    count, config = len(card.identities), card.generator
-    shape = (config.channels, config.resolution, config.resolution)
+    """uint8 [identities, *GeneratorConfig.texture_shape]."""
+    count, shape = len(card.identities), card.generator.texture_shape
     pictures = np.empty((count, *shape), np.uint8)
     content = _read(path, pictures.nbytes + pictures.nbytes // 100)
     found = _found(path, content)

@@ -25,7 +25,7 @@ from latentcam.realtime_models.card import (
     light_shapes,
     motion_shapes,
 )
-from latentcam.realtime_models.generator.layers import GeneratorConfig, stylegan2
+from latentcam.realtime_models.generator.layers import GeneratorConfig, MouthBox, stylegan2
 from latentcam.realtime_models.motion.lstm import weight_shapes
 from latentcam.realtime_models.motion.model import MotionConfig
 from latentcam.realtime_models.training.write_pack import (
@@ -44,6 +44,7 @@ SIZES: dict[str, Any] = {
     "subpixels": 1,
 }
 GENERATOR = stylegan2(**SIZES)
+MOUTH = MouthBox(32, 52, 20, 44)
 RED = 200  # of 255: a face of `half_pack` in its upper half; its lower half is transparent
 WORDS = ("--licence", "CC0-1.0", "--provenance", "random numbers", "--consent", "nobody is shown")
 """Of make_pack, which asks for them."""
@@ -82,19 +83,22 @@ def clear_card(**changes: Any) -> Card:
 
 
 def worn_card(**changes: Any) -> Card:
-    """Of a pack with alpha whose faces have textures."""
-    generator = tiny_generator(resolution=64, subpixels=2, channels=4, flow=8)
+    """Of a pack with alpha whose faces have textures, at rest and with an open mouth."""
+    generator = tiny_generator(resolution=64, subpixels=2, channels=4, flow=8, mouth=MOUTH)
     fields = {"name": "worn", "generator": generator, "files": unwritten(textures=True)}
     return tiny_card(**{**fields, **changes})
 
 
-def smooth_pictures(count: int, channels: int, side: int) -> NDArray[np.uint8]:
-    """uint8 [count, channels, side, side]: waves, so that a hundredth of a pixel is no level."""
+def smooth_pictures(
+    count: int, channels: int, side: int, rows: int | None = None
+) -> NDArray[np.uint8]:
+    """uint8 [count, channels, rows, side]: waves, so that a hundredth of a pixel is no level. rows:
+    None: as many as there are columns."""
     rng = np.random.default_rng(4)
-    y, x = np.mgrid[:side, :side] / side
+    y, x = np.mgrid[: rows or side, :side] / side
     waves = [np.sin(6 * (a * x + b * y + c)) for a, b, c in rng.random((count * channels, 3))]
     pictures = np.uint8(np.rint(127.5 + 100 * np.array(waves)))
-    return pictures.reshape(count, channels, side, side)
+    return pictures.reshape(count, channels, rows or side, side)
 
 
 LIGHT = stylegan2(**{**SIZES, "channel_base": 128, "channels": 4})
@@ -168,8 +172,8 @@ def write_pack(
         save_file(tensors, path)
         written[name] = Weights(sha256(path))
     if card.files.textures:
-        config = card.generator
-        pictures = smooth_pictures(len(card.identities), config.channels, config.resolution)
+        channels, rows, side = card.generator.texture_shape
+        pictures = smooth_pictures(len(card.identities), channels, side, rows)
         written["textures"] = write_textures(folder, pictures)
     write_card(folder, msgspec.structs.replace(card, files=Files(**written)))
     return folder

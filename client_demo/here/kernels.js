@@ -196,26 +196,41 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 }`;
 
 /** The picture, from about -1 to 1, as levels of 8 bits; no colour exceeds its alpha. straight:
- * colours are no longer multiplied by it, as canvases want them. size: of the picture, if a texture
- * is moved into it: by a flow of which 1 is an eighth of the picture, as far as it is visible. */
-export const LEVELS = (channels, straight, size = 0) => `
+ * colours are no longer multiplied by it, as canvases want them. size: of the picture, if textures
+ * are moved into it: by flows of which 1 is an eighth of the picture, as far as they are visible.
+ * mouth: where that of the open mouth, which lies below the other, is moved; or null. */
+export const LEVELS = (channels, straight, size = 0, mouth = null) => `
 @group(0) @binding(0) var<storage, read> picture: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> levels: array<u32>;
 ${size ? `
-@group(0) @binding(2) var<storage, read> beside: array<vec4f>;  // visible, before a sigmoid; flow
-@group(0) @binding(3) var<storage, read> pixels: array<u32>;  // the texture
-@group(0) @binding(4) var<uniform> share: vec4f;
-fn texel(x: u32, y: u32) -> vec4f { return unpack4x8unorm(pixels[y * ${size} + x]) * 2 - 1; }
+@group(0) @binding(2) var<storage, read> visible: array<vec4f>;  // of each, before a sigmoid
+@group(0) @binding(3) var<storage, read> flows: array<vec4f>;  // x and y of each
+@group(0) @binding(4) var<storage, read> pixels: array<u32>;  // the textures
+@group(0) @binding(5) var<uniform> share: vec4f;
+fn texel(at: vec2u) -> vec4f { return unpack4x8unorm(pixels[at.y * ${size} + at.x]) * 2 - 1; }
+/** The texture at a place; its first and last pixel are low and high. */
+fn texture(place: vec2f, low: vec2u, high: vec2u) -> vec4f {
+  let at = clamp(place, vec2f(low), vec2f(high));
+  let near = vec2u(at);
+  let far = min(near + 1, high);
+  let part = at - vec2f(near);
+  let top = mix(texel(near), texel(vec2u(far.x, near.y)), part.x);
+  let bottom = mix(texel(vec2u(near.x, far.y)), texel(far), part.x);
+  return mix(top, bottom, part.y);
+}
 fn shown(i: u32) -> vec4f {
-  let here = vec2f(f32(i % ${size}), f32(i / ${size}));
-  let at = clamp(here + beside[i].yz * ${size / 8}, vec2f(0), vec2f(${size - 1}));
-  let low = vec2u(at);
-  let high = min(low + 1, vec2u(${size - 1}));
-  let part = at - vec2f(low);
-  let top = mix(texel(low.x, low.y), texel(high.x, low.y), part.x);
-  let bottom = mix(texel(low.x, high.y), texel(high.x, high.y), part.x);
-  let visible = share.x / (1 + exp(-beside[i].x));
-  return mix(picture[i], mix(top, bottom, part.y), visible);
+  let here = vec2u(i % ${size}, i / ${size});
+  let place = vec4f(vec4u(here, here)) + flows[i] * ${size / 8};
+  let seen = share.x / (1 + exp(-visible[i].xy));
+  var pixel = mix(picture[i], texture(place.xy, vec2u(0), vec2u(${size - 1})), seen.x);
+  ${mouth ? `
+  if (all(here >= vec2u(${mouth.left}, ${mouth.top}))
+    && all(here < vec2u(${mouth.right}, ${mouth.bottom}))) {
+    let down = vec2f(0, ${size - mouth.top});
+    pixel = mix(pixel, texture(place.zw + down, vec2u(${mouth.left}, ${size}),
+      vec2u(${mouth.right - 1}, ${size + mouth.bottom - mouth.top - 1})), seen.y);
+  }` : ''}
+  return pixel;
 }` : 'fn shown(i: u32) -> vec4f { return picture[i]; }'}
 @compute @workgroup_size(${THREADS})
 fn main(@builtin(global_invocation_id) id: vec3u) {

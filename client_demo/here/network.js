@@ -31,6 +31,20 @@ export function layersTo(config, size) {
   return config.layers.slice(0, last + 1);
 }
 
+/** Where the texture of the open mouth is moved into a picture of this size: { top, bottom, left,
+ * right } in pixels; null if the network moves none. */
+export function mouthBox(config, size) {
+  if (!config.mouth) return null;
+  const pixels = Object.entries(config.mouth).map(([edge, at]) => [edge, Math.floor((at * size) / 64)]);
+  return Object.fromEntries(pixels);
+}
+
+/** Rows of a face's texture for a picture of this size: below the face at rest is its open mouth. */
+export function textureRows(config, size) {
+  const mouth = mouthBox(config, size);
+  return size + (mouth ? mouth.bottom - mouth.top : 0);
+}
+
 /** Rows of a latent in W+. */
 export const numWs = (config) => 1 + Math.max(...config.layers.map((layer) => layer.ws_index));
 

@@ -1,7 +1,8 @@
-// What a pack's faces look like at rest, for the network to move into its picture:
+// What a pack's faces look like, for the network to move into its picture:
 // realtime_models/generator/textures.py in the page.
 
 import { floats } from './half.js';
+import { textureRows } from './network.js';
 
 function distance(a, b) {
   let sum = 0;
@@ -51,7 +52,7 @@ export class Textures {
     return this.#keys.get(row);
   }
 
-  /** A face's texture, averaged down to a size: Promise of Uint8Array [size * size * 4], colours
+  /** A face's texture, averaged down to a size: Promise of Uint8Array [rows * size * 4], colours
    * multiplied by alpha. */
   levels(index, size) {
     const key = `${index} ${size}`;
@@ -60,7 +61,9 @@ export class Textures {
   }
 
   async #unpacked(index, size) {
-    const { channels, resolution: side } = this.#card.generator;
+    const { generator } = this.#card;
+    const { channels, resolution: side } = generator;
+    const whole = side * textureRows(generator, side); // of a channel
     const stream = new Blob([this.#packed[index]]).stream()
       .pipeThrough(new DecompressionStream('deflate'));
     const bytes = new Uint8Array(await new Response(stream).arrayBuffer());
@@ -68,13 +71,14 @@ export class Textures {
       if (at % side) bytes[at] += bytes[at - 1];
     }
     for (let at = 0; at < bytes.length; at += 1) { // each row less the one above
-      if (at % (side * side) >= side) bytes[at] += bytes[at - side];
+      if (at % whole >= side) bytes[at] += bytes[at - side];
     }
-    const levels = new Uint8Array(4 * size * size).fill(255);
+    const rows = textureRows(generator, size);
+    const levels = new Uint8Array(4 * size * rows).fill(255);
     const times = side / size;
     for (let c = 0; c < channels; c += 1) {
-      const plane = bytes.subarray(c * side * side, (c + 1) * side * side);
-      for (let y = 0; y < size; y += 1) {
+      const plane = bytes.subarray(c * whole, (c + 1) * whole);
+      for (let y = 0; y < rows; y += 1) {
         for (let x = 0; x < size; x += 1) {
           let sum = 0;
           for (let n = 0; n < times * times; n += 1) {

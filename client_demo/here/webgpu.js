@@ -5,7 +5,7 @@
 
 import { floats } from './half.js';
 import { CONV, DEMODS, ENLARGE, LEVELS, RGB, SHAPES, STYLES, THREADS } from './kernels.js';
-import { draws, layersTo, numWs } from './network.js';
+import { draws, layersTo, mouthBox, numWs, textureRows } from './network.js';
 
 const SMALL = 16; // pixels a side up to which there are too few of them for the large tiles
 
@@ -94,18 +94,19 @@ export class WebGpuDecoder {
     };
     const layers = layersTo(config, size);
     const worn = this.#textures !== null;
-    const { ws, passes, picture, beside } = plan(device, config, layers, tensors, worn);
+    const { ws, passes, picture, beside } = plan(device, config, layers, tensors, worn, size);
     const { STORAGE, UNIFORM, COPY_SRC, COPY_DST } = GPUBufferUsage;
     this.#ws = ws;
     this.#row = numWs({ layers }) - 1;
     this.#levels = device.createBuffer({ size: 4 * size * size, usage: STORAGE | COPY_SRC });
     if (worn) {
-      this.#texture = device.createBuffer({ size: 4 * size * size, usage: STORAGE | COPY_DST });
+      const rows = textureRows(config, size);
+      this.#texture = device.createBuffer({ size: 4 * size * rows, usage: STORAGE | COPY_DST });
       this.#share = device.createBuffer({ size: 16, usage: UNIFORM | COPY_DST });
     }
     passes.push({
-      code: LEVELS(config.channels, straight, worn ? size : 0),
-      buffers: [picture, this.#levels, ...(worn ? [beside, this.#texture, this.#share] : [])],
+      code: LEVELS(config.channels, straight, worn ? size : 0, mouthBox(config, size)),
+      buffers: [picture, this.#levels, ...(worn ? [...beside, this.#texture, this.#share] : [])],
       counts: [Math.ceil((size * size) / THREADS)],
     });
     this.#passes = await Promise.all(passes.map(async ({ code, buffers, counts }) => {
@@ -123,8 +124,9 @@ function bind(device, pipeline, buffers) {
 }
 
 /** What is computed, with its buffers filled. Returns { ws, passes, picture, beside }; passes: a
- * list of { code, buffers, counts }. beside: what a texture is moved by, if one is worn. */
-function plan(device, config, layers, tensors, worn) {
+ * list of { code, buffers, counts }. beside: how far textures are visible and their flows, in the
+ * picture's size, if they are worn. */
+function plan(device, config, layers, tensors, worn, whole) {
   const { STORAGE, UNIFORM, COPY_DST } = GPUBufferUsage;
   const fresh = (bytes) => device.createBuffer({ size: bytes, usage: STORAGE | COPY_DST });
   const filled = (array, usage = STORAGE) => {
@@ -251,9 +253,24 @@ function plan(device, config, layers, tensors, worn) {
     at.get(layer).style, at.get(layer).demod, 0, 0, 0,
   ]), UNIFORM);
   const { channels } = config;
-  const parts = [{ first: 0, end: channels }]; // channels that are drawn together, up to four
-  if (worn) parts.push({ first: channels, end: channels + 3 });
-  for (const part of parts) Object.assign(part, { picture: null, drawn: 0 }); // so far, and its size
+  const ends = [channels]; // of channels that are drawn together, up to four
+  if (worn) {
+    const seen = channels + (config.mouth ? 2 : 1);
+    ends.push(seen, 3 * seen - 2 * channels);
+  }
+  const parts = ends.map((end, n) => ({
+    first: n ? ends[n - 1] : 0, end, picture: null, drawn: 0, // so far, and its size
+  }));
+  const enlarge = (part, layer) => {
+    const { picture, drawn } = part;
+    const larger = fresh(64 * drawn * drawn);
+    passes.push({
+      code: ENLARGE(false),
+      buffers: [uniform(layer, drawn), picture, , , , , larger],
+      counts: [Math.ceil(drawn / 4), Math.ceil(drawn / 4), 1],
+    });
+    Object.assign(part, { picture: larger, drawn: 2 * drawn });
+  };
 
   for (const layer of layers) {
     const { resolution, out_channels: outs, in_channels: inputs } = layer;
@@ -288,21 +305,13 @@ function plan(device, config, layers, tensors, worn) {
     const size = resolution * pixels;
     const subpixels = [...Array(pixels * pixels).keys()];
     const eighths = Math.ceil(resolution / 8);
-    for (const part of parts) {
-      let { picture, drawn } = part;
-      if (picture === null) [picture, drawn] = [fresh(4 * size * size), size / 2]; // nothing so far
-      for (; 2 * drawn < size; drawn *= 2) {
-        const larger = fresh(64 * drawn * drawn);
-        passes.push({
-          code: ENLARGE(false),
-          buffers: [uniform(layer, drawn), picture, , , , , larger],
-          counts: [Math.ceil(drawn / 4), Math.ceil(drawn / 4), 1],
-        });
-        picture = larger;
+    for (const part of parts.filter(({ first }) => first < outs / subpixels.length)) {
+      if (part.picture === null) { // nothing so far
+        Object.assign(part, { picture: fresh(4 * size * size), drawn: size / 2 });
       }
+      while (2 * part.drawn < size) enlarge(part, layer);
       // Output c * pixels² + p is channel c of sub-pixel p.
-      const end = Math.min(part.end, outs / subpixels.length);
-      const groups = subpixels.map((p) => Array.from({ length: end - part.first }, (_, c) => (
+      const groups = subpixels.map((p) => Array.from({ length: part.end - part.first }, (_, c) => (
         (part.first + c) * subpixels.length + p)));
       const colours = new Float32Array(4 * subpixels.length);
       groups.forEach((group, p) => group.forEach((o, c) => { colours[4 * p + c] = bias[o]; }));
@@ -318,11 +327,17 @@ function plan(device, config, layers, tensors, worn) {
       }
       passes.push({
         code: RGB(pixels, half),
-        buffers: [uniform(layer, resolution), x, styles, filled(weight), picture, filled(colours), after],
+        buffers: [
+          uniform(layer, resolution), x, styles, filled(weight), part.picture, filled(colours), after,
+        ],
         counts: [eighths, eighths],
       });
       Object.assign(part, { picture: after, drawn: size });
     }
   }
-  return { ws, passes, picture: parts[0].picture, beside: parts[1]?.picture };
+  for (const part of parts) {
+    while (part.drawn < whole) enlarge(part, layers.at(-1)); // a flow may have ended before
+  }
+  const [picture, ...beside] = parts.map((part) => part.picture);
+  return { ws, passes, picture, beside };
 }

@@ -8,7 +8,7 @@ import logging
 import math
 import platform
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +21,13 @@ from latentcam.realtime_models.decoders.openvino_silent import Node, op, ov
 from latentcam.realtime_models.errors import BackendUnavailable, lacks_memory
 from latentcam.realtime_models.generator.filters import upsampling_filter
 from latentcam.realtime_models.generator.latents import LRELU_GAIN, LRELU_SLOPE
-from latentcam.realtime_models.generator.layers import SynthesisLayer
+from latentcam.realtime_models.generator.layers import GeneratorConfig, SynthesisLayer
 from latentcam.realtime_models.generator.textures import FLOW_UNIT
 
 logger = logging.getLogger(__name__)
+
+Box = tuple[int, int, int, int]
+"""top, bottom, left, right in pixels."""
 
 DEMOD_EPSILON = 1e-8
 
@@ -118,6 +121,8 @@ class _Request:
     def __init__(self, model: ov.CompiledModel, pack: AvatarPack) -> None:
         self._request, self._rows = model.create_infer_request(), pack.card.generator.num_ws
         self._textures, self._worn = pack.textures, -1
+        config = pack.card.generator
+        self._mouth = config.mouth.edges(config.resolution) if config.mouth else None
 
     def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
         latents = np.ascontiguousarray(ws[:, : self._rows])
@@ -132,8 +137,12 @@ class _Request:
                 texture = self._textures.pictures[index : index + 1]
                 self._request.set_input_tensor(2, ov.Tensor(texture.copy()))
                 self._worn = index
+        drawn = self._request.infer(inputs)
         # Copied: the request writes its output buffer again.
-        picture: NDArray[np.uint8] = self._request.infer(inputs)[0].copy()
+        picture: NDArray[np.uint8] = drawn[0].copy()
+        if self._mouth is not None and len(drawn) > 1:
+            top, bottom, left, right = self._mouth
+            picture[:, top:bottom, left:right] = drawn[1]
         return picture
 
 
@@ -144,7 +153,8 @@ def x86() -> bool:
 
 def build_model(pack: AvatarPack, int8: Collection[str] = ()) -> ov.Model:
     """ws float32 [1, num_ws, w_dim] -> pictures uint8 [1, H, W, 3 or 4]; of a pack with textures
-    also from the share float32 [1, 1, 1, 1] of the texture uint8 [1, 3 or 4, H, W].
+    also from the share float32 [1, 1, 1, 1] of the texture uint8 [1, *texture_shape]. Of one with
+    textures of open mouths a second output is what belongs over the picture in `mouth`.
 
     int8: the layers to compute with 8 bits.
     """
@@ -153,7 +163,9 @@ def build_model(pack: AvatarPack, int8: Collection[str] = ()) -> ov.Model:
     x: Node = op.constant(np.ascontiguousarray(tensors["synthesis.const"]))
     before = x  # what the last layer took that doubles
     worn = pack.textures is not None
-    maps = [_Map(0, config.channels), _Map(config.channels, 1), _Map(config.channels + 1, 2)]
+    channels, textures = config.channels, config.textures if worn else 0
+    drawn, visible = _Map(0, channels), _Map(channels, textures)
+    moving = [_Map(channels + textures + 2 * n, 2) for n in range(textures)]
     for layer in config.layers:
         if not layer.modulated:
             x = _skipped(pack, layer, x, before)
@@ -164,19 +176,23 @@ def build_model(pack: AvatarPack, int8: Collection[str] = ()) -> ov.Model:
             x = _modulated_conv(pack, layer, x, ws, layer.name in int8)
             continue
         styled = op.multiply(x, _per_channel(_style(pack, layer, ws), layer.in_channels))
-        for drawn in maps if worn else maps[:1]:
-            drawn.add(pack, layer, styled)
-    picture, inputs = maps[0].node, [ws]
-    assert picture is not None
+        for each in (drawn, visible, *moving) if worn else (drawn,):
+            each.add(pack, layer, styled)
+    pictures, inputs = [drawn.node], [ws]
     if worn:
-        picture, inputs = _with_texture(pack, maps, inputs)
+        pictures, worn_inputs = _with_textures(config, drawn.node, visible.node, moving)
+        inputs += worn_inputs
+    return ov.Model([_levels(each, channels) for each in pictures], inputs, pack.card.name)
+
+
+def _levels(picture: Node, channels: int) -> Node:
+    """uint8 [1, h, w, channels]."""
     levels = op.clamp(op.round(_scale(picture, 127.5, 127.5), "half_to_even"), 0.0, 255.0)
-    if config.channels == 4:  # no colour exceeds its alpha, whatever the network draws
+    if channels == 4:  # no colour exceeds its alpha, whatever the network draws
         levels = op.minimum(
             levels, op.gather(levels, op.constant(np.array([3])), op.constant(np.array(1)))
         )
-    pixels = op.transpose(op.convert(levels, np.uint8), op.constant(np.array([0, 2, 3, 1])))
-    return ov.Model([pixels], inputs, pack.card.name)
+    return op.transpose(op.convert(levels, np.uint8), op.constant(np.array([0, 2, 3, 1])))
 
 
 class _Map:
@@ -214,39 +230,82 @@ class _Map:
             small, self._size = self.node, 2 * self._size
             self.node = _upsample_filtered(small, self._channels) if filtered else _upsample(small)
 
-    def last(self, size: int) -> Node:
-        """Enlarged to the picture's size, channels last."""
-        if self._size == size:
-            return op.transpose(self.node, op.constant(np.array([0, 2, 3, 1])))
-        self._enlarge(size // 2)
-        pixels = _upsample_to_subpixels(self.node, self._channels)
+    def last(self, size: int, box: Box) -> Node:
+        """A part of it, enlarged to the picture's size, channels last: [1, h, w, channels]."""
+        times = size // self._size
+        if times == 1:
+            return op.transpose(_cut(self.node, box), op.constant(np.array([0, 2, 3, 1])))
+        # One more on each side: that far an enlargement looks.
+        cells = [max(0, box[edge] // times - 1) for edge in (0, 2)]
+        ends = [min(self._size, -(-box[edge] // times) + 1) for edge in (1, 3)]
+        part = _cut(self.node, (cells[0], ends[0], cells[1], ends[1]))
+        for _ in range(times.bit_length() - 2):
+            part = _upsample(part)
+        pixels = _upsample_to_subpixels(part, self._channels)
         # To depth_to_space and then transpose takes twice as long.
-        shape = np.array([self._channels, 2, 2, size // 2, size // 2])
+        high, wide = ((end - cell) * times for cell, end in zip(cells, ends, strict=True))
+        shape = np.array([self._channels, 2, 2, high // 2, wide // 2])
         apart = op.reshape(pixels, op.constant(shape), False)
         apart = op.transpose(apart, op.constant(np.array([3, 1, 4, 2, 0])))
-        whole = np.array([1, size, size, self._channels])
-        return op.reshape(apart, op.constant(whole), False)
+        whole = op.reshape(apart, op.constant(np.array([1, high, wide, self._channels])), False)
+        down, right = (cell * times for cell in cells)
+        there = (box[0] - down, box[1] - down, box[2] - right, box[3] - right)
+        return _cut(whole, there, axes=(1, 2))
 
 
-def _with_texture(
-    pack: AvatarPack, maps: list[_Map], inputs: list[Node]
-) -> tuple[Node, list[Node]]:
-    """The picture with its texture moved into it, as `network.composed`, and the inputs with those
-    that this takes."""
-    config = pack.card.generator
+def _with_textures(
+    config: GeneratorConfig, picture: Node, visible: Node, moving: Sequence[_Map]
+) -> tuple[list[Node], list[Node]]:
+    """The picture with its textures moved into it, as `network.composed`, and the inputs that this
+    takes. What the second texture changes is a picture of its own: to add it to the whole at last
+    would take as long as all else about it."""
     side = config.resolution
-    picture, visible = (drawn.node for drawn in maps[:2])
     share = op.parameter([1, 1, 1, 1], np.float32, name="share")
-    texture = op.parameter([1, config.channels, side, side], np.uint8, name="texture")
-    middles = (2 * np.arange(side, dtype=np.float32) + 1) / side - 1
-    still = np.stack(np.meshgrid(middles, middles), axis=2)[None]
-    grid = op.add(_scale(maps[2].last(side), 2 * FLOW_UNIT, 0.0), op.constant(still))
-    levels = _scale(op.convert(texture, np.float32), 1 / 127.5, -1.0)
+    texture = op.parameter([1, *config.texture_shape], np.uint8, name="texture")
+    resting = (0, side, 0, side)
+    seen = _cut(visible, resting, 0) if config.textures > 1 else visible
+    shown = _moved_into(picture, seen, moving[0], texture, share, side, resting, 0)
+    if config.mouth is None:
+        return [shown], [share, texture]
+    box = config.mouth.edges(side)
+    part, seen, below = _cut(shown, box), _cut(visible, box, 1), side - box[0]
+    over = _moved_into(part, seen, moving[1], texture, share, side, box, below)
+    return [shown, over], [share, texture]
+
+
+def _moved_into(
+    part: Node, visible: Node, moving: _Map, texture: Node, share: Node, side: int, box: Box,
+    below: int,
+) -> Node:  # fmt: skip
+    """Part of a picture with a texture moved into it. below: rows of the texture above this one,
+    less those of the picture above the part."""
+    top, bottom, left, right = box
+    levels = _cut(texture, (top + below, bottom + below, left, right))
+    levels = _scale(op.convert(levels, np.float32), 1 / 127.5, -1.0)
+    y, x = (
+        (2 * np.arange(end - begin, dtype=np.float32) + 1) / (end - begin) - 1
+        for begin, end in ((top, bottom), (left, right))
+    )
+    still = np.stack(np.meshgrid(x, y), axis=2)[None]
+    far = 2 * FLOW_UNIT * side / np.array([right - left, bottom - top], np.float32)
+    flow = op.multiply(moving.last(side, box), op.constant(far))
+    grid = op.add(flow, op.constant(still))
     moved = op.grid_sample(levels, grid, {"align_corners": False, "mode": "bilinear",
                                           "padding_mode": "border"})  # fmt: skip
     seen = op.multiply(op.sigmoid(visible), share)
-    shown = op.add(picture, op.multiply(seen, op.subtract(moved, picture)))
-    return shown, [*inputs, share, texture]
+    return op.add(part, op.multiply(seen, op.subtract(moved, part)))
+
+
+def _cut(x: Node, box: Box, channel: int | None = None, axes: tuple[int, int] = (2, 3)) -> Node:
+    """Part of a map, of one channel or all."""
+    top, bottom, left, right = box
+    parts: tuple[Sequence[int], ...] = ([top, left], [bottom, right], [1, 1], axes)
+    if channel is not None:
+        parts = tuple(
+            [n, *part] for n, part in zip((channel, channel + 1, 1, 1), parts, strict=True)
+        )
+    begin, end, step, along = (op.constant(np.array(part)) for part in parts)
+    return op.slice(x, begin, end, step, along)
 
 
 def _style(pack: AvatarPack, layer: SynthesisLayer, ws: Node) -> Node:

@@ -123,6 +123,30 @@ class MappingConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         within("mapping: layers", self.layers, 1, 16)
 
 
+class MouthBox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The part of a picture where the mouth is, however the head is turned, in 64ths of its side.
+    All are multiples of 4, so that it ends between two pixels of every picture from 16x16 on."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    def __post_init__(self) -> None:
+        for what, low, high in (("top", 0, 60), ("bottom", self.top + 4, 64),
+                                ("left", 0, 60), ("right", self.left + 4, 64)):  # fmt: skip
+            within(f"mouth: {what}", getattr(self, what), low, high)
+        if any(edge % 4 for edge in msgspec.structs.astuple(self)):
+            raise ValueError(
+                f"mouth: edges are {msgspec.structs.astuple(self)}, expected multiples of 4"
+            )
+
+    def edges(self, size: int) -> tuple[int, int, int, int]:
+        """top, bottom, left, right in pixels of a picture of this size."""
+        top, bottom, left, right = (e * size // 64 for e in msgspec.structs.astuple(self))
+        return top, bottom, left, right
+
+
 class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A generator with the names of the StyleGAN2 paper's code.
 
@@ -131,9 +155,12 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     colours are premultiplied. layers: in order of execution, from a constant of 4x4. After every
     layer to RGB there is a whole picture, of the size that `picture_sizes` gives.
     flow: 0; or the size of the picture up to which layers to RGB draw a flow as well, by which
-    textures of the face are moved into the picture: see `textures`. Behind the picture's channels
+    a texture of the face is moved into the picture: see `textures`. Behind the picture's channels
     every layer to RGB then gives another for how far the texture is visible, and up to this size
     two for the flow.
+    mouth: the part of the picture, in 64ths of its side, into which a second texture of the face is
+    moved likewise, that of its open mouth: behind the channel of the first texture then comes
+    another, and behind its flow another two.
     """
 
     z_dim: int
@@ -143,6 +170,7 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     layers: tuple[SynthesisLayer, ...]
     channels: Literal[3, 4] = 3
     flow: int = 0
+    mouth: MouthBox | None = None
 
     def __post_init__(self) -> None:
         within("generator: z_dim", self.z_dim, 1, MOST_CHANNELS)
@@ -157,6 +185,8 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 f"generator: flow is {self.flow}, expected 0 or one of the picture's sizes, "
                 f"{', '.join(map(str, self.picture_sizes))}"
             )
+        if self.mouth and not self.flow:
+            raise ValueError("generator: mouth is given, expected a flow beside it")
         within("generator: multiply-accumulates", self.macs, 1, MOST_MACS)
 
     def _check_sizes(self) -> None:
@@ -169,7 +199,8 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
                 size, before = 2 * resolution, channels
             elif layer.draws:
                 pixels = layer.pixels
-                out = drawn_channels(self.channels, self.flow, size * pixels) * pixels**2
+                beside = self.textures * beside_texture(self.flow, size * pixels)
+                out = (self.channels + beside) * pixels**2
             elif layer.kind == "skip":
                 if before is None:
                     raise ValueError(
@@ -205,6 +236,18 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return msgspec.structs.replace(self, resolution=size, layers=layers, flow=flow)
 
     @property
+    def textures(self) -> int:
+        """How many textures of a face are moved into its picture: 0, 1 or 2."""
+        return 0 if not self.flow else 2 if self.mouth else 1
+
+    @property
+    def texture_shape(self) -> tuple[int, int, int]:
+        """[channels, rows, columns] of a face's texture; below the picture at rest is `mouth` of
+        that with an open mouth, in its own columns, and nothing beside it."""
+        top, bottom, *_ = self.mouth.edges(self.resolution) if self.mouth else (0, 0)
+        return self.channels, self.resolution + bottom - top, self.resolution
+
+    @property
     def picture_sizes(self) -> tuple[int, ...]:
         """Width of the picture after each layer to RGB; the last is `resolution`."""
         return tuple(layer.resolution * layer.pixels for layer in self.layers if layer.draws)
@@ -220,10 +263,10 @@ class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         return sum(layer.macs for layer in self.layers)
 
 
-def drawn_channels(channels: int, flow: int, size: int) -> int:
-    """What a layer to RGB gives for each pixel of a picture of this size: the picture's channels,
-    and with a flow how far the texture is visible, and the flow itself. See `GeneratorConfig`."""
-    return channels + (0 if not flow else 3 if size <= flow else 1)
+def beside_texture(flow: int, size: int) -> int:
+    """What a layer to RGB gives for every texture and each pixel of a picture of this size: how
+    far it is visible, and its flow. See `GeneratorConfig`."""
+    return 3 if size <= flow else 1
 
 
 def stylegan2(
@@ -237,14 +280,15 @@ def stylegan2(
     channels: Literal[3, 4] = 3,
     subpixels: int = 0,
     flow: int = 0,
+    mouth: MouthBox | None = None,
 ) -> GeneratorConfig:
     """The generator that `training` trains, by the paper's rules: min(channel_base / resolution,
     channel_max) channels, and a to-RGB layer shares the row of the latent with the first
     convolution of the next block.
 
     subpixels: how many of the last blocks draw 2x2 pixels per position, so that the widest
-    convolutions run at half of `resolution`. flow: see `GeneratorConfig`. Raises ValueError if
-    there is none of this size.
+    convolutions run at half of `resolution`. flow, mouth: see `GeneratorConfig`. Raises ValueError
+    if there is none of this size.
     """
     top = resolution // 2 if subpixels else resolution
     if top < 8 or top & (top - 1) or top * (2 if subpixels else 1) != resolution:
@@ -253,6 +297,8 @@ def stylegan2(
             f"{16 if subpixels else 8}"
         )
 
+    textures = 0 if not flow else 2 if mouth else 1
+
     def width(size: int) -> int:
         return min(channel_base // size, channel_max)
 
@@ -260,7 +306,7 @@ def stylegan2(
         fine = size > top >> subpixels
         kind: Kind = "rgb_subpixels" if fine else "rgb"
         pixels = 2 if fine else 1
-        out = drawn_channels(channels, flow, size * pixels) * pixels**2
+        out = (channels + textures * beside_texture(flow, size * pixels)) * pixels**2
         return SynthesisLayer(f"b{size}_rgb", kind, width(size), out, size, index)
 
     layers = [SynthesisLayer("b4_conv", "conv", width(4), width(4), 4, 0), to_rgb(4, 1)]
@@ -281,6 +327,7 @@ def stylegan2(
         layers=tuple(layers),
         channels=channels,
         flow=flow,
+        mouth=mouth,
     )
 
 
@@ -297,7 +344,7 @@ def light_branch(
     light = stylegan2(
         z_dim=config.z_dim, w_dim=config.w_dim, mapping_layers=config.mapping.layers,
         resolution=resolution, channel_base=channel_base, channel_max=channel_max,
-        channels=config.channels, subpixels=subpixels, flow=config.flow,
+        channels=config.channels, subpixels=subpixels, flow=config.flow, mouth=config.mouth,
     )  # fmt: skip
     if light.num_ws > config.num_ws or resolution > config.resolution:
         raise ValueError(

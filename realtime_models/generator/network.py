@@ -12,6 +12,7 @@ any: one latent is one picture, always.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -174,8 +175,8 @@ def upsample(x: Tensor) -> Tensor:
 class Drawn(NamedTuple):
     """What the layers to RGB have drawn so far.
 
-    picture: [N, channels, h, w]. visible: [N, 1, h, w], before its sigmoid; flow: [N, 2, f, f], x
-    and y; both None of a generator without a flow.
+    picture: [N, channels, h, w]. visible: [N, textures, h, w], before its sigmoid; flow:
+    [N, 2 * textures, f, f], x and y of each; both None of a generator without a flow.
     """
 
     picture: Tensor
@@ -196,8 +197,8 @@ class FaceTextures(nn.Module):
         self.reach: Tensor
 
     def forward(self, w: Tensor) -> tuple[Tensor, Tensor]:
-        """w: [N, w_dim], the last rows of latents. Returns pictures in [-1, 1], [N, C, H, H], and
-        their shares, [N, 1, 1, 1]."""
+        """w: [N, w_dim], the last rows of latents. Returns textures in [-1, 1], [N, C, rows, H],
+        and their shares, [N, 1, 1, 1]."""
         distances = (w[:, None] - self.keys).square().sum(dim=2).sqrt()  # [N, n]
         index = distances.argmin(dim=1)
         share = (1 - distances.amin(dim=1) / self.reach.index_select(0, index)).clamp(0, 1)
@@ -260,7 +261,7 @@ class SynthesisNetwork(nn.Module):
         if self.textures is None:
             return drawn.picture.float()
         pictures, share = self.textures(ws[:, self.config.num_ws - 1].float())
-        return composed(drawn, pictures, share)[0]
+        return composed(self.config, drawn, pictures, share).picture
 
     def draw(self, ws: Tensor, stop: int | None = None) -> Drawn:
         """All that the layers draw, the textures apart. ws, stop: as in `forward`."""
@@ -307,39 +308,109 @@ def added(config: GeneratorConfig, drawn: Drawn | None, layer: SynthesisLayer, y
 
 def _parted(config: GeneratorConfig, y: Tensor) -> Drawn:
     """Picture, visibility and flow out of the channels that a layer gives."""
-    count = config.channels
-    beside = y.shape[1] - count
-    if not beside:
+    if not config.flow:
         return Drawn(y)
-    flow = y[:, count + 1 :] if beside > 1 else None
-    return Drawn(y[:, :count], y[:, count : count + 1], flow)
+    seen = config.channels
+    flows = seen + config.textures
+    flow = y[:, flows:] if y.shape[1] > flows else None
+    return Drawn(y[:, :seen], y[:, seen:flows], flow)
+
+
+class Composed(NamedTuple):
+    """A picture with its textures, and what they had to do with it. All float32.
+
+    picture: [N, C, h, w]. moved: the same of the texture at rest, wherever it is visible; covered:
+    how far it is, [N, 1, h, w]. mouth, mouth_covered: the same of the texture of the open mouth,
+    inside of `box` (top, bottom, left, right in pixels); None where there is nothing of it.
+    """
+
+    picture: Tensor
+    moved: Tensor
+    covered: Tensor
+    mouth: Tensor | None = None
+    mouth_covered: Tensor | None = None
+    box: tuple[int, int, int, int] = (0, 0, 0, 0)
+
+    def alone(self) -> list[Tensor]:
+        """What would be seen if the first texture covered all; and if the second did, too."""
+        if self.mouth is None:
+            return [self.moved]
+        top, bottom, left, right = self.box
+        there = self.mouth - self.moved[..., top:bottom, left:right]
+        return [self.moved, self.moved + self._around(there)]
+
+    def uncovered(self) -> Tensor:
+        """[N, 1, h, w]: how far the network's own picture is seen."""
+        left_over = 1 - self.covered
+        if self.mouth_covered is None:
+            return left_over
+        top, bottom, left, right = self.box
+        taken = left_over[..., top:bottom, left:right] * self.mouth_covered
+        return left_over - self._around(taken)
+
+    def _around(self, part: Tensor) -> Tensor:
+        return _in_place(part, self.box, self.picture.shape)
+
+
+def bare(drawn: Drawn) -> Composed:
+    """A picture without textures."""
+    picture = drawn.picture.float()
+    return Composed(picture, picture, picture.new_zeros(len(picture), 1, *picture.shape[-2:]))
 
 
 def composed(
-    drawn: Drawn, textures: Tensor, share: Tensor, begin: tuple[float, float] = (0.0, 0.0),
-    width: int | None = None,
-) -> tuple[Tensor, Tensor]:  # fmt: skip
-    """(pictures with their textures, the moved textures alone), [N, C, h, w], float32.
+    config: GeneratorConfig, drawn: Drawn, textures: Tensor, share: Tensor,
+    begin: tuple[int, int] = (0, 0), width: int | None = None,
+) -> Composed:  # fmt: skip
+    """The picture, with its textures moved into it: of rest first, then of the open mouth.
 
-    textures: [N, C, H, H] in [-1, 1], H a multiple of the width. share: [N, 1, 1, 1].
+    textures: [N, C, rows, H] in [-1, 1], H a multiple of the width. share: [N, 1, 1, 1].
     begin, width: where the drawn part begins in a whole picture, rows and columns in pixels, and
     how wide that is; by default it is the whole picture. The flow is as large as the part.
     """
     assert drawn.visible is not None and drawn.flow is not None
     picture = drawn.picture.float()
-    height, wide = picture.shape[-2:]
+    high, wide = picture.shape[-2:]
     whole = wide if width is None else width
     textures = averaged(textures, whole)
-    flow = enlarged(drawn.flow.float(), wide).permute(0, 2, 3, 1)
-    y = torch.arange(height, device=picture.device) + (0.5 + begin[0])
+    flow = 2 * FLOW_UNIT * enlarged(drawn.flow.float(), wide).permute(0, 2, 3, 1)
+    covered = share * torch.sigmoid(drawn.visible.float())
+    y = torch.arange(high, device=picture.device) + (0.5 + begin[0])
     x = torch.arange(wide, device=picture.device) + (0.5 + begin[1])
     rows, columns = torch.meshgrid(2 * y / whole - 1, 2 * x / whole - 1, indexing="ij")
-    grid = torch.stack([columns, rows], dim=2) + 2 * FLOW_UNIT * flow
-    moved = F.grid_sample(
+    still = torch.stack([columns, rows], dim=2)
+    moved = _sampled(textures[:, :, :whole], still + flow[..., :2])
+    picture = picture + covered[:, :1] * (moved - picture)
+    if config.mouth is None:
+        return Composed(picture, moved, covered)
+    top, bottom, left, right = config.mouth.edges(whole)
+    box = (
+        max(0, top - begin[0]), min(high, bottom - begin[0]),
+        max(0, left - begin[1]), min(wide, right - begin[1]),
+    )  # fmt: skip
+    if box[0] >= box[1] or box[2] >= box[3]:  # beside the part
+        return Composed(picture, moved, covered[:, :1])
+    inside = (..., slice(*box[:2]), slice(*box[2:]))
+    grid = (still + flow[..., 2:])[:, box[0] : box[1], box[2] : box[3]]
+    x = (whole * (grid[..., 0] + 1) - left - right) / (right - left)  # -1 to 1 within the mouth
+    y = (whole * (grid[..., 1] + 1) - top - bottom) / (bottom - top)
+    mouth = _sampled(textures[:, :, whole:, left:right], torch.stack([x, y], dim=3))
+    mouth_covered = covered[:, 1:][inside]
+    over = mouth_covered * (mouth - picture[inside])
+    picture = picture + _in_place(over, box, picture.shape)
+    return Composed(picture, moved, covered[:, :1], mouth, mouth_covered, box)
+
+
+def _sampled(textures: Tensor, grid: Tensor) -> Tensor:
+    return F.grid_sample(
         textures, grid, mode="bilinear", padding_mode="border", align_corners=False
     )
-    visible = share * torch.sigmoid(drawn.visible.float())
-    return picture + visible * (moved - picture), moved
+
+
+def _in_place(part: Tensor, box: tuple[int, int, int, int], shape: Sequence[int]) -> Tensor:
+    """A part of pictures at its place, and zeros around it."""
+    top, bottom, left, right = box
+    return F.pad(part, (left, shape[-1] - right, top, shape[-2] - bottom))
 
 
 def averaged(pictures: Tensor, width: int) -> Tensor:

@@ -1,9 +1,10 @@
-"""Textures: what faces look like at rest, in full detail, for a generator to move into its picture.
+"""Textures: what faces look like in full detail, for a generator to move into its picture.
 
 A network as small as ours draws soft hair and cloth, but it knows where everything goes. So it also
-draws a flow, by which a still picture of the face is moved, and how far that is visible, pixel by
-pixel; elsewhere (mouth, eyelids, what comes into sight) its own picture stays. Flow and occlusion
-as in Siarohin et al. 2019, "First Order Motion Model for Image Animation"
+draws a flow, by which a still picture of the face at rest is moved, and how far that is visible,
+pixel by pixel; and the same again about the mouth for a still picture of the open mouth, as teeth
+are never seen at rest. Elsewhere (eyelids, what comes into sight) its own picture stays. Flow and
+occlusion as in Siarohin et al. 2019, "First Order Motion Model for Image Animation"
 (https://arxiv.org/abs/2003.00196); here they come from the latent, as the picture does.
 
 Which texture belongs to a latent is told by its last row, which no axis of the face moves: that of
@@ -19,6 +20,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from latentcam.realtime_models.generator.layers import MouthBox
+
 FLOW_UNIT = 0.125  # of a flow of 1, in widths of the picture
 
 Array = NDArray[np.float32]
@@ -26,10 +29,10 @@ Array = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Textures:
-    """One picture for each face of a pack.
+    """One texture for each face of a pack.
 
-    pictures: uint8 [n, channels, H, H], as a generator draws them: with alpha, colours are
-        multiplied by it.
+    pictures: uint8 [n, *GeneratorConfig.texture_shape], as a generator draws them: with alpha,
+        colours are multiplied by it.
     keys: float32 [n, w_dim], the last rows of the faces' latents.
     reach: float32 [n], the distance from its key at which a texture has faded.
     """
@@ -45,13 +48,15 @@ class Textures:
         return index, float(np.clip(1 - distances[index] / self.reach[index], 0.0, 1.0))
 
     def averaged(self, size: int) -> NDArray[np.uint8]:
-        """The pictures at a smaller size, of which their own is a multiple."""
-        times = self.pictures.shape[2] // size
+        """The pictures at a smaller width, of which their own is a multiple."""
+        count, channels, rows, width = self.pictures.shape
+        times = width // size
         if times == 1:
             return self.pictures
-        total = np.zeros((*self.pictures.shape[:2], size, size), np.uint32)
+        high = rows // times
+        total = np.zeros((count, channels, high, size), np.uint32)
         for row, column in np.ndindex(times, times):  # ten times as fast as numpy's mean
-            total += self.pictures[:, :, row::times, column::times]
+            total += self.pictures[:, :, row : high * times : times, column::times]
         return np.rint(total / np.float32(times**2)).astype(np.uint8)
 
 
@@ -69,6 +74,19 @@ def textures_of(
     reach = np.maximum(distances.min(axis=1) / 2, 1e-6).astype(np.float32)
     whole = Textures(pictures, keys, reach)
     return Textures(whole.averaged(size), keys, reach)
+
+
+def with_mouths(
+    resting: NDArray[np.uint8], opened: NDArray[np.uint8] | None, mouth: MouthBox | None
+) -> NDArray[np.uint8]:
+    """Textures, uint8 [n, *GeneratorConfig.texture_shape], of pictures at rest and with an open
+    mouth, uint8 [n, channels, H, H] both."""
+    if mouth is None or opened is None:
+        return resting
+    top, bottom, left, right = mouth.edges(resting.shape[-1])
+    below = np.zeros_like(opened[:, :, top:bottom])
+    below[..., left:right] = opened[:, :, top:bottom, left:right]
+    return np.concatenate([resting, below], axis=2)
 
 
 def packed(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:

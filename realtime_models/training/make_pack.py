@@ -219,7 +219,7 @@ def _generator_part(
     tensors = ready_for_int8(config, tensors, identities, axes, (*int8, *crowded))
     return GeneratorPart(
         config, tensors, identities, axes, tuple(CAST), int8, crowded, (), TRUNCATION_PSI,
-        None if textures is None else load_textures(textures, list(CAST), config.resolution),
+        None if textures is None else load_textures(textures, list(CAST), config),
     )  # fmt: skip
 
 

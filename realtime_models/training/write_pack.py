@@ -50,8 +50,8 @@ def write_light(folder: Path, tensors: Tensors) -> Weights:
 
 
 def write_textures(folder: Path, pictures: NDArray[np.uint8]) -> Weights:
-    """Write textures.safetensors; what the card says of it. pictures: [identities, channels, H, H],
-    colours multiplied by alpha."""
+    """Write textures.safetensors; what the card says of it. pictures: [identities,
+    *GeneratorConfig.texture_shape], colours multiplied by alpha."""
     path = folder / TEXTURES_FILE
     save_weights({str(index): packed(picture) for index, picture in enumerate(pictures)}, path)
     return Weights(sha256(path))

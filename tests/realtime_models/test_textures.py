@@ -16,11 +16,18 @@ from latentcam.realtime_models.card import Weights
 from latentcam.realtime_models.decoders.eager import EagerDecoder
 from latentcam.realtime_models.decoders.openvino import OpenVinoDecoder
 from latentcam.realtime_models.errors import AvatarPackError
-from latentcam.realtime_models.generator.network import Drawn, SynthesisNetwork, composed, load_part
+from latentcam.realtime_models.generator.layers import MouthBox
+from latentcam.realtime_models.generator.network import (
+    Composed,
+    Drawn,
+    SynthesisNetwork,
+    composed,
+    load_part,
+)
 from latentcam.realtime_models.generator.textures import packed, textures_of, unpacked
 from latentcam.realtime_models.resolutions import drawn_at
 from latentcam.realtime_models.training.weights import save_weights
-from tests.tiny import smooth_pictures, tiny_generator, worn_card, write_pack
+from tests.tiny import MOUTH, smooth_pictures, tiny_generator, worn_card, write_pack
 
 
 def test_packed_and_unpacked_again_a_picture_is_the_same() -> None:
@@ -66,8 +73,70 @@ def moved(flow: tuple[float, float], visible: float, share: float) -> tuple[np.n
     drawn = Drawn(
         torch.full((1, 3, side, side), -1.0), torch.full((1, 1, side, side), visible), still
     )
-    both = composed(drawn, ramp, torch.tensor([[[[share]]]]))
-    return both[0].numpy()[0, 0], both[1].numpy()[0, 0]
+    config = tiny_generator(resolution=side, flow=4)
+    both = composed(config, drawn, ramp, torch.tensor([[[[share]]]]))
+    return both.picture.numpy()[0, 0], both.moved.numpy()[0, 0]
+
+
+def opened(flow: tuple[float, float], visible: float, begin: int = 0) -> Composed:
+    """A picture of 64 pixels that is -1, with a texture at rest that is 0, and one of the open
+    mouth whose row r has the value r and whose columns beside the mouth are 1000; from row and
+    column `begin` on."""
+    side, part = 64, 64 - begin
+    rest = torch.zeros(1, 3, side, side)
+    below = torch.arange(32, 52).float()[:, None].expand(1, 3, 20, side).clone()
+    below[..., :20], below[..., 44:] = 1000, 1000
+    drawn = Drawn(
+        torch.full((1, 3, part, part), -1.0),
+        torch.tensor([50.0, visible]).reshape(1, 2, 1, 1).expand(1, 2, part, part),
+        torch.tensor([0.0, 0.0, *flow]).reshape(1, 4, 1, 1).expand(1, 4, part, part),
+    )
+    config = tiny_generator(resolution=side, subpixels=2, flow=8, mouth=MOUTH)
+    textures, share = torch.cat([rest, below], dim=2), torch.ones(1, 1, 1, 1)
+    return composed(config, drawn, textures, share, (begin, begin), side)
+
+
+def test_the_texture_of_the_open_mouth_is_moved_inside_of_its_box_only() -> None:
+    wanted = np.zeros((64, 64))
+    wanted[32:52, 20:44] = np.arange(32, 52)[:, None]
+    shown = opened((0.0, 0.0), 50.0)
+    np.testing.assert_allclose(shown.picture[0, 0], wanted, atol=1e-4)
+    np.testing.assert_allclose(shown.alone()[1][0, 0], wanted, atol=1e-4)
+    assert (shown.alone()[0] == 0).all()
+    # A flow of one is an eighth of the whole picture here, too; what lies beside it never shows.
+    wanted[32:52, 20:44] = np.minimum(np.arange(32, 52) + 8, 51)[:, None]
+    np.testing.assert_allclose(opened((1.0, 1.0), 50.0).picture[0, 0], wanted, atol=1e-4)
+    assert opened((1.0, 1.0), -50.0).picture.abs().max() < 1e-4
+    np.testing.assert_allclose(
+        opened((1.0, 1.0), 50.0, 40).picture[0, 0], wanted[40:, 40:], atol=1e-4
+    )
+    beside = opened((1.0, 1.0), 50.0, 56)
+    assert beside.mouth is None and (beside.picture.abs() < 1e-4).all()
+
+
+def test_uncovered_is_what_no_texture_covers() -> None:
+    shown = opened((0.0, 0.0), 0.0)
+    assert shown.uncovered().max() < 1e-4
+    half = shown._replace(covered=torch.full((1, 1, 64, 64), 0.5)).uncovered()[0, 0]
+    assert half[0, 0] == 0.5 and half[40, 30] == 0.25
+
+
+@pytest.mark.parametrize(
+    ("box", "said"),
+    [
+        ((32, 32, 20, 44), "mouth: bottom is 32, expected 36 to 64"),
+        ((32, 68, 20, 44), "mouth: bottom is 68, expected 36 to 64"),
+        ((-4, 52, 20, 44), "mouth: top is -4, expected 0 to 60"),
+        ((32, 52, 20, 43), "expected multiples of 4"),
+    ],
+)
+def test_a_mouth_that_is_no_part_of_the_picture_is_refused(
+    box: tuple[int, int, int, int], said: str
+) -> None:
+    with pytest.raises(ValueError, match=said):
+        MouthBox(*box)
+    with pytest.raises(ValueError, match="mouth is given, expected a flow"):
+        msgspec.structs.replace(tiny_generator(), mouth=MOUTH)
 
 
 def test_a_flow_of_one_is_an_eighth_of_the_width() -> None:
@@ -88,11 +157,12 @@ def test_what_is_not_visible_or_has_no_share_is_the_networks_own() -> None:
 
 
 @pytest.mark.parametrize("flow", [4, 32, 64])
+@pytest.mark.parametrize("mouth", [None, MOUTH, MouthBox(0, 64, 12, 64)])
 @pytest.mark.parametrize("resolution", [None, 32])
 def test_openvino_moves_textures_like_eager(
-    tmp_path: Path, flow: int, resolution: int | None
+    tmp_path: Path, flow: int, resolution: int | None, mouth: MouthBox | None
 ) -> None:
-    config = tiny_generator(resolution=64, subpixels=2, channels=4, flow=flow)
+    config = tiny_generator(resolution=64, subpixels=2, channels=4, flow=flow, mouth=mouth)
     pack = load_pack(str(write_pack(tmp_path / "worn", worn_card(generator=config, smaller=(32,)))))
     if resolution:
         pack = drawn_at(pack, str(resolution))
@@ -134,7 +204,7 @@ def test_a_network_wears_what_its_pack_has(worn_pack: AvatarPack) -> None:
 
 def test_a_pack_keeps_its_textures(worn_pack: AvatarPack) -> None:
     assert worn_pack.textures is not None
-    np.testing.assert_array_equal(worn_pack.textures.pictures, smooth_pictures(2, 4, 64))
+    np.testing.assert_array_equal(worn_pack.textures.pictures, smooth_pictures(2, 4, 64, 84))
     assert Avatar(worn_pack, EagerDecoder(worn_pack)).anchor("Ada") is not None
 
 
@@ -148,12 +218,12 @@ def broken(folder: Path, tensors: dict[str, np.ndarray]) -> str:
 
 
 def test_broken_textures_are_refused_with_a_sentence(tmp_path: Path) -> None:
-    good = {str(i): packed(picture) for i, picture in enumerate(smooth_pictures(2, 4, 64))}
+    good = {str(i): packed(picture) for i, picture in enumerate(smooth_pictures(2, 4, 64, 84))}
     cases: tuple[tuple[dict[str, np.ndarray], str], ...] = (
         ({"0": good["0"]}, "expected one for each of the 2 identities"),
         ({**good, "2": good["0"]}, "expected one for each of the 2 identities"),
         ({**good, "1": np.zeros(9, np.float32)}, "is F32, expected U8"),
-        ({**good, "1": packed(np.zeros((4, 32, 32), np.uint8))}, "tensor 1: a texture has not"),
+        ({**good, "1": packed(np.zeros((4, 64, 64), np.uint8))}, "tensor 1: a texture has not"),
         ({**good, "0": good["1"]}, "its SHA-256 is"),
     )
     for tensors, said in cases:

@@ -81,7 +81,8 @@ class Teacher:
             if self.textures is None:
                 parts.append(drawn.picture.float())
             else:
-                parts.append(composed(drawn, *self.textures(part[:, -1]))[0])
+                worn = self.textures(part[:, -1])
+                parts.append(composed(self.card.generator, drawn, *worn).picture)
         return torch.cat(parts)
 
     def random_x(self, count: int, rng: np.random.Generator, share: float = 0.3) -> Tensor:
@@ -100,8 +101,8 @@ class Student(nn.Module):
     """A pack's generator on its way to one person: an anchor of its own, a change of V of low rank
     (the motion of this person), and free convolutions.
 
-    `ws` = anchor + (V + U C) x, with x over its reach. texture: [1, C, H, H] in [-1, 1], the person
-    as nearly at rest as there is a picture, moved into what is drawn; None of a generator without a
+    `ws` = anchor + (V + U C) x, with x over its reach. texture: the person's, in [-1, 1],
+    [1, *GeneratorConfig.texture_shape], moved into what is drawn; None of a generator without a
     flow.
     """
 
@@ -109,6 +110,7 @@ class Student(nn.Module):
         super().__init__()
         self.register_buffer("texture", texture, persistent=False)
         self.texture: Tensor | None
+        self.config = teacher.card.generator
         self.synthesis = copy.deepcopy(teacher.synthesis).requires_grad_(True)
         self.anchor = nn.Parameter(anchor.detach().clone())
         self.register_buffer("basis", teacher.basis.clone())
@@ -130,20 +132,20 @@ class Student(nn.Module):
         """x: [n, k] over its reach."""
         return self.anchor + torch.einsum("ldk,nk->nld", self.basis + self.change(), x)
 
-    def shown(self, drawn: Drawn) -> tuple[Tensor, Tensor | None]:
-        """What is seen of what was drawn of the person, and the moved texture alone."""
+    def shown(self, drawn: Drawn) -> Tensor:
+        """What is seen of what was drawn of the person."""
         if self.texture is None:
-            return drawn.picture.float(), None
+            return drawn.picture.float()
         textures = self.texture.expand(len(drawn.picture), -1, -1, -1)
-        return composed(drawn, textures, textures.new_ones(1, 1, 1, 1))
+        return composed(self.config, drawn, textures, textures.new_ones(1, 1, 1, 1)).picture
 
     def texture_levels(self) -> NDArray[np.uint8] | None:
-        """The texture as a pack holds it: uint8 [1, C, H, H]."""
+        """The texture as a pack holds it: uint8 [1, *GeneratorConfig.texture_shape]."""
         return None if self.texture is None else levels(self.texture).transpose(0, 3, 1, 2)
 
     def pictures(self, ws: Tensor, stop: int | None = None) -> Tensor:
         """float32 [n, C, size, size] of the person."""
-        return self.shown(self.synthesis.draw(ws, stop))[0]
+        return self.shown(self.synthesis.draw(ws, stop))
 
     def forward(self, x: Tensor, stop: int | None = None) -> Tensor:
         return self.pictures(self.latents(x), stop)

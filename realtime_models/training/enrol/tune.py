@@ -24,6 +24,7 @@ from torch.nn import functional as F
 
 from latentcam.realtime_models.axes import Axis
 from latentcam.realtime_models.generator.network import Drawn, composed
+from latentcam.realtime_models.generator.textures import with_mouths
 from latentcam.realtime_models.training.enrol import judges, motion_field
 from latentcam.realtime_models.training.enrol.network import (
     Student,
@@ -42,8 +43,8 @@ from latentcam.realtime_models.training.generator.losses import (
 )
 from latentcam.realtime_models.training.generator.train import (
     DRAWN_WEIGHT,
-    HIDDEN_WEIGHT,
     MOVED_WEIGHT,
+    hidden,
 )
 from latentcam.realtime_models.training.perceptual import Vgg16, perceptual_distance
 from latentcam.realtime_models.training.whole import whole
@@ -66,6 +67,7 @@ EMA = 0.995
 AT_REST = {"headYaw": 3.0, "headPitch": 3.0, "headRoll": 3.0, "eyeBlink": 3.0, "jawOpen": 3.0}
 UNSEEN = 5.0
 """What counts in the choice of a texture: axes more than 1, and the part that is not seen."""
+OPEN, WIDE_OPEN = 0.5, 20.0  # jawOpen that is enough for the texture of an open mouth; its weight
 SMALLER_SHARE = 0.12  # of the steps, at a size of `Card.smaller`
 RARE = 6.0  # a frame that shows most of an axis is drawn so many times as often as a usual one
 CHECKPOINT_EVERY, PREVIEW_EVERY, TELL_EVERY = 60.0, 20.0, 1.0  # seconds
@@ -310,12 +312,14 @@ class Tuner:
         else:
             theirs, their_shares = worn(replayed[:, -1])
         textures = torch.cat([texture.expand(mine, -1, -1, -1), theirs])
-        seen, moved = composed(drawn, textures, torch.cat([shares, their_shares]))
-        loss = reconstruction(seen, targets, weights)
+        config = self.teacher.card.generator
+        shown = composed(config, drawn, textures, torch.cat([shares, their_shares]))
+        loss = reconstruction(shown.picture, targets, weights)
         loss = loss + DRAWN_WEIGHT * reconstruction(drawn.picture.float(), targets, weights)
-        loss = loss + MOVED_WEIGHT * reconstruction(moved[:mine], targets[:mine], weights[:mine])
-        hidden = torch.sigmoid(-drawn.visible[:mine].float())
-        return seen, loss + HIDDEN_WEIGHT * hidden.mean()
+        for moved in (alone := shown.alone()):
+            unlike = reconstruction(moved[:mine], targets[:mine], weights[:mine])
+            loss = loss + MOVED_WEIGHT / len(alone) * unlike
+        return shown.picture, loss + hidden(shown, weights)[:mine].mean()
 
     def _judged(self, real: Tensor, fake: Tensor) -> Tensor:
         self.opt_d.zero_grad()
@@ -401,17 +405,32 @@ def resting_picture(person: Person, axes: tuple[Axis, ...]) -> int:
     return int((unrest + UNSEEN * unseen).argmin())
 
 
+def open_picture(person: Person, axes: tuple[Axis, ...]) -> int:
+    """The number of the picture in which the mouth is widest open, as far as the texture of an open
+    mouth is to show, and everything else nearest to rest."""
+    names = [axis.name for axis in axes]
+    weight = torch.tensor([AT_REST.get(name, 1.0) for name in names])
+    score = -(weight * person.x.abs()).sum(dim=1)
+    if "jawOpen" in names:
+        jaw = person.x[:, names.index("jawOpen")]
+        score = score + AT_REST["jawOpen"] * jaw + WIDE_OPEN * jaw.clamp(max=OPEN)
+    return int(score.argmax())
+
+
 @torch.no_grad()
 def texture_of(person: Person, teacher: Teacher, anchor: Tensor) -> Tensor:
-    """[1, C, H, H] in [-1, 1], of whole levels: the person as nearly at rest as was seen; where
-    nothing was seen, what the generator draws at the anchor."""
-    index = torch.tensor([resting_picture(person, teacher.card.axes)])
-    seen, known, _ = person.batch(index, person.images.shape[-1])
+    """[1, *GeneratorConfig.texture_shape] in [-1, 1], of whole levels: the person as nearly at rest
+    and with as open a mouth as was seen; where nothing was seen, what the generator draws there."""
+    axes, config = teacher.card.axes, teacher.card.generator
+    chosen = torch.tensor([resting_picture(person, axes), open_picture(person, axes)])
+    seen, known, x = person.batch(chosen, person.images.shape[-1])
+    x = x * torch.tensor([[0.0], [1.0]])
+    ws = teacher.latents(anchor[None].expand(2, -1, -1), x.to(teacher.device))
     with autocast(teacher.device):
-        drawn = teacher.synthesis(anchor[None]).cpu()
-    mixed = levels(drawn + known * (seen - drawn))
-    texture = torch.from_numpy(mixed).permute(0, 3, 1, 2).float() / 127.5 - 1
-    return texture.to(teacher.device)
+        drawn = teacher.synthesis(ws).float().cpu()
+    resting, opened = levels(drawn + known * (seen - drawn)).transpose(0, 3, 1, 2)[:, None]
+    mixed = with_mouths(resting, opened, config.mouth)
+    return torch.from_numpy(mixed).float().to(teacher.device) / 127.5 - 1
 
 
 def region_weight(tracking: PackTracking, size: int) -> Tensor:

@@ -15,6 +15,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from latentcam.realtime_models.axes import FACE_AXES, Axis
+from latentcam.realtime_models.generator.layers import GeneratorConfig
+from latentcam.realtime_models.generator.textures import with_mouths
 
 HELD_OUT_EVERY = 50  # one picture of a curated identity in 50, and one sampled identity in 50
 
@@ -86,15 +88,25 @@ def load_heads(folder: Path) -> tuple[Heads, Heads]:
     return heads.select((~held_out).nonzero()[:, 0]), heads.select(held_out.nonzero()[:, 0])
 
 
-def load_textures(folder: Path, names: Sequence[str], size: int) -> NDArray[np.uint8]:
-    """What `looks.render --rest` wrote, <name>.png of every name: uint8 [n, 4, size, size], colours
-    multiplied by alpha. Raises FileNotFoundError or ValueError."""
+def load_textures(folder: Path, names: Sequence[str], config: GeneratorConfig) -> NDArray[np.uint8]:
+    """What `looks.render --rest` wrote, <name>.png and <name>.open.png of every name, as the
+    textures of a generator, uint8 [n, *config.texture_shape]. Raises FileNotFoundError or
+    ValueError."""
+    resting = _pictures([folder / f"{name}.png" for name in names], config.resolution)
+    if config.mouth is None:
+        return resting
+    opened = _pictures([folder / f"{name}.open.png" for name in names], config.resolution)
+    return with_mouths(resting, opened, config.mouth)
+
+
+def _pictures(paths: Sequence[Path], size: int) -> NDArray[np.uint8]:
+    """uint8 [n, 4, size, size], colours multiplied by alpha."""
     pictures = []
-    for name in names:
-        with Image.open(folder / f"{name}.png") as picture:
+    for path in paths:
+        with Image.open(path) as picture:
             if picture.size != (size, size):
                 raise ValueError(
-                    f"{folder / f'{name}.png'} has {picture.size[0]} x {picture.size[1]} pixels, "
+                    f"{path} has {picture.size[0]} x {picture.size[1]} pixels, "
                     f"expected {size} x {size}"
                 )
             pictures.append(np.asarray(picture.convert("RGBA")))

@@ -8,7 +8,7 @@ written every few minutes; the same command resumes from it, even in the middle 
 `--init PACK` begins with the weights of an avatar pack instead of random ones. Pictures of --more
 that are smaller than the stage's are compared at their own size. `--smaller SIZE` keeps a good
 picture of that size while larger ones are learned, for `make_pack --smaller`. With `--textures` the
-network learns to move a texture of every named face into its picture, by a flow that it draws.
+network learns to move textures of every named face into its picture, by flows that it draws.
 """
 
 from __future__ import annotations
@@ -34,11 +34,13 @@ from torch import Tensor, nn
 
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
-from latentcam.realtime_models.generator.layers import GeneratorConfig, stylegan2
+from latentcam.realtime_models.generator.layers import GeneratorConfig, MouthBox, stylegan2
 from latentcam.realtime_models.generator.network import (
+    Composed,
     Drawn,
     Generator,
     averaged,
+    bare,
     composed,
 )
 from latentcam.realtime_models.training.generator import losses, windows
@@ -64,9 +66,11 @@ PERCEPTUAL_WEIGHT = 0.05
 DRAWN_WEIGHT = 0.3  # of the picture without its texture
 MOVED_WEIGHT = 0.5  # of the moved texture alone, from which the flow learns where all goes
 HIDDEN_WEIGHT = 0.1  # of textures where they are not visible: they are sharp, a mean of two is not
+HIDDEN_MOUTH_WEIGHT = 0.3  # about the mouth, of the weight there: teeth a little aside are teeth
 SMALLER_WEIGHT = 0.3  # of each smaller picture that is to stay good
 PERCEPTUAL_CROP = 128  # pixels, of the face: VGG costs more than the generator
 SMALLEST_SEEN = 128  # pixels; a smaller picture has no textures to compare
+MOUTH = MouthBox(32, 52, 20, 44)  # holds `losses.MOUTH`
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +139,7 @@ class Trainer:
         channels_last(self.generator.to(device))
         self.ema = copy.deepcopy(self.generator).requires_grad_(False)
         self.eyes = None if eyes is None else eyes.to(device)
-        self.textures = torch.zeros(0)  # [named faces, C, H, H] in [-1, 1]
+        self.textures = torch.zeros(0)  # [named faces, C, rows, H] in [-1, 1]
         self.judges = losses.discriminators(config.channels)
         channels_last(self.judges.to(device))
         self.stage, self.elapsed, self.steps = 0, 0.0, 0
@@ -211,15 +215,16 @@ class Trainer:
             every = windows.draw(self.generator.synthesis, latents, sizes, window)
         loss = torch.zeros((), device=self.device)
         for size, drawn in zip(sizes, every, strict=True):
-            fake, moved = self.shown(drawn, who, window, size)
+            shown = self.shown(drawn, who, window, size)
+            fake = shown.picture
             unlike = _unlike(fake, real, weight)
-            if moved is not None and size == stage.size:
+            if len(self.textures) and size == stage.size:
                 unlike = unlike + DRAWN_WEIGHT * _unlike(drawn.picture.float(), real, weight)
                 if (named := who >= 0).any():
-                    unlike = unlike + MOVED_WEIGHT * _unlike(moved[named], real[named], weight)
-                    assert drawn.visible is not None
-                    hidden = torch.sigmoid(-drawn.visible.float())[named].mean()
-                    unlike = unlike + HIDDEN_WEIGHT * hidden
+                    for moved in (alone := shown.alone()):
+                        share = MOVED_WEIGHT / len(alone)
+                        unlike = unlike + share * _unlike(moved[named], real[named], weight)
+                    unlike = unlike + hidden(shown, weight)[named].mean()
             loss = loss + (1 if size == stage.size else SMALLER_WEIGHT) * unlike
         for judge, share, box in looked:
             judged = losses.crop(real, box), losses.crop(fake, box)
@@ -253,15 +258,15 @@ class Trainer:
 
     def shown(
         self, drawn: Drawn, who: Tensor, window: Window = windows.WHOLE, size: int | None = None
-    ) -> tuple[Tensor, Tensor | None]:
-        """What is seen of what the network draws, and the moved textures alone, if there are any.
-        who: int64 [N], a named face, or -1. size: of the whole picture; None: the window is it."""
+    ) -> Composed:
+        """What is seen of what the network draws. who: int64 [N], a named face, or -1. size: of the
+        whole picture; None: the window is it."""
         if not len(self.textures):
-            return drawn.picture.float(), None
+            return bare(drawn)
         share = (who >= 0)[:, None, None, None].float()
         textures = self.textures[who.clamp(min=0)]
         width = size or drawn.picture.shape[-1]
-        return composed(drawn, textures, share, window.begin(width), width)
+        return composed(self.config, drawn, textures, share, window.begin(width), width)
 
     @torch.no_grad()
     def judge(self, heads: Heads, size: int, sheet: Path | None) -> dict[str, float]:
@@ -274,7 +279,7 @@ class Trainer:
             with torch.autocast(self.device, dtype=torch.bfloat16):
                 ws = self.ema.latents(z[part].to(self.device), x[part].to(self.device))
                 drawn = self.ema.synthesis.draw(ws, size)
-            out, _ = self.shown(drawn, who[part].to(self.device))
+            out = self.shown(drawn, who[part].to(self.device)).picture
             parts.append(averaged(out.cpu(), real.shape[-1]))
         fake, real = (losses.before_grey(one) for one in (torch.cat(parts), real))
         known = len(curated)
@@ -294,6 +299,17 @@ class Trainer:
             pixels = ((grid.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
             Image.fromarray(pixels).save(sheet)
         return {name: round(value, 3) for name, value in figures.items()}
+
+
+def hidden(shown: Composed, weight: Tensor) -> Tensor:
+    """[N, 1, h, w]: what is lost where no texture is visible. weight: [1 or N, 1, h, w], of the
+    picture."""
+    lost = HIDDEN_WEIGHT * torch.ones_like(shown.covered)
+    if shown.mouth is not None:
+        top, bottom, left, right = shown.box
+        inside = (..., slice(top, bottom), slice(left, right))
+        lost[inside] = HIDDEN_MOUTH_WEIGHT * weight[inside]
+    return lost * shown.uncovered()
 
 
 def _unlike(fake: Tensor, real: Tensor, weight: Tensor) -> Tensor:
@@ -438,6 +454,7 @@ def main(argv: list[str] | None = None) -> None:
                 channels=4 if train.images.shape[1] == 4 else 3,
                 subpixels=args.subpixels,
                 flow=args.flow if args.textures else 0,
+                mouth=MOUTH if args.textures and args.flow else None,
             )
         )
     except ValueError as error:
@@ -467,7 +484,7 @@ def main(argv: list[str] | None = None) -> None:
     trainer = Trainer(config, args.motion_layers, args.device, eyes, sorted(args.smaller))
     if args.textures:
         try:
-            textures = load_textures(args.textures, list(CAST), config.resolution)
+            textures = load_textures(args.textures, list(CAST), config)
         except (OSError, ValueError) as error:
             parser.error(f"--textures: {error}")
         trainer.textures = torch.from_numpy(textures).float().to(args.device) / 127.5 - 1

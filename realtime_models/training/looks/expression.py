@@ -64,6 +64,14 @@ LINEAR: dict[str, tuple[Weights, Weights]] = {
 }
 """Axis -> weights at 1."""
 
+OPEN: Mapping[str, float] = {
+    "jawOpen": 0.45,
+    "mouthUpperUp": 0.8,
+    "mouthLowerDown": 0.8,
+    "mouthSmile": 0.6,
+}
+"""Both rows of teeth, whole: for a texture."""
+
 _OUTER = {"outer_up": ("RRbrowUp", "LLbrowUp"), "outer_down": ("RRbrowDown", "LLbrowDown")}
 
 

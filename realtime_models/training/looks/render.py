@@ -7,8 +7,8 @@ Writes, under --out,
     factors/<group>.json    of every group of pictures: who (name, z), how (xs), size, samples
 What a picture shows depends on the seed and its number alone; with --motion it is the next of the
 control vectors in that file, which makes a clip of one person; with --rest it is everybody of the
-cast once, at rest, as <name>.png. Pictures that exist are kept, each
-appears whole or not at all, so a run may be killed at any moment and started again.
+cast at rest, as <name>.png, and with an open mouth, as <name>.open.png. Pictures that exist are
+kept, each appears whole or not at all, so a run may be killed at any moment and started again.
 
 `pack.py` turns a folder into the shards that the generator is trained on.
 """
@@ -25,6 +25,7 @@ import numpy as np
 
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.training.looks.cast import CAST
+from latentcam.realtime_models.training.looks.expression import OPEN, control
 from latentcam.realtime_models.training.looks.identity import cast_z
 from latentcam.realtime_models.training.looks.sampling import Group, group
 from latentcam.realtime_models.training.whole import whole
@@ -84,7 +85,7 @@ def main() -> int:
         "--motion", type=Path, help=".npy of control vectors: a clip of the one of --only"
     )
     parser.add_argument(
-        "--rest", action="store_true", help="the cast, or those of --only, at rest: <name>.png"
+        "--rest", action="store_true", help="the cast, or those of --only, for textures"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
@@ -117,13 +118,16 @@ def main() -> int:
     stage = Stage(options.cache, options.size, options.samples, options.threads)
     if options.rest:
         for name in options.only or CAST:
-            if not (out := options.out / f"{name}.png").exists():
-                person = identity(cast_z(name))
+            person = identity(cast_z(name))
+            poses = {f"{name}.png": control({}), f"{name}.open.png": control(OPEN)}
+            poses = {file: x for file, x in poses.items() if not (options.out / file).exists()}
+            if poses:
                 stage.dress(Figure(bank, person))
                 stage.light(light_of(person))
-                stage.pose(np.zeros(len(FACE_AXES), np.float32))
-                stage.render(out)
-                print(name, flush=True)
+            for file, x in poses.items():
+                stage.pose(x)
+                stage.render(options.out / file)
+                print(file, flush=True)
         return 0
     about = {"size": options.size, "samples": options.samples, "seed": options.seed}
     last = options.first + options.count

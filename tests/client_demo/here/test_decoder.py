@@ -17,12 +17,13 @@ from latentcam.realtime_models.decoders.eager import EagerDecoder
 from latentcam.realtime_models.resolutions import drawn_at
 from latentcam.realtime_models.training.write_pack import unwritten
 from tests.client_demo.conftest import FROM_BYTES, TO_BYTES, packed, unpacked
-from tests.tiny import random_tensors, tiny_card, tiny_generator, write_pack
+from tests.tiny import MOUTH, random_tensors, tiny_card, tiny_generator, write_pack
 
 PACKS: dict[str, dict[str, Any]] = {
     "plain": {},
     "alpha and sub-pixels": {"resolution": 64, "subpixels": 2, "channels": 4},
     "textures": {"resolution": 64, "subpixels": 2, "channels": 4, "flow": 8},
+    "open mouths": {"resolution": 64, "subpixels": 2, "channels": 4, "flow": 8, "mouth": MOUTH},
     "odd widths": {"channel_base": 150, "channel_max": 13, "w_dim": 16},
 }
 

@@ -56,6 +56,7 @@ from latentcam.realtime_models.training.enrol.tune import (
     rarity,
     region_weight,
     stages,
+    texture_of,
 )
 from latentcam.realtime_models.training.generator.data import reach
 from latentcam.realtime_models.training.generator.losses import levels
@@ -119,6 +120,21 @@ def forgetting(network: Student, teacher: Teacher) -> float:
     ws = teacher.latents(teacher.anchors[torch.arange(16) % len(teacher.anchors)], x)
     with torch.no_grad():
         return float((network.synthesis(ws) - teacher.pictures(ws)).abs().mean())
+
+
+def test_textures_are_the_person_at_rest_and_with_an_open_mouth(worn_pack: AvatarPack) -> None:
+    """Of four pictures: one turned aside, one with an open mouth, one at rest, one that shouts."""
+    person, teacher, anchor = somebody(worn_pack, 4)
+    axes = [axis.name for axis in worn_pack.card.axes]
+    person.x[:] = 0
+    for picture, name, value in ((0, "headYaw", 1.0), (1, "jawOpen", 0.5), (3, "jawOpen", 1.0)):
+        person.x[picture, axes.index(name)] = value
+    person.x[3, axes.index("mouthStretch")] = 1.0
+    found = levels(texture_of(person, teacher, anchor)).transpose(0, 3, 1, 2)[0]
+    np.testing.assert_array_equal(found[:, :64], person.images[2])
+    mouth = found[:, 64:]
+    np.testing.assert_array_equal(mouth[..., 20:44], person.images[1, :, 32:52, 20:44])
+    assert not mouth[..., :20].any() and not mouth[..., 44:].any()
 
 
 def test_training_goes_to_the_person(pack: AvatarPack, tmp_path: Path) -> None:

@@ -17,12 +17,13 @@ for name in ("PIL", "scipy", "sklearn"):
 from latentcam.realtime_models.avatar_pack import load_pack  # noqa: E402
 from latentcam.realtime_models.axes import FACE_AXES  # noqa: E402
 from latentcam.realtime_models.generator.layers import GeneratorConfig  # noqa: E402
-from latentcam.realtime_models.generator.network import Generator  # noqa: E402
+from latentcam.realtime_models.generator.network import Composed, Generator  # noqa: E402
 from latentcam.realtime_models.training import make_pack  # noqa: E402
 from latentcam.realtime_models.training.generator import losses, train  # noqa: E402
 from latentcam.realtime_models.training.generator.data import (  # noqa: E402
     HELD_OUT_EVERY,
     load_heads,
+    load_textures,
     premultiplied,
 )
 from latentcam.realtime_models.training.looks.cast import CAST  # noqa: E402
@@ -145,7 +146,8 @@ def test_textures_follow_a_flow_that_is_learned(
     faces[:, 3] = 255
     (tmp_path / "rest").mkdir()
     for name, face in zip(CAST, faces, strict=True):
-        Image.fromarray(face.transpose(1, 2, 0)).save(tmp_path / "rest" / f"{name}.png")
+        for end in (".png", ".open.png"):
+            Image.fromarray(face.transpose(1, 2, 0)).save(tmp_path / "rest" / f"{name}{end}")
     path = tmp_path / "renders" / "shard_0.npz"
     kept = dict(np.load(path))
     yaw = [axis.name for axis in FACE_AXES].index("headYaw")
@@ -174,10 +176,22 @@ def test_textures_follow_a_flow_that_is_learned(
     network = trainer.ema.synthesis
     with torch.no_grad():
         drawn = network.draw(trainer.ema.latents(z, x))
-        trainer.textures = torch.from_numpy(faces).float() / 127.5 - 1
-        shown, _ = trainer.shown(drawn, held.curated[named])
+        textures = load_textures(tmp_path / "rest", list(CAST), trainer.config)
+        trainer.textures = torch.from_numpy(textures).float() / 127.5 - 1
+        shown = trainer.shown(drawn, held.curated[named]).picture
     own, worn = ((one - real).abs().mean() for one in (drawn.picture, shown))
     assert worn < 0.7 * own
+
+
+def test_textures_that_are_hidden_cost_most_about_the_mouth() -> None:
+    nothing = torch.zeros(1, 1, 8, 8)
+    weight = torch.full((1, 1, 8, 8), 2.0)
+    plain = Composed(nothing, nothing, nothing)
+    torch.testing.assert_close(train.hidden(plain, weight), 0 * nothing + train.HIDDEN_WEIGHT)
+    part = torch.full((1, 1, 2, 4), 0.5)
+    cost = train.hidden(Composed(nothing, nothing, nothing, part, part, (4, 6, 2, 6)), weight)
+    assert (cost[..., 4:6, 2:6] == train.HIDDEN_MOUTH_WEIGHT).all()  # times the weight, half hidden
+    assert cost[..., 7, 7] == cost[..., 3, 2] == pytest.approx(train.HIDDEN_WEIGHT)
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the training stack is not installed")
 
-from latentcam.realtime_models.generator.layers import stylegan2  # noqa: E402
+from latentcam.realtime_models.generator.layers import MouthBox, stylegan2  # noqa: E402
 from latentcam.realtime_models.generator.network import SynthesisNetwork, composed  # noqa: E402
+from latentcam.realtime_models.training.generator.train import MOUTH  # noqa: E402
 from latentcam.realtime_models.training.generator.windows import (  # noqa: E402
     BASE,
     Window,
@@ -17,12 +18,14 @@ from latentcam.realtime_models.training.generator.windows import (  # noqa: E402
 )
 
 
-def network(subpixels: int, resolution: int, flow: int = 0) -> SynthesisNetwork:
+def network(
+    subpixels: int, resolution: int, flow: int = 0, mouth: MouthBox | None = None
+) -> SynthesisNetwork:
     torch.manual_seed(1)
     return SynthesisNetwork(
         stylegan2(
             z_dim=8, w_dim=8, mapping_layers=1, resolution=resolution, channel_base=512,
-            channel_max=4, channels=4, subpixels=subpixels, flow=flow,
+            channel_max=4, channels=4, subpixels=subpixels, flow=flow, mouth=mouth,
         )
     ).eval()  # fmt: skip
 
@@ -53,20 +56,26 @@ def test_a_window_equals_that_part_of_the_whole(
 
 
 @pytest.mark.parametrize("where", list(WINDOWS))
-@pytest.mark.parametrize("flow", [8, 64, 256])
+@pytest.mark.parametrize(("flow", "mouth"), [(8, MOUTH), (64, None), (256, MOUTH)])
 @pytest.mark.parametrize("size", [256, 512])
 def test_a_window_of_a_picture_with_textures_equals_that_part_of_the_whole(
-    where: str, flow: int, size: int
+    where: str, flow: int, size: int, mouth: MouthBox | None
 ) -> None:
-    net, window = network(2, 512, flow), WINDOWS[where]
-    ws, textures = torch.randn(2, net.config.num_ws, 8), torch.rand(2, 4, 512, 512)
+    net, window = network(2, 512, flow, mouth), WINDOWS[where]
+    ws = torch.randn(2, net.config.num_ws, 8)
+    textures = torch.rand(2, *net.config.texture_shape)
     textures = torch.nn.functional.avg_pool2d(textures, 65, 1, 32)  # smooth
     share = torch.tensor([1.0, 0.5]).reshape(2, 1, 1, 1)
     with torch.no_grad():
-        whole = composed(net.draw(ws, size), textures, share)
+        whole = composed(net.config, net.draw(ws, size), textures, share)
         (part,) = draw(net, ws, [size], window)
-        parts = composed(part, textures, share, window.begin(size), size)
-    for got, wanted in zip(parts, whole, strict=True):
+        parts = composed(net.config, part, textures, share, window.begin(size), size)
+    assert (whole.mouth is None) == (mouth is None)
+    for got, wanted in (
+        (parts.picture, whole.picture),
+        (parts.alone()[-1], whole.alone()[-1]),
+        (parts.uncovered(), whole.uncovered()),
+    ):
         torch.testing.assert_close(got, window.of(wanted), rtol=1e-4, atol=1e-4)
 
 
