@@ -70,7 +70,9 @@ OPEN: Mapping[str, float] = {
     "mouthLowerDown": 0.8,
     "mouthSmile": 0.6,
 }
-"""Both rows of teeth, whole: for a texture."""
+"""The upper teeth, whole: for a texture."""
+SUNK = 0.016
+"""Metres by which the lower teeth are out of sight there: moved, their ends would show as specks."""
 
 _OUTER = {"outer_up": ("RRbrowUp", "LLbrowUp"), "outer_down": ("RRbrowDown", "LLbrowDown")}
 

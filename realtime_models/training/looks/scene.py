@@ -215,13 +215,16 @@ class Stage:
         self.scene.collection.objects.link(item)
         self.objects[name] = item
 
-    def pose(self, x: F32) -> None:
-        """Let the person on the stage do what the control vector says."""
+    def pose(self, x: F32, sunk: float = 0.0) -> None:
+        """Let the person on the stage do what the control vector says. sunk: metres by which the
+        lower teeth and the tongue are lower than they should be."""
         assert self.figure is not None
         figure, rig = self.figure, self.figure.rig
         expression = expression_from_x(x)
         posed = figure.posed(expression)
         for key, points in posed.meshes.items():
+            if key == "down":
+                points = points - (0.0, 0.0, sunk)
             mesh = self.objects[key].data
             mesh.vertices.foreach_set("co", points.astype(np.float32).ravel())
             mesh.update()
