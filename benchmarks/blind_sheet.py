@@ -7,9 +7,10 @@
 A source is an avatar pack, or a folder of renders as `training.looks.render` writes them. `make`
 draws pairs of different sources, before the same room, somebody of each at the same moment of a
 spoken sample where both can be told what to do, side by side in random order, as pair_000.png and
-so on, and writes key.json, which voters do not see. Voters write A or B for each pair into
-votes.csv (pair,vote), which is made with the votes empty. `count` prints how often each source was
-preferred to each other one, with the Wilson interval.
+so on, and writes key.json, which voters do not see. A face is also liked for who it is: with
+--same-face both sides show one of those whom both packs name. Voters write A or B for each pair
+into votes.csv (pair,vote), which is made with the votes empty. `count` prints how often each source
+was preferred to each other one, with the Wilson interval.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import argparse
 import csv
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 
@@ -44,32 +46,39 @@ FPS = 25
 SIDE = 512  # pixels of each picture of a pair
 GAP = 16
 
-Source = Callable[[np.random.Generator, Control], Picture]
-"""Draws somebody; a render does what it does, whatever was asked."""
+Draw = Callable[[str, np.random.Generator, Control], Picture]
+"""Draws a named face; a render shows whoever it shows and does what it does, whatever was asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """names: of the faces; ("",) if nobody can be asked for."""
+
+    names: tuple[str, ...]
+    draw: Draw
 
 
 def pack_source(folder: str) -> Source:
     pack = load_pack(folder)
     avatar = Avatar(pack, open_decoder("auto", pack))
-    names, wide = pack.card.identities, len(avatar.basis.axes)
+    wide = len(avatar.basis.axes)
 
-    def draw(rng: np.random.Generator, x: Control) -> Picture:
+    def draw(name: str, rng: np.random.Generator, x: Control) -> Picture:
         all_axes = np.zeros(wide, np.float32)
         all_axes[: len(x)] = x
-        name = names[int(rng.integers(len(names)))]
         picture: Picture = avatar.render(avatar.anchor(name), all_axes)
         return picture
 
-    return draw
+    return Source(pack.card.identities, draw)
 
 
 def render_source(folder: Path) -> Source:
     renders = read_renders(folder)
 
-    def draw(rng: np.random.Generator, x: Control) -> Picture:
+    def draw(name: str, rng: np.random.Generator, x: Control) -> Picture:
         return renders[int(rng.integers(len(renders)))].picture(SIDE)
 
-    return draw
+    return Source(("",), draw)
 
 
 def source(text: str) -> tuple[str, Source]:
@@ -104,10 +113,23 @@ class Room:
         return Image.fromarray(shown.to_ndarray(format="rgb24"))
 
 
+def shown_names(one: Source, other: Source, rng: np.random.Generator, same: bool) -> list[str]:
+    """Whom two sources show: anybody; same: one of those whom both have, if there are any."""
+    both = [name for name in one.names if name in other.names]
+    if same and both:
+        return 2 * [both[int(rng.integers(len(both)))]]
+    return [names[int(rng.integers(len(names)))] for names in (one.names, other.names)]
+
+
 def make(
-    sources: dict[str, Source], xs: Sequence[Control], count: int, seed: int, out: Path
+    sources: dict[str, Source],
+    xs: Sequence[Control],
+    count: int,
+    seed: int,
+    out: Path,
+    same: bool = False,
 ) -> None:
-    """count pairs of every two sources, at random moments of xs."""
+    """count pairs of every two sources, at random moments of xs. same: see `shown_names`."""
     shown = Room()
     rng = np.random.default_rng(seed)
     wanted = [pair for pair in combinations(sources, 2) for _ in range(count)]
@@ -118,8 +140,10 @@ def make(
         rng.shuffle(names)
         x = xs[int(rng.integers(len(xs)))]
         sheet = Image.new("RGB", (2 * SIDE + GAP, SIDE), "white")
-        for side, name in enumerate(names):
-            sheet.paste(shown(sources[name](rng, x)), (side * (SIDE + GAP), 0))
+        pair_of = [sources[name] for name in names]
+        people = shown_names(pair_of[0], pair_of[1], rng, same)
+        for side, (one, who) in enumerate(zip(pair_of, people, strict=True)):
+            sheet.paste(shown(one.draw(who, rng, x)), (side * (SIDE + GAP), 0))
         pair = f"pair_{number:03d}"
         sheet.save(out / f"{pair}.png")
         key[pair] = {"A": names[0], "B": names[1]}
@@ -168,13 +192,16 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--source", type=source, action="append", default=[], metavar="NAME=PACK")
     parser.add_argument("--pairs", type=int, default=20, help="of every two sources")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--same-face", action="store_true", help="on both sides, one whom both packs name"
+    )
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args(argv)
     if args.what == "make":
         sources = dict(args.source)
         if len(sources) < 2:
             parser.error(f"got {len(sources)} sources, expected two or more of different names")
-        make(sources, spoken(), args.pairs, args.seed, args.out)
+        make(sources, spoken(), args.pairs, args.seed, args.out, args.same_face)
         return
     try:
         print("\n".join(count_votes(args.out)) or "no votes yet")

@@ -15,10 +15,10 @@ from latentcam.realtime_models.arrays import Control, Picture
 
 
 def painted(level: int) -> blind_sheet.Source:
-    def draw(rng: np.random.Generator, x: Control) -> Picture:
+    def draw(name: str, rng: np.random.Generator, x: Control) -> Picture:
         return np.full((64, 64, 4), (level, level, level, 255), np.uint8)
 
-    return draw
+    return blind_sheet.Source(("",), draw)
 
 
 XS = [np.zeros(24, np.float32)]
@@ -40,6 +40,17 @@ def test_pairs_in_random_order_with_a_key(tmp_path: Path) -> None:
             shown = np.asarray(opened)
         for side, column in (("A", 0), ("B", -1)):
             assert abs(int(shown[0, column, 0]) - {"old": 10, "new": 200}[sides[side]]) <= 2
+
+
+def test_the_same_face_is_one_that_both_name() -> None:
+    rng, nobody = np.random.default_rng(0), painted(0)
+    one = blind_sheet.Source(("Ada", "Bo", "Cy"), nobody.draw)
+    other = blind_sheet.Source(("Bo", "Cy", "Di"), nobody.draw)
+    same = [blind_sheet.shown_names(one, other, rng, True) for _ in range(40)]
+    assert {tuple(names) for names in same} == {("Bo", "Bo"), ("Cy", "Cy")}
+    anybody = [blind_sheet.shown_names(one, other, rng, False) for _ in range(40)]
+    assert any(first != second for first, second in anybody)
+    assert blind_sheet.shown_names(one, nobody, rng, True)[1] == ""
 
 
 def test_nothing_is_left_of_what_was_behind() -> None:

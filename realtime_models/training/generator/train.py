@@ -31,6 +31,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
@@ -66,7 +67,8 @@ PERCEPTUAL_WEIGHT = 0.05
 DRAWN_WEIGHT = 0.3  # of the picture without its texture
 MOVED_WEIGHT = 0.5  # of the moved texture alone, from which the flow learns where all goes
 HIDDEN_WEIGHT = 0.1  # of textures where they are not visible: they are sharp, a mean of two is not
-HIDDEN_MOUTH_WEIGHT = 0.3  # about the mouth, of the weight there: teeth a little aside are teeth
+HIDDEN_MOUTH_WEIGHT = 0.4  # more, the nearer to the mouth: teeth a little aside are still teeth
+UNEVEN_WEIGHT = 0.05  # of the flow of the open mouth: else a chin without a texture gets teeth
 SMALLER_WEIGHT = 0.3  # of each smaller picture that is to stay good
 PERCEPTUAL_CROP = 128  # pixels, of the face: VGG costs more than the generator
 SMALLEST_SEEN = 128  # pixels; a smaller picture has no textures to compare
@@ -225,6 +227,8 @@ class Trainer:
                         share = MOVED_WEIGHT / len(alone)
                         unlike = unlike + share * _unlike(moved[named], real[named], weight)
                     unlike = unlike + hidden(shown, weight)[named].mean()
+                if self.config.mouth is not None and drawn.flow is not None:
+                    unlike = unlike + UNEVEN_WEIGHT * uneven(drawn.flow[:, 2:], window)
             loss = loss + (1 if size == stage.size else SMALLER_WEIGHT) * unlike
         for judge, share, box in looked:
             judged = losses.crop(real, box), losses.crop(fake, box)
@@ -308,8 +312,16 @@ def hidden(shown: Composed, weight: Tensor) -> Tensor:
     if shown.mouth is not None:
         top, bottom, left, right = shown.box
         inside = (..., slice(top, bottom), slice(left, right))
-        lost[inside] = HIDDEN_MOUTH_WEIGHT * weight[inside]
+        lost[inside] = HIDDEN_WEIGHT + HIDDEN_MOUTH_WEIGHT * (weight[inside] - 1).clamp(min=0)
     return lost * shown.uncovered()
+
+
+def uneven(flow: Tensor, window: Window) -> Tensor:
+    """The mean difference of a flow [N, 2, h, w] between neighbouring cells of `windows.BASE`."""
+    pixels = flow.shape[-1] // (window.right - window.left)
+    cells = F.avg_pool2d(flow.float(), pixels) if pixels > 1 else flow.float()
+    across, down = cells.diff(dim=3).abs().mean(), cells.diff(dim=2).abs().mean()
+    return across + down
 
 
 def _unlike(fake: Tensor, real: Tensor, weight: Tensor) -> Tensor:

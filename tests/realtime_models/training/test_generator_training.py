@@ -26,6 +26,7 @@ from latentcam.realtime_models.training.generator.data import (  # noqa: E402
     load_textures,
     premultiplied,
 )
+from latentcam.realtime_models.training.generator.windows import WHOLE, Window  # noqa: E402
 from latentcam.realtime_models.training.looks.cast import CAST  # noqa: E402
 from latentcam.realtime_models.training.looks.identity import Z_DIM  # noqa: E402
 from tests.tiny import WORDS, smooth_pictures, tiny_generator, worn_card, write_pack  # noqa: E402
@@ -190,8 +191,18 @@ def test_textures_that_are_hidden_cost_most_about_the_mouth() -> None:
     torch.testing.assert_close(train.hidden(plain, weight), 0 * nothing + train.HIDDEN_WEIGHT)
     part = torch.full((1, 1, 2, 4), 0.5)
     cost = train.hidden(Composed(nothing, nothing, nothing, part, part, (4, 6, 2, 6)), weight)
-    assert (cost[..., 4:6, 2:6] == train.HIDDEN_MOUTH_WEIGHT).all()  # times the weight, half hidden
+    most = train.HIDDEN_WEIGHT + train.HIDDEN_MOUTH_WEIGHT  # where the weight is 2
+    torch.testing.assert_close(cost[..., 4:6, 2:6], 0 * part + most / 2)  # half of it is hidden
     assert cost[..., 7, 7] == cost[..., 3, 2] == pytest.approx(train.HIDDEN_WEIGHT)
+
+
+def test_a_flow_is_as_uneven_in_a_window_as_in_the_whole() -> None:
+    ramp = torch.arange(64.0).expand(1, 2, 64, 64)
+    assert float(train.uneven(ramp, WHOLE)) == 1.0
+    pixels = ramp.repeat_interleave(4, 2).repeat_interleave(4, 3)
+    part = Window(8, 24, 4, 36)
+    assert float(train.uneven(part.cut(pixels, 4), part)) == 1.0
+    assert float(train.uneven(ramp[..., :8, :8], WHOLE)) == 1.0  # of a small picture
 
 
 @pytest.mark.parametrize(
