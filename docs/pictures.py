@@ -91,7 +91,9 @@ def save_page() -> None:
     with running("serve") as address, chromium() as browser:
         page = browser.new_page(viewport=DESKTOP, color_scheme="light")
         page.goto(address)
-        page.wait_for_timeout(5000)  # the face at rest has begun to move
+        page.wait_for_selector("body[data-resting]", timeout=120_000)
+        page.evaluate("rest.pause(), rest.currentTime = 0")  # where it does not blink
+        page.wait_for_timeout(1000)
         save_shot(page, "page.webp")
 
 

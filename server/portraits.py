@@ -34,7 +34,8 @@ class Portraits:
 
     background: behind faces with alpha, unless another of `backgrounds` is asked for. thread: where
     they are encoded, and read. One is made at a time, picture by picture, so that sessions that run
-    lose no picture; a film is made only while none runs.
+    lose no picture; a film is made only while none runs. Then pictures are the finest, however long
+    they take.
     """
 
     def __init__(
@@ -50,16 +51,19 @@ class Portraits:
 
     def key(self, identity: str, kind: Kind, background: Background) -> str:
         """Changes whenever the pictures might."""
-        card = self._engine.avatar.card
-        files = [card.files.generator.digest, card.files.motion.digest]
+        engine = self._engine
+        files = engine.avatar.card.files
+        used = (files.generator, files.motion, files.identities, files.textures)
+        finest = kind == "film" or not engine.sessions
+        decoder = engine.avatar.decoder if finest else engine.renderer.decoder
         return cache_key(
             {
                 "made": MADE_AS,
                 "kind": kind,
                 "identity": identity.casefold(),
                 "background": hashlib.sha256(background.picture.tobytes()).hexdigest(),
-                "resolution": self._engine.renderer.decoder.resolution,
-                "files": [*files, card.files.identities.digest],
+                "resolution": decoder.resolution,
+                "files": [weights.digest for weights in used if weights is not None],
             }
         )
 
@@ -81,7 +85,10 @@ class Portraits:
             anchor = await find_face(engine, identity)
             if kind == "portrait":
                 rest = engine.avatar.basis.control({})
-                picture, _ = await engine.renderer.render(anchor, rest)
+                if engine.sessions:
+                    picture, _ = await engine.renderer.render(anchor, rest)
+                else:
+                    picture = await engine.renderer.render_finest(anchor, rest)
                 made = await loop.run_in_executor(self._thread, portrait, picture, behind)
             else:
                 pictures = []
@@ -90,7 +97,7 @@ class Portraits:
                         raise Refused(503, "somebody talks; a film of a face at rest can wait")
                     if await gone():  # to the next face, say: that one's turn
                         raise Refused(503, "nobody waits for this film any more")
-                    pictures.append((await engine.renderer.render(anchor, x))[0])
+                    pictures.append(await engine.renderer.render_finest(anchor, x))
                 made = await loop.run_in_executor(self._thread, film, pictures, behind)
             if kept:
                 await loop.run_in_executor(self._thread, store, folder, key, made)

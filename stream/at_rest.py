@@ -80,8 +80,7 @@ def film(pictures: Iterable[Picture], background: Background) -> bytes:
                 stream.pix_fmt, stream.time_base = "yuv420p", Fraction(1, FPS)
                 stream.bit_rate = 12 * stream.width * stream.height  # at most; crf decides
                 stream.options = {"crf": "12", "deadline": "good", "cpu-used": "4"}
-            # A renderer may have stepped down to smaller pictures meanwhile.
-            frame = shown(picture).reformat(stream.width, stream.height, "yuv420p", threads=1)
+            frame = shown(picture).reformat(format="yuv420p", threads=1)
             frame.pts = tick
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))

@@ -94,6 +94,10 @@ class Renderer:
             logger.info("pictures of %s from now on", self.decoder.resolution)
         return order.picture, order.took
 
+    async def render_finest(self, anchor: Latent, x: Control) -> Picture:
+        """The picture by the finest decoder, while no session runs: nobody waits for the next."""
+        return await self._run(partial(self._avatar.render, anchor, x))
+
     def _carry_out(self, order: _Order) -> None:
         """On a thread. Takes along those who have waited longest; one failure fails no other."""
         if order.picture is not None:

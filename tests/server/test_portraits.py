@@ -15,6 +15,7 @@ from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.decoders.openvino import OpenVinoDecoder
 from latentcam.realtime_models.motion.performance import Performer
+from latentcam.realtime_models.resolutions import drawn_at
 from latentcam.server import portraits
 from latentcam.server.app import make_app
 from latentcam.server.config import ServerConfig
@@ -127,6 +128,38 @@ def test_a_film_is_not_made_while_somebody_talks(tiny_pack: AvatarPack) -> None:
     run(scene(), timeout=120)
 
 
+def test_faces_at_rest_are_the_finest_though_a_call_could_not_keep_up(
+    three_pack: AvatarPack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a slow machine the page showed a face of 256 pixels, blurred, before anybody talked."""
+    sizes: list[int] = []
+
+    def counted(picture: Any, background: Any) -> bytes:
+        sizes.append(len(picture))
+        return portrait(picture, background)
+
+    def film_of(pictures: Any, background: Any) -> bytes:
+        sizes.extend({len(picture) for picture in pictures})
+        return b"film"
+
+    monkeypatch.setattr(portraits, "portrait", counted)
+    monkeypatch.setattr(portraits, "film", film_of)
+    coarse = OpenVinoDecoder(drawn_at(three_pack, "32"))
+    avatar = Avatar(three_pack, OpenVinoDecoder(three_pack), coarse)
+
+    async def scene() -> None:
+        engine = Engine(avatar, Performer(three_pack), Timeline(25), 2)
+        engine.renderer._stepping.index = 1
+        await asked(engine, "/faces/7.jpg", "/faces/7.webm")
+        assert sizes == [64, 64]
+        engine.admit()
+        await asked(engine, "/faces/7.jpg")
+        assert sizes[2:] == [32], "somebody talks, and must not wait"
+        await engine.aclose()
+
+    run(scene(), timeout=120)
+
+
 def test_a_film_that_nobody_waits_for_is_given_up(
     tiny_pack: AvatarPack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,13 +168,13 @@ def test_a_film_that_nobody_waits_for_is_given_up(
 
     async def scene() -> None:
         engine = make_engine(tiny_pack)
-        render = engine.renderer.render
+        render = engine.renderer.render_finest
 
         async def counted(anchor: Any, x: Any) -> Any:
             drawn.append(x)
             return await render(anchor, x)
 
-        monkeypatch.setattr(engine.renderer, "render", counted)
+        monkeypatch.setattr(engine.renderer, "render_finest", counted)
 
         async def gone() -> bool:
             return len(drawn) == 3
