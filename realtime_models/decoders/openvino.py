@@ -121,8 +121,10 @@ class _Request:
     def __init__(self, model: ov.CompiledModel, pack: AvatarPack) -> None:
         self._request, self._rows = model.create_infer_request(), pack.card.generator.num_ws
         self._textures, self._worn = pack.textures, -1
+        self._mouth: Box | None = None  # where the second output belongs
         config = pack.card.generator
-        self._mouth = config.mouth.edges(config.resolution) if config.mouth else None
+        if config.mouth and pack.textures:
+            self._mouth = config.mouth.edges(config.resolution)
 
     def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
         latents = np.ascontiguousarray(ws[:, : self._rows])
@@ -140,7 +142,7 @@ class _Request:
         drawn = self._request.infer(inputs)
         # Copied: the request writes its output buffer again.
         picture: NDArray[np.uint8] = drawn[0].copy()
-        if self._mouth is not None and len(drawn) > 1:
+        if self._mouth is not None:
             top, bottom, left, right = self._mouth
             picture[:, top:bottom, left:right] = drawn[1]
         return picture

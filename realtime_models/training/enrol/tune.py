@@ -43,8 +43,9 @@ from latentcam.realtime_models.training.generator.losses import (
 )
 from latentcam.realtime_models.training.generator.train import (
     DRAWN_WEIGHT,
-    MOVED_WEIGHT,
     hidden,
+    moved_loss,
+    uneven_loss,
 )
 from latentcam.realtime_models.training.perceptual import Vgg16, perceptual_distance
 from latentcam.realtime_models.training.whole import whole
@@ -316,9 +317,9 @@ class Tuner:
         shown = composed(config, drawn, textures, torch.cat([shares, their_shares]))
         loss = reconstruction(shown.picture, targets, weights)
         loss = loss + DRAWN_WEIGHT * reconstruction(drawn.picture.float(), targets, weights)
-        for moved in (alone := shown.alone()):
-            unlike = reconstruction(moved[:mine], targets[:mine], weights[:mine])
-            loss = loss + MOVED_WEIGHT / len(alone) * unlike
+        own, heeded = targets[:mine], weights[:mine]
+        moved = [reconstruction(one[:mine], own, heeded) for one in shown.alone()]
+        loss = loss + moved_loss(moved) + uneven_loss(drawn)
         return shown.picture, loss + hidden(shown, weights)[:mine].mean()
 
     def _judged(self, real: Tensor, fake: Tensor) -> Tensor:

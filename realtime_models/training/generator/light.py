@@ -35,6 +35,7 @@ from latentcam.realtime_models.generator.latents import z_to_ws
 from latentcam.realtime_models.generator.layers import GeneratorConfig, light_branch
 from latentcam.realtime_models.generator.network import (
     Composed,
+    Drawn,
     FaceTextures,
     SynthesisNetwork,
     bare,
@@ -44,9 +45,10 @@ from latentcam.realtime_models.generator.textures import Textures
 from latentcam.realtime_models.resolutions import textures_for
 from latentcam.realtime_models.training.generator import losses
 from latentcam.realtime_models.training.generator.train import (
-    MOVED_WEIGHT,
     channels_last,
     keep_freed_memory,
+    moved_loss,
+    uneven_loss,
 )
 from latentcam.realtime_models.training.whole import whole
 
@@ -139,13 +141,20 @@ class Imitation:
         rate = self._rate * (LAST_RATE + (1 - LAST_RATE) * 0.5 * (1 + math.cos(math.pi * share)))
         for group in self.optimiser.param_groups:
             group["lr"] = rate * min(1.0, (self.step + 1) / WARM_UP)
-        shown, worn = self._shown(self.network, ws)
+        drawn, shown, worn = self._shown(self.network, ws)
         wanted = wanted.to(self.device)
         loss = losses.reconstruction(shown.picture, wanted, self._weight)
         if worn.any():
-            for moved in (alone := shown.alone()):
-                unlike = losses.reconstruction(moved[worn], wanted[worn], self._weight)
-                loss = loss + MOVED_WEIGHT / len(alone) * unlike
+            loss = (
+                loss
+                + moved_loss(
+                    [
+                        losses.reconstruction(moved[worn], wanted[worn], self._weight)
+                        for moved in shown.alone()
+                    ]
+                )
+                + uneven_loss(drawn)
+            )
         self.optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
@@ -161,20 +170,22 @@ class Imitation:
     @torch.no_grad()
     def judge(self, ws: NDArray[np.float32], wanted: Tensor) -> dict[str, float]:
         """How near the moving average's pictures come, dB, before grey."""
-        drawn = self._shown(self.ema, ws)[0].picture.cpu()
+        drawn = self._shown(self.ema, ws)[1].picture.cpu()
         pair = losses.before_grey(drawn), losses.before_grey(wanted)
         boxes = {"psnr": losses.WHOLE, "psnr_mouth": losses.MOUTH, "psnr_eyes": losses.EYES}
         return {name: round(losses.psnr(*pair, box), 2) for name, box in boxes.items()}
 
-    def _shown(self, network: SynthesisNetwork, ws: NDArray[np.float32]) -> tuple[Composed, Tensor]:
-        """The pictures, and in which a texture is seen, bool [N]."""
+    def _shown(
+        self, network: SynthesisNetwork, ws: NDArray[np.float32]
+    ) -> tuple[Drawn, Composed, Tensor]:
+        """What the network draws, what is seen of it, and where that has textures, bool [N]."""
         latents = torch.from_numpy(ws).to(self.device)
         with torch.autocast(self.device, dtype=torch.bfloat16):
             drawn = network.draw(latents)
         if self._textures is None:
-            return bare(drawn), torch.zeros(len(ws), dtype=torch.bool)
+            return drawn, bare(drawn), torch.zeros(len(ws), dtype=torch.bool)
         textures, share = self._textures(latents[:, self.config.num_ws - 1])
-        return composed(self.config, drawn, textures, share), share[:, 0, 0, 0] > 0
+        return drawn, composed(self.config, drawn, textures, share), share[:, 0, 0, 0] > 0
 
 
 def shown(decode: Decode, ws: NDArray[np.float32], size: int) -> Tensor:

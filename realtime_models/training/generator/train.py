@@ -68,7 +68,7 @@ DRAWN_WEIGHT = 0.3  # of the picture without its texture
 MOVED_WEIGHT = 0.5  # of the moved texture alone, from which the flow learns where all goes
 HIDDEN_WEIGHT = 0.1  # of textures where they are not visible: they are sharp, a mean of two is not
 HIDDEN_MOUTH_WEIGHT = 0.4  # more, the nearer to the mouth: teeth a little aside are still teeth
-UNEVEN_WEIGHT = 0.05  # of the flow of the open mouth: else a chin without a texture gets teeth
+UNEVEN_WEIGHT = 0.05  # of the flow of the open mouth
 SMALLER_WEIGHT = 0.3  # of each smaller picture that is to stay good
 PERCEPTUAL_CROP = 128  # pixels, of the face: VGG costs more than the generator
 SMALLEST_SEEN = 128  # pixels; a smaller picture has no textures to compare
@@ -223,12 +223,9 @@ class Trainer:
             if len(self.textures) and size == stage.size:
                 unlike = unlike + DRAWN_WEIGHT * _unlike(drawn.picture.float(), real, weight)
                 if (named := who >= 0).any():
-                    for moved in (alone := shown.alone()):
-                        share = MOVED_WEIGHT / len(alone)
-                        unlike = unlike + share * _unlike(moved[named], real[named], weight)
-                    unlike = unlike + hidden(shown, weight)[named].mean()
-                if self.config.mouth is not None and drawn.flow is not None:
-                    unlike = unlike + UNEVEN_WEIGHT * uneven(drawn.flow[:, 2:], window)
+                    moved = [_unlike(one[named], real[named], weight) for one in shown.alone()]
+                    unlike = unlike + moved_loss(moved) + hidden(shown, weight)[named].mean()
+                unlike = unlike + uneven_loss(drawn, window)
             loss = loss + (1 if size == stage.size else SMALLER_WEIGHT) * unlike
         for judge, share, box in looked:
             judged = losses.crop(real, box), losses.crop(fake, box)
@@ -305,6 +302,12 @@ class Trainer:
         return {name: round(value, 3) for name, value in figures.items()}
 
 
+def moved_loss(unlike: Sequence[Tensor]) -> Tensor:
+    """Of what textures would show alone, from which flows learn where all goes. unlike: how unlike
+    each of `Composed.alone` is."""
+    return MOVED_WEIGHT * torch.stack(list(unlike)).mean()
+
+
 def hidden(shown: Composed, weight: Tensor) -> Tensor:
     """[N, 1, h, w]: what is lost where no texture is visible. weight: [1 or N, 1, h, w], of the
     picture."""
@@ -314,6 +317,15 @@ def hidden(shown: Composed, weight: Tensor) -> Tensor:
         inside = (..., slice(top, bottom), slice(left, right))
         lost[inside] = HIDDEN_WEIGHT + HIDDEN_MOUTH_WEIGHT * (weight[inside] - 1).clamp(min=0)
     return lost * shown.uncovered()
+
+
+def uneven_loss(drawn: Drawn, window: Window = windows.WHOLE) -> Tensor:
+    """Of the flow of the open mouth, if there is one: on a chin that its texture does not show
+    nothing else would keep it from the teeth."""
+    flow = drawn.flow
+    if flow is None or flow.shape[1] < 4:
+        return drawn.picture.new_zeros(())
+    return UNEVEN_WEIGHT * uneven(flow[:, 2:], window)
 
 
 def uneven(flow: Tensor, window: Window) -> Tensor:
