@@ -13,14 +13,16 @@ CAST: dict[str, Person] = {
         clothes="White_F_3", cloth=(0.16, 0.22, 0.30), smile=0.1, seed=11,
     ),
     "Kofi": Person(
-        {"Black_M_2": 1.3, "Black_M_1": -0.3}, "Black_M_3", hair="cornrows", melanin=1.0,
+        {"Black_M_2": 1.3, "Black_M_1": -0.3}, "Black_M_3", saturation=0.80,
+        tone=(1.14, 1.10, 1.00), hair="cornrows", melanin=1.0,
         iris="black",
         beard=0.006, clothes="Black_M_3", cloth=(0.30, 0.09, 0.06), lashes=0.7, shine=0.30,
         smile=0.2, seed=12,
     ),
     "Mei": Person(
         {"Asian_F_1": 1.0}, "Asian_F_1", hair="bob", melanin=1.0, iris="brown",
-        lips=(0.95, 0.92, 0.92), clothes="Asian_F_3", cloth=(0.62, 0.60, 0.56), seed=13,
+        lips=(1.0, 1.05, 1.05), clothes="Asian_F_3", cloth=(0.62, 0.60, 0.56), smile=0.15,
+        brows=0.4, features=Features(eyes=0.08), seed=13,
     ),
     "Tom": Person(
         {"White_M_2": 0.75, "White_M_1": 0.25}, "White_M_2", hair="tousled", melanin=0.74,
@@ -29,7 +31,7 @@ CAST: dict[str, Person] = {
     ),
     "Amara": Person(
         {"Black_F_1": 1.5, "Black_F_2": -0.3, "X_NHPI_F_1": -0.2},
-        "Black_F_1", tone=(1.55, 1.50, 1.45), hair="afro",
+        "Black_F_1", tone=(1.62, 1.52, 1.38), saturation=0.82, hair="afro",
         melanin=1.0,
         hair_changes={"top": 0.047, "sides": 0.043, "back": 0.05}, iris="black",
         clothes="Black_F_2", cloth=(0.55, 0.33, 0.08), shine=0.30, smile=0.3, lids=0.05,
@@ -52,13 +54,13 @@ CAST: dict[str, Person] = {
     ),
     "Zola": Person(
         {"Black_F_2": 1.2, "Black_F_1": -0.6, "AIAN_F_2": 0.4}, "Black_F_2", distinct=0.5,
-        tone=(1.04, 1.02, 1.00), hair="braids", melanin=1.0,
+        tone=(1.32, 1.24, 1.14), saturation=0.80, hair="braids", melanin=1.0,
         iris="black", clothes="Black_F_2", cloth=(0.42, 0.40, 0.38), shine=0.30,
         features=Features(chin=-0.14, jaw=-0.05, cheeks=-0.004, mouth=-0.10, nose=-0.08), seed=19,
         glasses="round", glasses_colour=(0.30, 0.20, 0.07), smile=0.55, brows=0.2,
     ),
     "Ravi": Person(
-        {"X_AIAN_M_1": 1.1, "White_M_1": -0.1}, "AIAN_M_2", tone=(0.86, 0.80, 0.76),
+        {"X_AIAN_M_1": 1.1, "White_M_1": -0.1}, "AIAN_M_2", tone=(0.92, 0.90, 0.88), saturation=0.80,
         hair="quiff", melanin=1.0, iris="brown", beard=0.005, smile=0.25, brows=0.5,
         clothes="MENA_M_2",
         features=Features(jaw=0.05), seed=20,
@@ -89,7 +91,7 @@ CAST: dict[str, Person] = {
     ),
     "Priya": Person(
         {"Hispanic_F_2": 0.8, "MENA_F_1": 0.5, "Hispanic_F_3": -0.3}, "X_NHPI_F_1",
-        tone=(0.82, 0.72, 0.64), hair="low_bun", melanin=1.0, iris="brown", smile=0.2,
+        tone=(0.78, 0.72, 0.68), saturation=0.86, hair="low_bun", melanin=1.0, iris="brown", smile=0.2,
         distinct=0.45, clothes="Asian_F_2", cloth=(0.30,
         0.07, 0.16),
         hair_changes={"knot": (0.0, 0.160, 0.116), "knot_size": 0.036},
@@ -97,7 +99,7 @@ CAST: dict[str, Person] = {
     ),
     "Marcus": Person(
         {"Black_M_1": 1.05, "Black_M_2": -0.35, "NHPI_M_1": 0.3}, "Black_M_2",
-        tone=(1.1, 1.08, 1.06), hair="", iris="black", melanin=0.9, grey=0.35, beard=0.007,
+        tone=(1.14, 1.10, 1.02), saturation=0.80, hair="", iris="black", melanin=0.9, grey=0.35, beard=0.007,
         clothes="Black_M_2", cloth=(0.20, 0.21, 0.22),
         age=0.35, shine=0.34, lashes=0.5, seed=26,
     ),
@@ -112,7 +114,7 @@ CAST: dict[str, Person] = {
     ),
     "Juno": Person(
         {"Black_F_1": 0.6, "Hispanic_F_2": 0.4}, "X_NHPI_F_1",
-        tone=(0.70, 0.56, 0.47), hair="ringlets",
+        tone=(0.72, 0.62, 0.56), saturation=0.85, hair="ringlets",
         melanin=0.95, redness=0.4, iris="amber", iris_size=0.0112, clothes="Black_F_2",
         cloth=(0.55, 0.30, 0.42), smile=0.3, brows=0.2, seed=28,
         painted=True,

@@ -23,7 +23,7 @@ REST: Weights = {
     "@smileClose": 0.42,
     "@smileOpen": 0.06,
     "@lowLid": 0.18,
-    "@eyeClose": 0.09,
+    "@eyeClose": 0.04,
     "@browUp": 0.26,
     "@sad": 0.16,
 }

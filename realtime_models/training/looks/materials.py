@@ -296,5 +296,7 @@ def piece(person: Person, worn: Piece) -> Any:
     shader = n.add(
         "ShaderNodeBsdfPrincipled", Base_Color=(*(person.scarf or (0.3, 0.3, 0.3)), 1.0),
         Roughness=0.85, Normal=normal, Sheen_Weight=0.3, Specular_IOR_Level=0.15,
+        # So few bounces leave its folds black.
+        Emission_Color=(*(person.scarf or (0.3, 0.3, 0.3)), 1.0), Emission_Strength=0.12,
     )  # fmt: skip
     return n.done(shader.outputs[0])

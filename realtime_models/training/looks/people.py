@@ -29,7 +29,7 @@ class Person:
     mixture: dict[str, float]  # head -> share
     skin: str  # whose texture
     tone: Colour = (1.0, 1.0, 1.0)  # a factor of the skin's colour
-    saturation: float = 0.90
+    saturation: float = 1.0
     shine: float = 0.36  # of the skin
     lips: Colour = (1.0, 1.0, 1.0)
     clothes: str = "White_F_1"  # whose torso and cloth
@@ -55,6 +55,9 @@ class Person:
     lids: float = 0.0  # lower at rest, added
     brows: float = 0.0  # their inner ends up at rest, added
     seed: int = 0
+
+SHOULDERS = 0.86
+"""How wide they are, of what they were modelled as: arms from a T keep them too wide."""
 
 
 @dataclass(slots=True)
@@ -114,7 +117,9 @@ class Figure:
         share = np.clip((-0.105 - rest[:, 2]) / 0.045, 0, 1) * (self.rig.weights[:, 2] < 0.5)
         share = (share * share * (3 - 2 * share))[:, None]
         shift = self.rig.joints[1] - _joint(self.bank, mixture, 1)
-        self.rig.rest["head"] = rest * (1 - share) + (other + shift) * share
+        other = other + shift
+        other[:, 0] *= 1 - (1 - SHOULDERS) * np.clip((-0.13 - other[:, 2]) / 0.05, 0, 1)
+        self.rig.rest["head"] = rest * (1 - share) + other * share
 
     def _hair(self) -> None:
         person, bank = self.person, self.bank
@@ -193,5 +198,6 @@ def light_of(person: Person) -> dict[str, float]:
         "fill": float(rng.uniform(0.8, 1.3)),
         "rim": float(rng.uniform(0.7, 1.1)),
         "ambient": float(rng.uniform(0.9, 1.3)),
-        "exposure": 0.15 * dark + (0.2 if "Black" in person.skin else 0.0),
+        "exposure": 0.15 * dark
+        + (0.2 if "Black" in person.skin else -0.10 if "White" in person.skin else 0.0),
     }

@@ -193,22 +193,42 @@ def clean(name: str, folder: Path, where: dict[str, F32], detail: F32, size: int
 
 
 def _relit(skin: F32, where: dict[str, F32], tone: F32) -> F32:
-    """The skin [n, n, 3] without the shadows that are painted around eyes, brows and nose."""
+    """The skin [n, n, 3] without what light, shadow and make-up painted into it.
+
+    Broad differences from the face's tone go, most of all around the eyes, where they would be
+    orange or grey patches once light falls on them; pores, brows and lips stay. Lids are bare:
+    what is painted on a closed lid is smeared over it when it shuts.
+    """
     small = load_array(skin, MAP)
+    x, z, face = np.abs(where["x"]), where["z"], where["face"] > 0
+
+    def zone(at_x: float, at_z: float, wide: float, high: float) -> F32:
+        far = ((x - at_x) / wide) ** 4 + ((z - at_z) / high) ** 4
+        return np.asarray(np.exp(-far) * face, np.float32)
+
+    near = np.maximum(zone(0.031, 0.004, 0.036, 0.034), zone(0.0, -0.015, 0.022, 0.034))
+    nostrils = zone(0.0, -0.043, 0.019, 0.008)
+    lids = zone(0.0315, 0.0025, 0.0215, 0.0125)
+    lips = blurred((zone(0.0, -0.067, 0.032, 0.018) > 0.5).astype(np.float32), 4)
+    beard = blurred((face & (z < -0.052)).astype(np.float32), 12)
     # What is dark and narrow (brows, lashes, nostrils) is no shadow: close it first.
     base = np.stack([ndimage.grey_closing(small[..., c], 19) for c in range(3)], -1)
-    base = blurred(base.astype(np.float32), 7)
-    near = np.exp(
-        -(((np.abs(where["x"]) - 0.031) / 0.034) ** 4) - ((where["z"] - 0.004) / 0.034) ** 4
-    )
-    near = near * (where["face"] > 0)
-    wanted = np.clip(0.93 * tone / np.maximum(base, 0.01), 1.0, 3.2) ** (0.95 * near[..., None])
-    soft = blurred(wanted.astype(np.float32), 3)
-    gain = np.stack([large(soft[..., c], len(skin)) for c in range(3)], -1)
-    # Lids may be painted, but not black.
-    least = 0.34 * tone * large(blurred(near.astype(np.float32), 3), len(skin))[..., None]
-    lit = np.clip(skin * gain, 0, 1)
-    return np.asarray(np.where(lit < least, 0.5 * (lit + least), lit), np.float32)
+    base = np.maximum(blurred(base.astype(np.float32), 7), 0.02)
+    light = base.mean(2)
+    part = blurred(face.astype(np.float32), 8) * (1 - lips)
+    even = np.maximum(0.92 * near, 0.50 * part * (1 - 0.7 * beard))
+    gain = np.clip(0.95 * tone.mean() / light, 0.75, 3.2) ** even
+    hue = (tone / tone.mean()) / (base / light[..., None])
+    hue = np.clip(hue, 0.6, 1.6) ** np.maximum(0.92 * near, 0.60 * part * (1 - 0.5 * beard))[..., None]
+    change = blurred((gain[..., None] * hue).astype(np.float32), 3)
+    size = len(skin)
+    lit = skin * np.stack([large(change[..., c], size) for c in range(3)], -1)
+    soft = np.stack([large(blurred(load_array(lit, MAP), 6)[..., c], size) for c in range(3)], -1)
+    fine = np.clip(lit / np.maximum(soft, 0.02), 0.90, 1.05)
+    share = large(blurred(lids, 2), size)[..., None]
+    lit = lit + share * (0.93 * tone * np.array([1.0, 0.975, 0.965], np.float32) * fine - lit)
+    least = 0.55 * tone * large(blurred(nostrils, 2), size)[..., None]
+    return np.asarray(np.clip(np.maximum(lit, least), 0, 1), np.float32)
 
 
 def _painted(skin: F32, where: dict[str, F32]) -> F32:
@@ -274,6 +294,7 @@ def _regions(skin: F32, where: dict[str, F32], tone: F32) -> F32:
     box = spot(0.0, -0.066, 0.030, 0.016)
     lips = np.clip(blurred(np.clip(redder * 5 - 0.35, 0, 1).astype(np.float32), 2), 0, 1)
     lips = lips * np.clip(box * 4 - 0.6, 0, 1)
+    lips = lips * np.clip(6 * skin.mean(2) / tone.mean() - 2.2, 0, 1)  # no beard
     oily = spot(0.0, 0.045, 0.045, 0.022) + spot(0.0, -0.025, 0.016, 0.030)
     oily += 0.7 * spot(0.0, -0.095, 0.02, 0.012) + 0.5 * spot(0.045, -0.02, 0.015, 0.013)
     rough = 0.50 - 0.11 * np.clip(oily, 0, 1) - 0.20 * lips

@@ -27,11 +27,15 @@ class Skull:
             np.add.at(normal, faces[:, i], across)
         self.normals = normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)
         self.area = np.linalg.norm(across, axis=1) / 2
-        self._tree = cKDTree(points)
+        # Nothing is worn inside of the mouth.
+        x, y, z = points.T
+        mouth = (np.abs(x) < 0.030) & (y > -0.030) & (y < 0.08) & (z > -0.092) & (z < -0.045)
+        self._outside = np.flatnonzero(~mouth)
+        self._tree = cKDTree(points[self._outside])
 
     def height(self, points: F64) -> tuple[F64, F64]:
         """(distance over the surface, its normal) of points [..., 3]."""
-        _, near = self._tree.query(points, k=4)
+        near = self._outside[self._tree.query(points, k=4)[1]]
         offset = points[..., None, :] - self.points[near]
         normals = self.normals[near]
         distance = (offset * normals).sum(-1)

@@ -89,10 +89,11 @@ def glasses(rig: Rig, style: str) -> dict[str, Piece]:
         lens_points.append(np.concatenate([rim, rim.mean(0, keepdims=True)]))
         lens_faces += [(base + i, base + (i + 1) % 64, base + 64) for i in range(64)]
         hinge = np.array([sign * (middle + wide + 0.001), front + 0.10 * wide + 0.003, 0.006])
-        side = head[(np.abs(head[:, 2] - 0.01) < 0.015) & (head[:, 1] < 0.09)]
-        beside = float(np.abs(side[:, 0]).max()) + 0.002
-        bend = np.array([sign * beside, 0.062, 0.012])
-        ear = np.array([sign * beside, 0.092, 0.006])
+        # Along the temple, before the ear, and down behind it.
+        side = head[(np.abs(head[:, 2] - 0.01) < 0.010) & (head[:, 1] < 0.055)]
+        beside = float(np.abs(side[:, 0]).max()) + 0.001
+        bend = np.array([sign * beside, 0.066, 0.012])
+        ear = np.array([sign * (beside + 0.001), 0.084, -0.002])
         along = np.concatenate([np.linspace(hinge, bend, 12), np.linspace(bend, ear, 8)[1:]])
         add(_tube(along, wire * 1.15, closed=False))
     bridge = np.linspace(-1, 1, 12)
@@ -146,12 +147,16 @@ def head_scarf(skull: Skull) -> Piece:
                 - 0.150 * share
                 - 0.02 * share * np.cos(turn)
                 # Higher behind the jaw, where the hood ends.
-                + 0.052 * (1 - share) ** 2 * np.sqrt(np.clip(1 - np.cos(turn), 0, 1)),
+                + 0.075 * (1 - share) ** 2 * np.clip(1 - np.cos(turn), 0, 1) ** 0.4,
             ],
             1,
         )
         height, out = skull.height(point)
-        rows.append(point + np.maximum(0.014 - height, 0)[:, None] * out)
+        pushed = point + np.maximum(0.014 - height, 0)[:, None] * out
+        # Its upper edge is tucked under the hood, but for under the chin.
+        tucked = np.clip(1 - share / 0.35, 0, 1) * np.clip(1.5 - 1.5 * np.cos(turn), 0, 1)
+        close = _at_height(skull, point, 0.002 + 0.012 * min(1.0, share / 0.35))
+        rows.append(pushed + tucked[:, None] * (close - pushed))
     cape = _smoothed(np.stack(rows), 6)
     wave = np.sin(turn[None] * 2 + down[:, None] * 26 + 0.8 * np.sin(3 * turn[None]))
     cape += (
