@@ -72,7 +72,7 @@ CAST: dict[str, Person] = {
         seed=21,
     ),
     "Mateo": Person(
-        {"Hispanic_M_2": 1.0}, "Hispanic_M_2", brows=0.3, smile=0.2, distinct=0.5, hair="curly",
+        {"Hispanic_M_2": 1.0}, "Hispanic_M_2", saturation=0.78, brows=0.3, smile=0.2, distinct=0.5, hair="curly",
         melanin=0.93, iris="amber",
         beard=0.0025, clothes="Hispanic_M_2", cloth=(0.07, 0.11, 0.20), lashes=0.8,
         features=Features(chin=0.06, cheeks=0.003, mouth=0.08), seed=22,

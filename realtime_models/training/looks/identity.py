@@ -131,7 +131,7 @@ def _sampled(z: F32) -> Person:
         lead,
         tone=(float(tone[0]), float(tone[1]), float(tone[2])),
         lips=(1.0, 1.0 - 0.15 * share["lips"], 1.0 - 0.15 * share["lips"]),
-        saturation=0.82 if coily else 1.0,
+        saturation=1.0 if lead.startswith(("White", "Asian")) else 0.82,
         shine=0.30 if coily else 0.36,
         clothes=_choice(_CLOTHES_MEN if male else _CLOTHES_WOMEN, share["clothes"]),
         cloth=(cloth[0], cloth[1], cloth[2]),
