@@ -25,7 +25,7 @@ class Vgg16(nn.Module):
     the one before; the first two or three tell textures and edges and cost the least."""
 
     def __init__(self, path: Path, blocks: int = 3) -> None:
-        """Raises FileNotFoundError, or ValueError if the file holds no VGG16."""
+        """Raises FileNotFoundError, or ValueError if the file holds no VGG16 or onnx is missing."""
         super().__init__()
         if not path.is_file():
             raise FileNotFoundError(f"{path} does not exist, expected an ONNX file of VGG16")
@@ -80,9 +80,14 @@ def _unit(features: Tensor) -> Tensor:
 
 def _convolutions(path: Path) -> list[tuple[NDArray[np.float32], NDArray[np.float32]]]:
     """Kernel [O, I, 3, 3] and bias [O] of every 3x3 convolution, in the order of the graph."""
-    import onnx
-    from google.protobuf.message import DecodeError
-    from onnx import numpy_helper
+    try:
+        import onnx
+        from google.protobuf.message import DecodeError
+        from onnx import numpy_helper
+    except ModuleNotFoundError:
+        raise ValueError(
+            f"{path} cannot be read without onnx: pip install 'latentcam[judge]'"
+        ) from None
 
     try:
         graph = onnx.load(path).graph

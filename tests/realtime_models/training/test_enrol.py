@@ -554,6 +554,16 @@ def test_a_file_that_is_no_vgg_is_told_before_anything_is_learned(
         job.carry_out(asked, place(asked), lambda news: None, track, segment)
 
 
+def test_a_vgg_that_cannot_be_read_without_onnx_is_told(
+    clear_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "vgg.onnx").write_bytes(b"")
+    asked = order(clear_folder, [tmp_path / "me.mkv"], vgg=str(tmp_path / "vgg.onnx"))
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(CannotEnrol, match=r"without onnx: pip install 'latentcam\[judge\]'"):
+        job.carry_out(asked, place(asked), lambda news: None, track, segment)
+
+
 def run_job(folder: Path) -> tuple[int, list[dict[str, object]], str]:
     done = subprocess.run(enrolment.command(folder), capture_output=True, text=True, timeout=300)
     return done.returncode, [json.loads(line) for line in done.stdout.splitlines()], done.stderr
