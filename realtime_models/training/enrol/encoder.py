@@ -24,7 +24,7 @@ from latentcam.realtime_models.training.whole import whole
 
 SIDE = 64  # pixels that it sees
 BATCH = 16
-SECONDS = 150.0  # of teaching
+SECONDS = {"cpu": 150.0, "cuda": 20.0}  # of teaching
 LR = 2e-3
 W_SAMPLES = 4096
 
@@ -68,16 +68,16 @@ def encoder_of(
     teacher: Teacher,
     folder: Path,
     told: Callable[[float], None] = lambda share: None,
-    seconds: float = SECONDS,
+    seconds: float | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Encoder:
-    """The pack's encoder, from the folder or taught now."""
+    """The pack's encoder, from the folder or taught now. seconds: None: what the device needs."""
     path = folder / f"encoder-{learned_key(pack.card)}.pt"
     encoder = Encoder(pack.card.generator.w_dim).to(teacher.device)
     if path.is_file():
         encoder.load_state_dict(torch.load(path, map_location=teacher.device, weights_only=True))
         return encoder
-    teach(encoder, pack, teacher, told, seconds, clock)
+    teach(encoder, pack, teacher, told, seconds or SECONDS[teacher.device], clock)
     folder.mkdir(parents=True, exist_ok=True)
     with whole(path) as part:
         torch.save(encoder.state_dict(), part)

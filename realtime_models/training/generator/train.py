@@ -295,7 +295,9 @@ class Trainer:
             "sharp_hair": losses.sharpness(fake[:known], real[:known], losses.HAIR),
         }
         if sheet is not None:
-            rows = [real[:8], fake[:8], real[8:16], fake[8:16], real[-8:], fake[-8:]]
+            wide = min(8, len(real))
+            first = sorted({0, min(wide, len(real) - wide), len(real) - wide})
+            rows = [side[at : at + wide] for at in first for side in (real, fake)]
             grid = torch.cat([torch.cat(list(row), dim=2) for row in rows], dim=1)
             pixels = ((grid.clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
             Image.fromarray(pixels).save(sheet)

@@ -35,10 +35,9 @@ CONFIG = tiny_generator(z_dim=Z_DIM)
 MOTION_LAYERS = 3
 
 
-def write_shard(folder: Path, level: int | None = None) -> None:
-    """Noise, or one level, of curated identities, just enough held out for a sheet, and of sampled
-    ones."""
-    rng, count = np.random.default_rng(0), 16 * HELD_OUT_EVERY
+def write_shard(folder: Path, level: int | None = None, held_out: int = 16) -> None:
+    """Noise, or one level, of curated identities and of sampled ones."""
+    rng, count = np.random.default_rng(0), held_out * HELD_OUT_EVERY
     low, high = (0, 255) if level is None else (level, level)
     folder.mkdir()
     np.savez(
@@ -77,6 +76,18 @@ def test_stages_that_mean_nothing_are_refused(
     with pytest.raises(SystemExit) as ended:
         train.main([*words, "--channel-base", "64", "--stages", stages])
     assert ended.value.code == 2 and said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("held_out", [1, 5, 11])
+def test_few_pictures_held_out_leave_a_sheet_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held_out: int
+) -> None:
+    write_shard(tmp_path / "renders", held_out=held_out)
+    monkeypatch.setattr(train, "keep_freed_memory", lambda: None)
+    words = ["--data", str(tmp_path / "renders"), "--out", str(tmp_path), "--resolution", "32"]
+    train.main([*words, "--channel-base", "64", "--w-dim", "12", "--stages", "32:1steps"])
+    with Image.open(tmp_path / "sheet_stage0.png") as sheet:
+        assert sheet.width == 32 * min(8, len(load_heads(tmp_path / "renders")[1]))
 
 
 def test_training_goes_on_from_its_checkpoint_and_leaves_sheets(
