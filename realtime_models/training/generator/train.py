@@ -507,12 +507,19 @@ def main(argv: list[str] | None = None) -> None:
             f"windows are parts of pictures of more than {windows.BASE} x {windows.BASE}, got "
             f"--smaller {min(args.smaller)}"
         )
-    trainer = Trainer(config, args.motion_layers, args.device, eyes, sorted(args.smaller))
+    textures = np.zeros(0, np.uint8)
     if args.textures:
         try:
             textures = load_textures(args.textures, list(CAST), config)
         except (OSError, ValueError) as error:
             parser.error(f"--textures: {error}")
+    if not 0 < args.motion_layers <= config.num_ws:
+        parser.error(
+            f"--motion-layers {args.motion_layers}: the generator has {config.num_ws} latents, "
+            f"expected 1 to {config.num_ws}"
+        )
+    trainer = Trainer(config, args.motion_layers, args.device, eyes, sorted(args.smaller))
+    if args.textures:
         trainer.textures = torch.from_numpy(textures).float().to(args.device) / 127.5 - 1
     checkpoint = args.out / "checkpoint.pt"
     if checkpoint.exists():

@@ -85,9 +85,21 @@ def test_few_pictures_held_out_leave_a_sheet_too(
     write_shard(tmp_path / "renders", held_out=held_out)
     monkeypatch.setattr(train, "keep_freed_memory", lambda: None)
     words = ["--data", str(tmp_path / "renders"), "--out", str(tmp_path), "--resolution", "32"]
-    train.main([*words, "--channel-base", "64", "--w-dim", "12", "--stages", "32:1steps"])
+    train.main([*words, "--channel-base", "64", "--motion-layers", "3", "--stages", "32:1steps"])
     with Image.open(tmp_path / "sheet_stage0.png") as sheet:
         assert sheet.width == 32 * min(8, len(load_heads(tmp_path / "renders")[1]))
+
+
+def test_more_layers_moved_than_there_are_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_shard(tmp_path / "renders", held_out=1)
+    monkeypatch.setattr(train, "keep_freed_memory", lambda: None)
+    words = ["--data", str(tmp_path / "renders"), "--out", str(tmp_path), "--resolution", "32"]
+    with pytest.raises(SystemExit) as ended:
+        train.main([*words, "--stages", "32:1steps", "--motion-layers", "99"])
+    said = capsys.readouterr().err
+    assert ended.value.code == 2 and "--motion-layers 99: the generator has 6 latents" in said
 
 
 def test_training_goes_on_from_its_checkpoint_and_leaves_sheets(
