@@ -56,6 +56,7 @@ class Person:
     brows: float = 0.0  # their inner ends up at rest, added
     seed: int = 0
 
+
 SHOULDERS = 0.86
 """How wide they are, of what they were modelled as: arms from a T keep them too wide."""
 

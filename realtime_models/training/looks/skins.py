@@ -219,7 +219,8 @@ def _relit(skin: F32, where: dict[str, F32], tone: F32) -> F32:
     even = np.maximum(0.92 * near, 0.50 * part * (1 - 0.7 * beard))
     gain = np.clip(0.95 * tone.mean() / light, 0.75, 3.2) ** even
     hue = (tone / tone.mean()) / (base / light[..., None])
-    hue = np.clip(hue, 0.6, 1.6) ** np.maximum(0.92 * near, 0.60 * part * (1 - 0.5 * beard))[..., None]
+    same = np.maximum(0.92 * near, 0.60 * part * (1 - 0.5 * beard))
+    hue = np.clip(hue, 0.6, 1.6) ** same[..., None]
     change = blurred((gain[..., None] * hue).astype(np.float32), 3)
     size = len(skin)
     lit = skin * np.stack([large(change[..., c], size) for c in range(3)], -1)
