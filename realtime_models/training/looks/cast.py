@@ -86,8 +86,8 @@ CAST: dict[str, Person] = {
     ),
     "Amir": Person(
         {"MENA_M_3": 1.15, "Asian_M_1": -0.15}, "MENA_M_2", saturation=0.85, brows=0.35,
-        hair="buzz", melanin=0.98, iris="hazel", beard=0.010, smile=0.2, clothes="White_M_1", cloth=(0.10, 0.13, 0.11),
-        features=Features(jaw=-0.03, nose=-0.08), seed=24,
+        hair="buzz", melanin=0.98, iris="hazel", beard=0.010, smile=0.2, clothes="White_M_1",
+        cloth=(0.10, 0.13, 0.11), features=Features(jaw=-0.03, nose=-0.08), seed=24,
         hair_changes={"top": 0.010, "sides": 0.006},
     ),
     "Priya": Person(
