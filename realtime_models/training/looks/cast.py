@@ -20,9 +20,10 @@ CAST: dict[str, Person] = {
         smile=0.2, seed=12,
     ),
     "Mei": Person(
-        {"Asian_F_1": 1.0}, "Asian_F_1", hair="bob", melanin=1.0, iris="brown",
+        {"Asian_F_1": 0.4, "Asian_F_2": 0.3, "Asian_F_3": 0.3}, "Asian_F_2", distinct=0.0,
+        hair="bob", melanin=1.0, iris="brown",
         lips=(1.0, 1.05, 1.05), clothes="Asian_F_3", cloth=(0.62, 0.60, 0.56), smile=0.15,
-        brows=0.4, features=Features(eyes=0.08), seed=13,
+        brows=0.1, features=Features(eyes=0.10), seed=13,
     ),
     "Tom": Person(
         {"White_M_2": 0.75, "White_M_1": 0.25}, "White_M_2", hair="tousled", melanin=0.74,
@@ -44,9 +45,9 @@ CAST: dict[str, Person] = {
         hair_changes={"receding": 0.020, "temples": 0.018},
     ),
     "Layla": Person(
-        {"MENA_F_2": 1.0}, "MENA_F_2", hair="", scarf=(0.16, 0.30, 0.33), iris="amber",
-        clothes="MENA_F_2", cloth=(0.13, 0.25, 0.28), lips=(1.0, 0.92, 0.92), smile=0.15,
-        brows=0.45, distinct=0.15, seed=17,
+        {"MENA_F_2": 0.5, "MENA_F_1": 0.5}, "MENA_F_2", hair="", scarf=(0.16, 0.30, 0.33),
+        iris="amber", clothes="MENA_F_2", cloth=(0.13, 0.25, 0.28), lips=(0.85, 0.95, 0.95),
+        smile=0.15, brows=0.45, distinct=0.0, features=Features(chin=-0.10), seed=17,
     ),
     "Kenji": Person(
         {"Asian_M_1": 1.1, "Hispanic_M_1": -0.1}, "Asian_M_1", hair="parted", melanin=1.0,
@@ -68,8 +69,8 @@ CAST: dict[str, Person] = {
     ),
     "Ingrid": Person(
         {"White_F_2": 1.1, "White_M_1": -0.1}, "White_F_2", hair="pixie", melanin=0.4, grey=0.97,
-        age=0.85, iris="grey", glasses="round", glasses_colour=(0.22, 0.12, 0.05),
-        clothes="White_F_3", cloth=(0.10, 0.13, 0.11), features=Features(chin=0.12, cheeks=0.002),
+        age=0.6, distinct=0.0, iris="grey", glasses="round", glasses_colour=(0.22, 0.12, 0.05),
+        clothes="White_F_3", cloth=(0.10, 0.13, 0.11), features=Features(chin=0.04),
         seed=21,
     ),
     "Mateo": Person(
@@ -79,10 +80,10 @@ CAST: dict[str, Person] = {
         features=Features(chin=0.06, cheeks=0.003, mouth=0.08), seed=22,
     ),
     "Leilani": Person(
-        {"X_NHPI_F_3": 1.0}, "X_NHPI_F_3", brows=0.3, hair="long", melanin=0.97,
-        iris="brown",
+        {"X_NHPI_F_3": 0.5, "X_NHPI_F_1": 0.3, "Hispanic_F_2": 0.2}, "X_NHPI_F_3", distinct=0.0,
+        brows=0.2, hair="long", melanin=0.97, iris="brown",
         clothes="X_NHPI_F_3", cloth=(0.45, 0.16, 0.12), smile=0.25,
-        features=Features(cheeks=0.003, jaw=0.05, nose=-0.06), seed=23,
+        features=Features(nose=0.10), seed=23,
     ),
     "Amir": Person(
         {"MENA_M_3": 1.15, "Asian_M_1": -0.15}, "MENA_M_2", saturation=0.85, brows=0.35,
@@ -109,7 +110,7 @@ CAST: dict[str, Person] = {
         iris_size=0.0118, clothes="White_F_3", cloth=(0.10, 0.34, 0.30), lips=(1.0, 0.86, 0.86),
         smile=0.3, brows=0.25, distinct=0.5, seed=27,
         painted=True,
-        features=Features(neck=0.2, eyes=0.60, nose=0.35, tip=0.005, chin=0.48, cheeks=0.010,
+        features=Features(neck=0.2, eyes=0.38, nose=0.2, tip=0.005, chin=0.25, cheeks=0.010,
         mouth=-0.22),
     ),
     "Juno": Person(

@@ -71,9 +71,9 @@ OPEN: Mapping[str, float] = {
     "mouthSmile": 0.6,
 }
 """The upper teeth, whole: for a texture."""
-SUNK, SUNK_WITH_SCARF = 0.016, 0.007
+SUNK = 0.016
 """Metres by which the lower teeth are sunk there, out of sight: moved along, their ends would show
-as specks. A head scarf is seen through the mouth when they are lower."""
+as specks."""
 
 _OUTER = {"outer_up": ("RRbrowUp", "LLbrowUp"), "outer_down": ("RRbrowDown", "LLbrowDown")}
 

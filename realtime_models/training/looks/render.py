@@ -25,12 +25,7 @@ import numpy as np
 
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.training.looks.cast import CAST
-from latentcam.realtime_models.training.looks.expression import (
-    OPEN,
-    SUNK,
-    SUNK_WITH_SCARF,
-    control,
-)
+from latentcam.realtime_models.training.looks.expression import OPEN, SUNK, control
 from latentcam.realtime_models.training.looks.identity import cast_z
 from latentcam.realtime_models.training.looks.sampling import Group, group
 from latentcam.realtime_models.training.whole import whole
@@ -130,8 +125,7 @@ def main() -> int:
                 stage.dress(Figure(bank, person))
                 stage.light(light_of(person))
             for file, x in poses.items():
-                sunk = SUNK if person.scarf is None else SUNK_WITH_SCARF
-                stage.pose(x, sunk if x.any() else 0.0)
+                stage.pose(x, SUNK if x.any() else 0.0)
                 stage.render(options.out / file)
                 print(file, flush=True)
         return 0

@@ -184,10 +184,19 @@ def head_scarf(skull: Skull) -> Piece:
                     ]
                 )
     cloth = np.concatenate(points)
+    # What would lie within the head would be seen through an open mouth.
+    corners = np.array(faces, np.int32)
+    middles = cloth[corners].mean(1)
+    x, y, z = middles.T
+    within = (np.abs(x) < 0.045) & (y > -0.030) & (y < 0.085) & (z > -0.100) & (z < -0.020)
+    # Under the chin the cape begins, on the skin.
+    of_hood = np.arange(len(corners)) < (count - 1) * len(turn)
+    mouth = (z > np.where(np.abs(x) < 0.022, -0.1, -0.085)) & (np.abs(x) < 0.033)
+    within &= of_hood | mouth | (skull.height(middles)[0] < -0.004)
     with_head = np.clip((cloth[:, 2] + 0.15) / 0.07, 0, 1)
     with_neck = np.clip((cloth[:, 2] + 0.20) / 0.06, 0, 1) * (1 - with_head)
     weights = np.stack([with_neck, with_head], 1)
-    return Piece(cloth, np.array(faces, np.int32), np.array(uv), "scarf", weights)
+    return Piece(cloth, corners[~within], np.array(uv)[~within], "scarf", weights)
 
 
 def _outwards(points: F64, middle: F64) -> F64:
