@@ -106,7 +106,11 @@ def save_camera() -> None:
         save_shot(page, "camera.webp")
 
 
+SEEN = "[...document.images].every(i => i.complete || i.getBoundingClientRect().top > innerHeight)"
+
+
 def save_shot(page: Any, name: str) -> None:
+    page.wait_for_function(SEEN, timeout=120_000)  # portraits are drawn when they are asked for
     picture = Image.open(io.BytesIO(page.screenshot()))
     picture.save(FOLDER / name, "WEBP", quality=85)
     print(f"{name}: {(FOLDER / name).stat().st_size} bytes")

@@ -227,9 +227,10 @@ def _relit(skin: F32, where: dict[str, F32], tone: F32) -> F32:
     soft = np.stack([large(blurred(load_array(lit, MAP), 6)[..., c], size) for c in range(3)], -1)
     fine = np.clip(lit / np.maximum(soft, 0.02), 0.90, 1.05)
     share = large(blurred(lids, 2), size)[..., None]
-    lit = lit + share * (0.93 * tone * np.array([1.0, 0.975, 0.965], np.float32) * fine - lit)
+    lid = 0.93 * tone * np.array([1.0, 0.975, 0.965], np.float32)
+    bare = lit + share * (lid * fine - lit)
     least = 0.55 * tone * large(blurred(nostrils, 2), size)[..., None]
-    return np.asarray(np.clip(np.maximum(lit, least), 0, 1), np.float32)
+    return np.asarray(np.clip(np.maximum(bare, least), 0, 1), np.float32)
 
 
 def _painted(skin: F32, where: dict[str, F32]) -> F32:
