@@ -3,8 +3,9 @@
 `python -m latentcam.realtime_models.training.generator.anchors --help`
 
 A named face is a latent, its anchor, and its textures. Where only a few faces were changed and
-rendered anew, their anchors are looked for again in W+ (Abdal et al. 2019, "Image2StyleGAN"), with
-the generator as it is and the new textures, from pictures in any pose. The last row of an anchor
+rendered anew, their anchors are looked for again in W+ (Abdal et al. 2019, "Image2StyleGAN"; for
+photographs, whose axes are only tracked and which have no texture yet: `enrol.pivot`), with the
+generator as it is and the new textures, from pictures in any pose. The last row of an anchor
 stays: by it a texture is found. Changes identities.safetensors, textures.safetensors and the card;
 `seal` comes after it. The next training of the generator learns these faces better.
 """
@@ -126,12 +127,13 @@ def main(argv: list[str] | None = None) -> None:
         search = Search(pack, textures, Vgg16(args.vgg) if args.vgg else None)
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
-    anchors = pack.identities.copy()
-    for name in args.only:
-        number = list(CAST).index(name)
-        own = pictures.select((pictures.curated == number).nonzero()[:, 0])
-        if not len(own):
+    numbers = {name: list(CAST).index(name) for name in args.only}
+    for name, number in numbers.items():
+        if not (pictures.curated == number).any():
             parser.error(f"--data holds no picture of {name}, expected some")
+    anchors = pack.identities.copy()
+    for name, number in numbers.items():
+        own = pictures.select((pictures.curated == number).nonzero()[:, 0])
         rng = np.random.default_rng(number)
         anchors[number], before, after = search.fit(own, anchors[number], args.steps, rng)
         print(f"{name:10} {len(own)} pictures: loss {before:.4f}, then {after:.4f}", flush=True)
