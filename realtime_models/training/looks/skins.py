@@ -168,7 +168,7 @@ def clean(name: str, folder: Path, where: dict[str, F32], detail: F32, size: int
     v, u = np.mgrid[0:MAP, 0:MAP] / MAP
     island = (u < 0.05) & (v > 0.45) & (v < 0.62) | ears & (u < 0.045)
     soft = np.maximum(soft, blurred(island.astype(np.float32), 1))
-    full = _soft_brows(_relit(load(folder / "skins" / f"{name}.png", size), where, tone), where)
+    full = _soft_brows(relit(load(folder / "skins" / f"{name}.png", size), where, tone), where)
     smooth = np.stack([large(smooth[..., c], size) for c in range(3)], -1)
     keep = np.where(used | (blurred(where["used"], 3) > 0.02), soft, 1.0).astype(np.float32)
     keep = np.clip(large(keep, size), 0, 1)[..., None]
@@ -192,7 +192,7 @@ def clean(name: str, folder: Path, where: dict[str, F32], detail: F32, size: int
     mask.filter(ImageFilter.GaussianBlur(0.7)).save(folder / "cloth" / f"{name}.png")
 
 
-def _relit(skin: F32, where: dict[str, F32], tone: F32) -> F32:
+def relit(skin: F32, where: dict[str, F32], tone: F32) -> F32:
     """The skin [n, n, 3] without what light, shadow and make-up painted into it.
 
     Broad differences from the face's tone go, most of all around the eyes, where they would be
