@@ -97,7 +97,12 @@ def main() -> None:
         eyes = Vgg16(args.vgg) if args.vgg else None
         tracking = pack_tracking(base, Teacher(base), tracker.track_all, learned())
         person, coverage = prepare(
-            open_sources(args.held_out), base, tracking, tracker.track_all, segmenter.segment
+            open_sources(args.held_out),
+            base,
+            tracking,
+            tracker.track_all,
+            segmenter.segment,
+            least_seconds=0.0,
         )
     except (LatentcamError, FileNotFoundError, ValueError) as error:
         parser.error(str(error))

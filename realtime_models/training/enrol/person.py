@@ -120,11 +120,21 @@ def prepare(
     track: Track,
     segment: Segment,
     told: Told = lambda share: None,
+    least_seconds: float = LEAST_SECONDS,
 ) -> tuple[Person, Coverage]:
-    """Track, place, cut out, read the axes. Raises CannotEnrol with one sentence."""
+    """Track, place, cut out, read the axes. Raises CannotEnrol with one sentence.
+
+    least_seconds: for which a video has to show a face.
+    """
     seen = _track(sources, tracking, track, lambda share: told(0.6 * share))
     photos = sources[0].photo
     source = np.array(seen.source)
+    seconds = 0.0 if photos else _seconds(sources, source)
+    if not photos and seconds < least_seconds:
+        raise CannotEnrol(
+            f"a face is seen for {seconds:.1f} s, expected at least {least_seconds:.0f}, "
+            "better a minute; of less, give single pictures as photos"
+        )
     points = np.array(seen.points)
     shots = (
         np.arange(len(source))
@@ -162,7 +172,6 @@ def prepare(
     )
     if not photos:
         even_light(person, tracking)
-    seconds = 0.0 if photos else _seconds(sources, source)
     missing = _missing(person, pack.card.axes, tracking, photos)
     return person, Coverage(len(person), round(seconds, 1), round(height), missing)
 
@@ -228,13 +237,6 @@ def _track(sources: Sequence[Source], tracking: PackTracking, track: Track, told
         )
     if not seen.faces:
         raise CannotEnrol("no face is found in any of the files")
-    if not sources[0].photo:
-        seconds = _seconds(sources, np.array(seen.source))
-        if seconds < LEAST_SECONDS:
-            raise CannotEnrol(
-                f"a face is seen for {seconds:.1f} s, expected at least {LEAST_SECONDS:.0f}, "
-                "better a minute; of less, give single pictures as photos"
-            )
     return seen
 
 

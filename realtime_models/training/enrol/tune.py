@@ -2,8 +2,9 @@
 
 A batch mixes three kinds of pictures: the person's, under the axes that were tracked; the person's
 moved along the generator's own motion (`motion_field`), under axes never shown; and the pack's own,
-of all its faces over all axes, as the frozen generator draws them. Stages go from small pictures to
-large ones; the last has discriminators. The moving average of the weights is what counts.
+of all its faces over all axes, as the frozen generator draws them. Where the person's textures flow
+under axes never shown is learned from the pack's faces, too. Stages go from small pictures to large
+ones; the last has discriminators. The moving average of the weights is what counts.
 """
 
 from __future__ import annotations
@@ -62,10 +63,15 @@ PERCEPTUAL_WEIGHT = 0.05
 PERCEPTUAL_CROP = 128  # pixels
 SMALLEST_SEEN = 128  # pixels; a smaller picture has no textures to compare
 CHANGE_WEIGHT = 1e-3  # of the change of V
+FLOW_WEIGHT = 1.0
+FLOW_PICTURES, FLOW_SIZE = 4, 64  # in a step, and how large they are drawn: no flow is larger
 LR, LR_ANCHOR, LR_CHANGE, LR_JUDGES = 6e-4, 4e-3, 1e-3, 4e-4
 WARM_UP = 0.02  # of a stage
 EMA = 0.995
-AT_REST = {"headYaw": 3.0, "headPitch": 3.0, "headRoll": 3.0, "eyeBlink": 3.0, "jawOpen": 3.0}
+AT_REST = {
+    "headYaw": 3.0, "headPitch": 3.0, "headRoll": 3.0, "eyeBlink": 3.0,
+    "jawOpen": 4.0, "mouthUpperUp": 4.0, "mouthLowerDown": 4.0,
+}  # fmt: skip
 UNSEEN = 5.0
 """What counts in the choice of a texture: axes more than 1, and the part that is not seen."""
 OPEN, WIDE_OPEN = 0.5, 20.0  # jawOpen that is enough for the texture of an open mouth; its weight
@@ -274,6 +280,8 @@ class Tuner:
         fake = seen_as[:own]
         loss = loss + CHANGE_WEIGHT * self.student.change().square().mean()
         loss = loss + FLICKER_WEIGHT * judges.flicker(real, fake)
+        if self.student.texture is not None:
+            loss = loss + FLOW_WEIGHT * self.astray()
         if self.eyes is not None and stage.size >= SMALLEST_SEEN:
             seen = (before_grey(fake), before_grey(real))
             face = judges.face_box(self.tracking)
@@ -321,6 +329,22 @@ class Tuner:
         moved = [reconstruction(one[:mine], own, heeded) for one in shown.alone()]
         loss = loss + moved_loss(moved) + uneven_loss(drawn)
         return shown.picture, loss + hidden(shown, weights)[:mine].mean()
+
+    def astray(self) -> Tensor:
+        """How far flows are, under any axes, from being between those of two faces of the pack."""
+        x = self.teacher.random_x(FLOW_PICTURES, self.rng)
+        picked = torch.from_numpy(
+            self.rng.integers(0, len(self.teacher.anchors), (2, FLOW_PICTURES))
+        )
+        with autocast(self.device):
+            mine = self.student.synthesis.draw(self.student.latents(x), FLOW_SIZE).flow
+            with torch.no_grad():
+                ws = [self.teacher.latents(self.teacher.anchors[two], x) for two in picked]
+                theirs = self.teacher.synthesis.draw(torch.cat(ws), FLOW_SIZE).flow
+        assert mine is not None and theirs is not None
+        a, b = theirs[:FLOW_PICTURES].float(), theirs[FLOW_PICTURES:].float()
+        beyond = (mine.float() - (a + b) / 2).abs() - (a - b).abs() / 2
+        return beyond.clamp(min=0).mean()
 
     def _judged(self, real: Tensor, fake: Tensor) -> Tensor:
         self.opt_d.zero_grad()

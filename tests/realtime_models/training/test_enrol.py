@@ -162,6 +162,21 @@ def test_a_pack_that_is_replayed_is_not_forgotten(
     assert lost[0] < 0.9 * lost[1]
 
 
+def test_textures_flow_as_those_of_the_pack_where_nothing_was_seen(
+    worn_pack: AvatarPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the same training without, flows go astray."""
+    astray = []
+    for weight in (tune.FLOW_WEIGHT, 0.0):
+        monkeypatch.setattr(tune, "FLOW_WEIGHT", weight)
+        one = tuner(worn_pack, 60)
+        one.run(tmp_path, lambda progress: None)
+        one.rng = np.random.default_rng(0)
+        with torch.no_grad():
+            astray.append(float(np.mean([float(one.astray()) for _ in range(8)])))
+    assert astray[0] < 0.7 * astray[1]
+
+
 def test_a_training_that_was_interrupted_goes_on_where_it_stopped(
     tiny_pack: AvatarPack, tmp_path: Path
 ) -> None:
