@@ -198,7 +198,8 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
 /** The picture, from about -1 to 1, as levels of 8 bits; no colour exceeds its alpha. straight:
  * colours are no longer multiplied by it, as canvases want them. size: of the picture, if textures
  * are moved into it: by flows of which 1 is an eighth of the picture, as far as they are visible.
- * mouth: where that of the open mouth, which lies below the other, is moved; or null. */
+ * mouth: where that of the open mouth, which lies below the other, is moved, fading at its edges; or
+ * null. */
 export const LEVELS = (channels, straight, size = 0, mouth = null) => `
 @group(0) @binding(0) var<storage, read> picture: array<vec4f>;
 @group(0) @binding(1) var<storage, read_write> levels: array<u32>;
@@ -227,8 +228,12 @@ fn shown(i: u32) -> vec4f {
   if (all(here >= vec2u(${mouth.left}, ${mouth.top}))
     && all(here < vec2u(${mouth.right}, ${mouth.bottom}))) {
     let down = vec2f(0, ${size - mouth.top});
+    let first = vec2f(here) + 0.5 - vec2f(${mouth.left}, ${mouth.top});
+    let last = vec2f(${mouth.right}, ${mouth.bottom}) - vec2f(here) - 0.5;
+    let edge = min(min(first.x, first.y), min(last.x, last.y));
     pixel = mix(pixel, texture(place.zw + down, vec2u(${mouth.left}, ${size}),
-      vec2u(${mouth.right - 1}, ${size + mouth.bottom - mouth.top - 1})), seen.y);
+      vec2u(${mouth.right - 1}, ${size + mouth.bottom - mouth.top - 1})),
+      seen.y * min(edge / ${size / 32}, 1));
   }` : ''}
   return pixel;
 }` : 'fn shown(i: u32) -> vec4f { return picture[i]; }'}

@@ -21,7 +21,7 @@ from latentcam.realtime_models.decoders.openvino_silent import Node, op, ov
 from latentcam.realtime_models.errors import BackendUnavailable, lacks_memory
 from latentcam.realtime_models.generator.filters import upsampling_filter
 from latentcam.realtime_models.generator.latents import LRELU_GAIN, LRELU_SLOPE
-from latentcam.realtime_models.generator.layers import GeneratorConfig, SynthesisLayer
+from latentcam.realtime_models.generator.layers import GeneratorConfig, MouthBox, SynthesisLayer
 from latentcam.realtime_models.generator.textures import FLOW_UNIT
 
 logger = logging.getLogger(__name__)
@@ -271,16 +271,26 @@ def _with_textures(
         return [shown], [share, texture]
     box = config.mouth.edges(side)
     part, seen, below = _cut(shown, box), _cut(visible, box, 1), side - box[0]
-    over = _moved_into(part, seen, moving[1], texture, share, side, box, below)
+    fading = op.multiply(share, op.constant(_fading(config.mouth, side)))
+    over = _moved_into(part, seen, moving[1], texture, fading, side, box, below)
     return [shown, over], [share, texture]
+
+
+def _fading(mouth: MouthBox, side: int) -> NDArray[np.float32]:
+    """[1, 1, h, w]: how far the texture of an open mouth may be seen; at its edges not at all."""
+    top, bottom, left, right = mouth.edges(side)
+    sides = (np.arange(n) + 0.5 for n in (bottom - top, right - left))
+    down, along = (np.minimum(at, at[::-1]) for at in sides)
+    inside = np.minimum(down[:, None], along) / mouth.rim(side)
+    return np.asarray(np.minimum(inside, 1)[None, None], np.float32)
 
 
 def _moved_into(
     part: Node, visible: Node, moving: _Map, texture: Node, share: Node, side: int, box: Box,
     below: int,
 ) -> Node:  # fmt: skip
-    """Part of a picture with a texture moved into it. below: rows of the texture above this one,
-    less those of the picture above the part."""
+    """Part of a picture with a texture moved into it. share: of the texture, [1, 1, 1 or h, 1 or
+    w]. below: rows of the texture above this one, less those of the picture above the part."""
     top, bottom, left, right = box
     levels = _cut(texture, (top + below, bottom + below, left, right))
     levels = _scale(op.convert(levels, np.float32), 1 / 127.5, -1.0)

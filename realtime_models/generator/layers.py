@@ -146,6 +146,11 @@ class MouthBox(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         top, bottom, left, right = (e * size // 64 for e in msgspec.structs.astuple(self))
         return top, bottom, left, right
 
+    @staticmethod
+    def rim(size: int) -> float:
+        """Within how many pixels of its edges the texture fades, so that no edge is seen."""
+        return size / 32
+
 
 class GeneratorConfig(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A generator with the names of the StyleGAN2 paper's code.

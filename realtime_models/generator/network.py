@@ -26,7 +26,7 @@ from latentcam.realtime_models.generator.latents import (
     Z_EPSILON,
     Tensors,
 )
-from latentcam.realtime_models.generator.layers import GeneratorConfig, SynthesisLayer
+from latentcam.realtime_models.generator.layers import GeneratorConfig, MouthBox, SynthesisLayer
 from latentcam.realtime_models.generator.textures import FLOW_UNIT, Textures
 
 DEMOD_EPSILON = 1e-8
@@ -395,10 +395,23 @@ def composed(
     x = (whole * (grid[..., 0] + 1) - left - right) / (right - left)  # -1 to 1 within the mouth
     y = (whole * (grid[..., 1] + 1) - top - bottom) / (bottom - top)
     mouth = _sampled(textures[:, :, whole:, left:right], torch.stack([x, y], dim=3))
-    mouth_covered = covered[:, 1:][inside]
+    fading = torch.minimum(
+        _fading(top, bottom, begin[0], box[:2], whole, picture.device)[:, None],
+        _fading(left, right, begin[1], box[2:], whole, picture.device),
+    )
+    mouth_covered = covered[:, 1:][inside] * fading
     over = mouth_covered * (mouth - picture[inside])
     picture = picture + _in_place(over, box, picture.shape)
     return Composed(picture, moved, covered[:, :1], mouth, mouth_covered, box)
+
+
+def _fading(
+    low: int, high: int, begin: int, part: tuple[int, int], whole: int, device: torch.device
+) -> Tensor:
+    """[part]: how far a texture between two edges is seen, from 0 at both to 1 within
+    `MouthBox.rim`. part: where it is, in pixels from `begin` on."""
+    at = torch.arange(part[0], part[1], device=device) + (0.5 + begin)
+    return (torch.minimum(at - low, high - at) / MouthBox.rim(whole)).clamp(max=1)
 
 
 def _sampled(textures: Tensor, grid: Tensor) -> Tensor:

@@ -96,19 +96,21 @@ def opened(flow: tuple[float, float], visible: float, begin: int = 0) -> Compose
     return composed(config, drawn, textures, share, (begin, begin), side)
 
 
-def test_the_texture_of_the_open_mouth_is_moved_inside_of_its_box_only() -> None:
+def test_an_open_mouth_is_moved_inside_of_its_box_only_and_fades_at_its_edges() -> None:
+    fading = np.zeros((64, 64))  # 0 at the edges, 1 from two pixels of 64 on
+    fading[32:52, 20:44], fading[33:51, 21:43], fading[34:50, 22:42] = 0.25, 0.75, 1
     wanted = np.zeros((64, 64))
     wanted[32:52, 20:44] = np.arange(32, 52)[:, None]
     shown = opened((0.0, 0.0), 50.0)
-    np.testing.assert_allclose(shown.picture[0, 0], wanted, atol=1e-4)
+    np.testing.assert_allclose(shown.picture[0, 0], fading * wanted, atol=1e-4)
     np.testing.assert_allclose(shown.alone()[1][0, 0], wanted, atol=1e-4)
     assert (shown.alone()[0] == 0).all()
     # A flow of one is an eighth of the whole picture here, too; what lies beside it never shows.
     wanted[32:52, 20:44] = np.minimum(np.arange(32, 52) + 8, 51)[:, None]
-    np.testing.assert_allclose(opened((1.0, 1.0), 50.0).picture[0, 0], wanted, atol=1e-4)
+    np.testing.assert_allclose(opened((1.0, 1.0), 50.0).picture[0, 0], fading * wanted, atol=1e-4)
     assert opened((1.0, 1.0), -50.0).picture.abs().max() < 1e-4
     np.testing.assert_allclose(
-        opened((1.0, 1.0), 50.0, 40).picture[0, 0], wanted[40:, 40:], atol=1e-4
+        opened((1.0, 1.0), 50.0, 40).picture[0, 0], (fading * wanted)[40:, 40:], atol=1e-4
     )
     beside = opened((1.0, 1.0), 50.0, 56)
     assert beside.mouth is None and (beside.picture.abs() < 1e-4).all()

@@ -44,6 +44,7 @@ from latentcam.realtime_models.training.generator.losses import (
 )
 from latentcam.realtime_models.training.generator.train import (
     DRAWN_WEIGHT,
+    even_visibility,
     hidden,
     moved_loss,
     uneven_loss,
@@ -294,6 +295,7 @@ class Tuner:
         loss.backward()
         nn.utils.clip_grad_norm_(self.student.parameters(), 5.0)
         self.opt_g.step()
+        even_visibility(self.student.synthesis)
         self.steps += 1
         decay = min(EMA, (self.steps + 1) / (self.steps + 10))
         with torch.no_grad():

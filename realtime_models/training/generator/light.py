@@ -46,6 +46,7 @@ from latentcam.realtime_models.resolutions import textures_for
 from latentcam.realtime_models.training.generator import losses
 from latentcam.realtime_models.training.generator.train import (
     channels_last,
+    even_visibility,
     keep_freed_memory,
     moved_loss,
     uneven_loss,
@@ -159,6 +160,7 @@ class Imitation:
         loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         self.optimiser.step()
+        even_visibility(self.network)
         self.step += 1
         decay = min(EMA_DECAY, (self.step + 1) / (self.step + 10))
         with torch.no_grad():

@@ -40,6 +40,7 @@ from latentcam.realtime_models.generator.network import (
     Composed,
     Drawn,
     Generator,
+    SynthesisNetwork,
     averaged,
     bare,
     composed,
@@ -249,6 +250,7 @@ class Trainer:
         loss.backward()
         nn.utils.clip_grad_norm_(self.generator.parameters(), 5.0)
         self.opt_g.step()
+        even_visibility(self.generator.synthesis)
         self.steps += 1
         decay = min(EMA_DECAY, (self.steps + 1) / (self.steps + 10))
         with torch.no_grad():
@@ -336,6 +338,21 @@ def uneven(flow: Tensor, window: Window) -> Tensor:
     cells = F.avg_pool2d(flow.float(), pixels) if pixels > 1 else flow.float()
     across, down = cells.diff(dim=3).abs().mean(), cells.diff(dim=2).abs().mean()
     return across + down
+
+
+@torch.no_grad()
+def even_visibility(network: SynthesisNetwork) -> None:
+    """Give pixels that one position draws the same visibility of textures, by the mean of their
+    weights: where two textures do not quite agree, the adversary would have it alternate from
+    pixel to pixel, and it is seen as a pattern of dots."""
+    config = network.config
+    for layer in config.layers:
+        if config.flow and layer.draws and layer.pixels > 1:
+            own = layer.pixels**2
+            shown = slice(config.channels * own, (config.channels + config.textures) * own)
+            for tensor in (network.conv(layer).weight, network.conv(layer).bias):
+                part = tensor[shown].unflatten(0, (config.textures, own))
+                part.copy_(part.mean(dim=1, keepdim=True).expand_as(part))
 
 
 def _unlike(fake: Tensor, real: Tensor, weight: Tensor) -> Tensor:

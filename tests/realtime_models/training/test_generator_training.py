@@ -17,7 +17,11 @@ for name in ("PIL", "scipy", "sklearn"):
 from latentcam.realtime_models.avatar_pack import load_pack  # noqa: E402
 from latentcam.realtime_models.axes import FACE_AXES  # noqa: E402
 from latentcam.realtime_models.generator.layers import GeneratorConfig  # noqa: E402
-from latentcam.realtime_models.generator.network import Composed, Generator  # noqa: E402
+from latentcam.realtime_models.generator.network import (  # noqa: E402
+    Composed,
+    Generator,
+    SynthesisNetwork,
+)
 from latentcam.realtime_models.training import make_pack  # noqa: E402
 from latentcam.realtime_models.training.generator import losses, train  # noqa: E402
 from latentcam.realtime_models.training.generator.data import (  # noqa: E402
@@ -29,7 +33,14 @@ from latentcam.realtime_models.training.generator.data import (  # noqa: E402
 from latentcam.realtime_models.training.generator.windows import WHOLE, Window  # noqa: E402
 from latentcam.realtime_models.training.looks.cast import CAST  # noqa: E402
 from latentcam.realtime_models.training.looks.identity import Z_DIM  # noqa: E402
-from tests.tiny import WORDS, smooth_pictures, tiny_generator, worn_card, write_pack  # noqa: E402
+from tests.tiny import (  # noqa: E402
+    MOUTH,
+    WORDS,
+    smooth_pictures,
+    tiny_generator,
+    worn_card,
+    write_pack,
+)
 
 CONFIG = tiny_generator(z_dim=Z_DIM)
 MOTION_LAYERS = 3
@@ -217,6 +228,29 @@ def test_textures_that_are_hidden_cost_most_about_the_mouth() -> None:
     most = train.HIDDEN_WEIGHT + train.HIDDEN_MOUTH_WEIGHT  # where the weight is 2
     torch.testing.assert_close(cost[..., 4:6, 2:6], 0 * part + most / 2)  # half of it is hidden
     assert cost[..., 7, 7] == cost[..., 3, 2] == pytest.approx(train.HIDDEN_WEIGHT)
+
+
+def test_textures_are_as_visible_in_all_pixels_of_a_position() -> None:
+    """Neighbouring pixels differ by what is enlarged only, which is smooth; colours stay."""
+    torch.manual_seed(0)
+    net = SynthesisNetwork(tiny_generator(resolution=64, subpixels=1, flow=8, mouth=MOUTH))
+    ws = torch.randn(2, net.config.num_ws, net.config.w_dim)
+    with torch.no_grad():
+        before = net.draw(ws)
+        train.even_visibility(net)
+        after = net.draw(ws)
+    assert before.visible is not None and after.visible is not None
+    torch.testing.assert_close(before.picture, after.picture)
+
+    def fine(visible: torch.Tensor) -> float:
+        """The part that alternates from pixel to pixel, and no enlarged map has."""
+        cells = visible.unfold(2, 2, 2).unfold(3, 2, 2)
+        return float((cells[..., 0, 0] - cells[..., 0, 1] - cells[..., 1, 0] + cells[..., 1, 1])
+                     .abs().mean())  # fmt: skip
+
+    assert fine(after.visible) < 0.3 * fine(before.visible)
+    mean = torch.nn.functional.avg_pool2d
+    torch.testing.assert_close(mean(before.visible, 2), mean(after.visible, 2))
 
 
 def test_a_flow_is_as_uneven_in_a_window_as_in_the_whole() -> None:
