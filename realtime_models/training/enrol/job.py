@@ -285,11 +285,12 @@ def _restyle(order: Restyling, bench: Bench) -> None:
         told=paced(bench.tell, "learning the style", 0.8 * seconds),
     )  # fmt: skip
     card = base.card
+    tensors = stylise.between(dict(base.generator), styled, order.strength)
     write_made(
         user_packs() / order.name,
         base,
         bench.lender,
-        stylise.between(dict(base.generator), styled, order.strength),
+        tensors,
         base.identities,
         names=card.identities,
         smaller=(),
@@ -297,6 +298,7 @@ def _restyle(order: Restyling, bench: Bench) -> None:
         provenance=f"The pack {card.name} in the style of {Path(order.picture).name}, by "
         f"`latentcam avatar stylise`, strength {order.strength:g}. {card.provenance}",
         consent=card.consent,
+        textures=stylise.styled_textures(base, teacher, tensors, order.strength),
     )
 
 

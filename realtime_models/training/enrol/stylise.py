@@ -18,12 +18,17 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.generator.layers import GeneratorConfig
+from latentcam.realtime_models.generator.network import Drawn, SynthesisNetwork, load_part
+from latentcam.realtime_models.generator.textures import with_mouths
 from latentcam.realtime_models.training.enrol import judges
 from latentcam.realtime_models.training.enrol.network import PREFIX, Teacher, autocast, synthesis_of
 from latentcam.realtime_models.training.enrol.pack_tracking import PackTracking
 from latentcam.realtime_models.training.enrol.person import Person
+from latentcam.realtime_models.training.enrol.tune import OPEN, control
 from latentcam.realtime_models.training.generator.losses import (
     before_grey,
+    levels,
     random_crop,
     reconstruction,
 )
@@ -35,6 +40,8 @@ BATCH = 4
 MOVED = 2  # of a batch
 LR = 1.5e-3
 PERCEPTUAL_WEIGHT = 0.6
+FLOW_WEIGHT = 4.0
+PAINTED_OVER = 0.5  # of a texture's detail, at full strength
 CROP = 160  # pixels
 
 
@@ -87,12 +94,17 @@ def restyle(
         anybody = teacher.anchors[torch.from_numpy(rng.integers(0, len(teacher.anchors), BATCH))]
         share = torch.from_numpy(rng.uniform(0, 1, BATCH).astype(np.float32)).to(device)
         anchors = latent + fine * share[:, None, None] * (anybody - latent)
+        latents = teacher.latents(anchors, x)
         with autocast(device):
-            drawn = network(teacher.latents(anchors, x))
-        drawn = drawn.float()
+            all_drawn = network.draw(latents)
+        drawn = all_drawn.picture.float()
         if keep_colours:
-            real = recoloured(real, teacher.pictures(teacher.latents(anchors, x)))
+            real = recoloured(real, teacher.pictures(latents))
         loss = reconstruction(drawn, real, weight * known)
+        if all_drawn.flow is not None:
+            with torch.no_grad(), autocast(device):
+                before = teacher.synthesis.draw(latents)
+            loss = loss + FLOW_WEIGHT * moved_away(all_drawn, before)
         if eyes is not None:
             seen = (before_grey(drawn), before_grey(real))
             with autocast(device):
@@ -109,6 +121,52 @@ def restyle(
         PREFIX + name: value.detach().float().cpu().numpy()
         for name, value in network.state_dict().items()
     }
+
+
+def moved_away(drawn: Drawn, before: Drawn) -> Tensor:
+    """How far flows and the visibility of textures are from what they were."""
+    assert drawn.flow is not None and before.flow is not None
+    assert drawn.visible is not None and before.visible is not None
+    flow = (drawn.flow.float() - before.flow.float()).abs().mean()
+    seen = torch.sigmoid(drawn.visible.float()) - torch.sigmoid(before.visible.float())
+    return flow + seen.abs().mean()
+
+
+@torch.no_grad()
+def styled_textures(
+    pack: AvatarPack, teacher: Teacher, tensors: dict[str, NDArray[np.float32]], strength: float
+) -> NDArray[np.uint8] | None:
+    """The textures of a pack's faces in a style, or None if it has none: changed as the network's
+    own pictures of each face are, at rest and with an open mouth. tensors: of the styled generator.
+    """
+    if pack.textures is None:
+        return None
+    config, axes = pack.card.generator, pack.card.axes
+    styled = SynthesisNetwork(config).requires_grad_(False)
+    load_part(styled, tensors, PREFIX)
+    styled.to(teacher.device)
+    poses = torch.stack([control(axes, {}), control(axes, {"jawOpen": OPEN})]).to(teacher.device)
+    made = []
+    for anchor, texture in zip(teacher.anchors, pack.textures.pictures, strict=True):
+        ws = teacher.latents(anchor[None].expand(2, -1, -1), poses)
+        before, after = (
+            _as_texture(config, network(ws)) for network in (teacher.synthesis, styled)
+        )
+        had = torch.from_numpy(texture.astype(np.float32))
+        detail = had - before
+        new = after + (1 - PAINTED_OVER * strength) * detail
+        if config.channels == 4:
+            new[3] = had[3]
+            new = torch.minimum(new, new[3:])
+        made.append(new.clamp(0, 255).round().byte().numpy())
+    return np.stack(made)
+
+
+def _as_texture(config: GeneratorConfig, drawn: Tensor) -> Tensor:
+    """Pictures of a face at rest and with an open mouth, [2, C, H, H] in [-1, 1], as a texture in
+    levels, [C, rows, H]."""
+    resting, opened = levels(drawn.float()).transpose(0, 3, 1, 2)[:, None]
+    return torch.from_numpy(with_mouths(resting, opened, config.mouth)[0]).float()
 
 
 def recoloured(picture: Tensor, like: Tensor) -> Tensor:

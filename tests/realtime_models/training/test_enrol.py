@@ -49,7 +49,13 @@ from latentcam.realtime_models.training.enrol.pack_tracking import (
 )
 from latentcam.realtime_models.training.enrol.person import Person
 from latentcam.realtime_models.training.enrol.refusal import CannotEnrol
-from latentcam.realtime_models.training.enrol.stylise import between, recoloured, restyle
+from latentcam.realtime_models.training.enrol.stylise import (
+    between,
+    moved_away,
+    recoloured,
+    restyle,
+    styled_textures,
+)
 from latentcam.realtime_models.training.enrol.tune import (
     Progress,
     Tuner,
@@ -397,6 +403,40 @@ def test_a_style_is_learned_by_fine_layers_only(pack: AvatarPack) -> None:
         mixed = between(plain, styled, strength)
         assert mixed.keys() == plain.keys()
         np.testing.assert_allclose(mixed[name], other[name], atol=1e-6)
+
+
+def test_textures_take_on_what_a_style_changes_in_the_networks_own_pictures(
+    worn_pack: AvatarPack,
+) -> None:
+    """Here: it is less green. Nothing of a texture is lost where the style has no strength."""
+    teacher, config = Teacher(worn_pack), worn_pack.card.generator
+    last = next(layer for layer in reversed(config.layers) if layer.draws)
+    greenless = dict(worn_pack.generator)
+    bias = greenless[f"synthesis.convs.{last.name}.bias"].copy()
+    bias.reshape(-1, last.pixels**2)[1] -= 0.2  # 25 levels
+    greenless[f"synthesis.convs.{last.name}.bias"] = bias
+
+    same = styled_textures(worn_pack, teacher, dict(worn_pack.generator), 0.0)
+    found = styled_textures(worn_pack, teacher, greenless, 0.0)
+
+    assert worn_pack.textures is not None and same is not None and found is not None
+    alpha = worn_pack.textures.pictures[:, 3:]
+    had = np.minimum(worn_pack.textures.pictures, alpha)  # no colour is more than its alpha
+    np.testing.assert_array_equal(same, had)
+    assert found.dtype == np.uint8 and found.shape == had.shape
+    bright = (had[:, 1] > 40) & (had[:, 1] < alpha[:, 0])
+    fell = had[:, 1][bright].astype(float) - found[:, 1][bright]
+    assert 15 < np.median(fell) <= 26
+    np.testing.assert_array_equal(found[:, 0], had[:, 0])
+
+
+def test_a_style_that_moves_textures_elsewhere_costs(worn_pack: AvatarPack) -> None:
+    teacher = Teacher(worn_pack)
+    drawn = teacher.synthesis.draw(teacher.anchors)
+    assert drawn.flow is not None and drawn.visible is not None
+    assert moved_away(drawn, drawn) == 0
+    assert moved_away(drawn._replace(flow=drawn.flow + 0.1), drawn) > 0.09
+    assert moved_away(drawn._replace(visible=drawn.visible + 1), drawn) > 0.01
 
 
 def test_colours_are_kept_and_light_is_the_pictures() -> None:

@@ -242,7 +242,7 @@ def test_textures_are_as_visible_in_all_pixels_of_a_position() -> None:
     assert before.visible is not None and after.visible is not None
     torch.testing.assert_close(before.picture, after.picture)
 
-    def fine(visible: torch.Tensor) -> float:
+    def fine(visible: Any) -> float:
         """The part that alternates from pixel to pixel, and no enlarged map has."""
         cells = visible.unfold(2, 2, 2).unfold(3, 2, 2)
         return float((cells[..., 0, 0] - cells[..., 0, 1] - cells[..., 1, 0] + cells[..., 1, 1])
