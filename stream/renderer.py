@@ -95,8 +95,10 @@ class Renderer:
         return order.picture, order.took
 
     async def render_finest(self, anchor: Latent, x: Control) -> Picture:
-        """The picture by the finest decoder, while no session runs: nobody waits for the next."""
-        return await self._run(partial(self._avatar.render, anchor, x))
+        """The picture by the finest decoder, for whom nobody waits for the next; a session may
+        begin meanwhile."""
+        (picture,) = await self._run(partial(self._decode, [_Order(anchor, x)], 0))
+        return picture
 
     def _carry_out(self, order: _Order) -> None:
         """On a thread. Takes along those who have waited longest; one failure fails no other."""
@@ -108,17 +110,19 @@ class Renderer:
             orders.append(self._orders.popleft())
         begun = self._clock()
         try:
-            pictures = self._decode(orders)
+            pictures = self._decode(orders, self._stepping.index)
         except Exception:
             if len(orders) == 1:
                 raise
-            orders, pictures = [order], self._decode([order])
+            orders, pictures = [order], self._decode([order], self._stepping.index)
         took = self._clock() - begun
         for served, picture in zip(orders, pictures, strict=True):
             served.took, served.picture = took, picture
 
-    def _decode(self, orders: list[_Order]) -> list[Picture]:
-        move, index = self._avatar.basis.move, self._stepping.index
+    def _decode(self, orders: list[_Order], index: int) -> list[Picture]:
+        """index: of the decoder. Nothing else calls one that has lanes: it decodes one picture at a
+        time, and so does each of its lanes."""
+        move = self._avatar.basis.move
         decoder, lanes = self._avatar.decoders[index], self._lanes[index]
         ws = np.stack([move(o.anchor, o.x) for o in orders])
         if not decoder.lanes:
@@ -166,7 +170,7 @@ class Renderer:
         orders, found = [_Order(anchor, x)] * size, []
         for _ in range(TRIES):
             begun = self._clock()
-            self._decode(orders)
+            self._decode(orders, self._stepping.index)
             found.append(self._clock() - begun)
         return min(found)
 

@@ -330,6 +330,41 @@ def test_one_session_has_the_whole_decoder_and_two_a_lane_each(tiny_pack: Avatar
     assert used == ["whole", "lane", "whole"]
 
 
+def test_a_call_that_begins_while_a_face_at_rest_is_drawn_is_drawn_beside_it(
+    tiny_pack: AvatarPack,
+) -> None:
+    """A decoder cannot do two pictures at once, nor can a lane: OpenVINO says "busy"."""
+    together = threading.Barrier(2, timeout=10)
+
+    class Busy(FakeDecoder):
+        def __init__(self) -> None:
+            super().__init__()
+            self.taken = [threading.Lock() for _ in range(3)]
+            self.lanes = (partial(self.paint, 1), partial(self.paint, 2))
+
+        def paint(self, which: int, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+            assert self.taken[which].acquire(blocking=False), "busy"
+            together.wait()
+            self.taken[which].release()
+            return np.zeros((len(ws), 4, 4, 3), np.uint8)
+
+        def decode(self, ws: NDArray[np.float32]) -> NDArray[np.uint8]:
+            return self.paint(0, ws)
+
+    async def scene() -> None:
+        engine = make_engine(tiny_pack, Busy(), places=2)
+        renderer = engine.renderer
+        (anchor,), still = anchors(tiny_pack, 1), np.zeros(len(tiny_pack.card.axes), np.float32)
+        await asyncio.gather(*(renderer.render_finest(anchor, still) for _ in range(2)))
+        with renderer.attended():
+            await asyncio.gather(
+                renderer.render_finest(anchor, still), renderer.render(anchor, still)
+            )
+        await engine.aclose()
+
+    run(scene())
+
+
 def test_a_batch_is_used_only_where_it_is_faster(tiny_pack: AvatarPack) -> None:
     class Timed(BatchDecoder):
         """Takes its time by a clock of its own, which no load of the machine shows on."""
