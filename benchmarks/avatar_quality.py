@@ -8,12 +8,13 @@ saw: PSNR, SSIM and detail of the whole picture, mouth, eyes and hair, the outli
 white and black, and how alike they look to a network that learned to see. Sweeps every axis of
 every identity and tracks it with MediaPipe; asks an identity judge how far an axis moves who it is,
 how far apart the cast is, and how steady a face is over a minute of talking; measures what moods do
-to the mouth that speaks, frame-to-frame change beside a render of the same motion, and decode time.
-What is not given is not measured. Writes pictures and an index.html into --report.
+to the mouth that speaks, and whether a judge of emotions names them; frame-to-frame change beside a
+render of the same motion, and decode time. What is not given is not measured. Writes pictures and
+an index.html into --report.
 
 HELD_OUT is made by `training.looks.render --seed 999 --cast-share 1 --count 200`, a CLIP by
-`--motion FILE --only NAME`; see `training.looks.render` for both, `training.identity_judge` and
-`training.perceptual` for the model files.
+`--motion FILE --only NAME`; see `training.looks.render` for both, `training.identity_judge`,
+`training.emotion_judge` and `training.perceptual` for the model files.
 """
 
 from __future__ import annotations
@@ -53,6 +54,7 @@ from latentcam.realtime_models.face_tracker import FaceTracker
 from latentcam.realtime_models.generator.latents import sample_z, w_to_ws, z_to_w
 from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.realtime_models.pack_places import find_pack
+from latentcam.realtime_models.training.emotion_judge import EmotionJudge, named
 from latentcam.realtime_models.training.expressions import EMOTIONS
 from latentcam.realtime_models.training.generator.losses import EYES, HAIR, MOUTH, WHOLE, Box
 from latentcam.realtime_models.training.identity_judge import Descriptor, IdentityJudge
@@ -62,6 +64,7 @@ from latentcam.stream.timeline import Timeline
 FPS = 25
 SECONDS = 60  # of talking
 STRENGTH = 0.8  # of a mood
+SPOKEN = 12  # frames of the talking that moods are shown in
 REGIONS: dict[str, Box] = {"whole": WHOLE, "mouth": MOUTH, "eyes": EYES, "hair": HAIR}
 WALLS = {"green": (0, 177, 64), "white": (255, 255, 255), "black": (0, 0, 0)}
 LEAKY = ("jawOpen", "eyeBlink", "mouthStretch", "mouthPucker")
@@ -101,11 +104,14 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, nargs="*", default=[], help="folders of clips")
     parser.add_argument("--tracker", type=Path, help="face_landmarker.task: axes are tracked")
     parser.add_argument("--judge", type=Path, help="folder of dlib's models: who is who")
+    parser.add_argument("--emotions", type=Path, help="network that names emotions, with --tracker")
     parser.add_argument("--vgg", type=Path, help="ONNX file of VGG16: perceptual distance")
     parser.add_argument("--speech", type=Path, nargs="*", default=[], help="sound files")
     parser.add_argument("--frames", type=int, default=60, help="of the minute, to be judged")
     parser.add_argument("--report", type=Path, default=Path("avatar_quality"))
     args = parser.parse_args()
+    if args.emotions and not (args.tracker and args.speech):
+        parser.error("got --emotions without --tracker or --speech, expected both")
     card = machine_card()
     print_card(card)
     pack = load_pack(args.avatar)
@@ -114,6 +120,7 @@ def main() -> None:
         clips = [read_renders(folder) for folder in args.clips]
         tracker = FaceTracker(args.tracker) if args.tracker else None
         judge = IdentityJudge(args.judge) if args.judge else None
+        feeling = EmotionJudge(args.emotions) if args.emotions else None
     except (FileNotFoundError, ValueError) as error:
         parser.error(str(error))
     face = Face(pack, Avatar(pack, open_decoder(args.decoder, pack)))
@@ -145,6 +152,8 @@ def main() -> None:
         note("who", who_it_is(face, judge, resting, xs, args.frames))
     if len(xs):
         note("moods", moods(face, xs, args.report / "moods.png"))
+    if tracker is not None and feeling is not None:
+        note("moods_named", moods_named(face, xs, tracker, feeling))
     for clip in clips:
         if clip[0].name in face.names:
             note(f"clip of {clip[0].name}", beside_renders(face, clip))
@@ -289,13 +298,18 @@ def who_it_is(
     return found
 
 
+def speaking(face: Face, xs: Sequence[Control]) -> NDArray[np.float32]:
+    """SPOKEN control vectors of the talking, over all axes."""
+    spoken = np.stack([xs[i] for i in np.linspace(0, len(xs) - 1, SPOKEN).astype(int)])
+    missing = len(face.avatar.basis.axes) - spoken.shape[1]
+    return np.pad(spoken, ((0, 0), (0, missing))).astype(np.float32)
+
+
 def moods(face: Face, xs: Sequence[Control], sheet: Path) -> dict[str, Figures]:
     """Mean change of the mouth in grey levels by each mood at STRENGTH, while speaking; a sheet:
     a row for each mood, the first without any."""
     index = {axis.name: i for i, axis in enumerate(face.avatar.basis.axes)}
-    spoken = [xs[i] for i in np.linspace(0, len(xs) - 1, 12).astype(int)]
-    wide = np.zeros((len(spoken), len(index)), np.float32)
-    wide[:, : len(spoken[0])] = spoken
+    wide = speaking(face, xs)
     names = face.names[:: max(1, len(face.names) // 6)]
     shown = {name: [composite(face.shown(name, x)) for x in wide] for name in names}
     rows = [[shown[name][4] for name in names]]
@@ -320,6 +334,39 @@ def moods(face: Face, xs: Sequence[Control], sheet: Path) -> dict[str, Figures]:
         }
     save_sheet(sheet, rows)
     return found
+
+
+def moods_named(
+    face: Face, xs: Sequence[Control], tracker: FaceTracker, judge: EmotionJudge
+) -> dict[str, dict[str, float]]:
+    """The share of speaking frames in which a mood at STRENGTH is named right, by what the judge
+    says of them beyond what it says of the face without a mood: of each mood, of each face."""
+    index = {axis.name: i for i, axis in enumerate(face.avatar.basis.axes)}
+    wide = speaking(face, xs)
+
+    def described(name: str, felt: NDArray[np.float32]) -> list[NDArray[np.float64]]:
+        pictures = [composite(face.shown(name, x)) for x in felt]
+        return [
+            judge.describe(picture, seen.points[:, :2])
+            for picture in pictures
+            if (seen := tracker.track(picture)) is not None
+        ]
+
+    known = [mood for mood in EMOTIONS if mood in index]
+    if not known:
+        return {"moods": {}, "faces": {}}
+    right = np.zeros((len(face.names), len(known)))
+    for row, name in zip(right, face.names, strict=True):
+        neutral = np.stack(described(name, wide))
+        for k, mood in enumerate(known):
+            felt = wide.copy()
+            felt[:, index[mood]] += STRENGTH
+            found = [named(one, neutral) for one in described(name, felt)]
+            row[k] = found.count(mood) / len(felt)  # a face that is not found is not named
+    return {
+        "moods": dict(zip(known, right.mean(axis=0).round(3).tolist(), strict=True)),
+        "faces": dict(zip(face.names, right.mean(axis=1).round(3).tolist(), strict=True)),
+    }
 
 
 def beside_renders(face: Face, clip: Sequence[Render]) -> Figures:

@@ -7,7 +7,8 @@ Either may be left out: `--base PACK` then provides it, unchanged; with `--borro
 names the base's file, which stays where it is. Given several checkpoints or folders, the pack gets
 the mean of their weights. Licence, provenance and consent are stated anew for every pack: only its
 maker knows them. `--smaller` names smaller sizes at which the generator was trained, too; `--light`
-adds a light branch that learned from it, `--textures` the faces that a generator with a flow moves.
+adds a light branch that learned from it, `--textures` the faces that a generator with a flow moves;
+`--emotions` finds the directions of emotions of the base's generator anew.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from latentcam.realtime_models.axes import FACE_AXES, Axis
 from latentcam.realtime_models.card import FORMAT, Calibration, Card, Files, Light, Weights
 from latentcam.realtime_models.errors import AvatarPackError
 from latentcam.realtime_models.generator.basis import global_pca
+from latentcam.realtime_models.generator.latents import z_to_w
 from latentcam.realtime_models.generator.layers import GeneratorConfig
 from latentcam.realtime_models.generator.network import Generator
 from latentcam.realtime_models.motion.model import MotionConfig
@@ -109,6 +111,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--textures", type=Path, help="folder of looks.render --rest that --generator learned with"
     )
+    parser.add_argument(
+        "--emotions", action="store_true", help="find the base's directions of emotions anew"
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of the pack; may be --base")
     parser.add_argument(
         "--borrow", action="store_true", help="leave the base's weights where they are"
@@ -126,12 +131,18 @@ def main(argv: list[str] | None = None) -> None:
         parser.error("got only one part, expected --generator and --motion, or --base PACK")
     if args.borrow and not args.base:
         parser.error("got --borrow without --base PACK, expected the pack to borrow from")
+    if args.emotions and (args.generator or args.borrow or not args.base):
+        parser.error(
+            "got --emotions, expected it with --base PACK, without --generator or --borrow"
+        )
     try:
         base = load_pack(str(args.base)) if args.base else None
         generator = _generator_part(args.generator, base, args.textures)
         if args.smaller is not None:
             generator = generator._replace(smaller=tuple(sorted(args.smaller, reverse=True)))
         light = _light_part(args.light, generator, base if not args.generator else None)
+        if args.emotions:
+            generator = generator._replace(tensors=with_emotions(generator))
         motion = _motion_part(args.motion, base)
         # Made, and so checked, before anything is written.
         card = Card(
@@ -221,6 +232,27 @@ def _generator_part(
         config, tensors, identities, axes, tuple(CAST), int8, crowded, (), TRUNCATION_PSI,
         None if textures is None else load_textures(textures, list(CAST), config),
     )  # fmt: skip
+
+
+def with_emotions(generator: GeneratorPart) -> Tensors:
+    """The generator's tensors, the columns of V that are emotions found anew.
+
+    Raises AvatarPackError for a generator that has none, or other axes than FACE_AXES before them.
+    """
+    expected = (*FACE_AXES, *EMOTION_AXES)
+    if generator.axes[: len(expected)] != expected:
+        raise AvatarPackError(
+            f"the base's axes begin with {', '.join(axis.name for axis in generator.axes[:3])}, "
+            "expected those of a generator that learned from renders, and its emotions"
+        )
+    basis = generator.tensors["basis"].copy()
+    named = basis[:, :, : len(FACE_AXES)]
+    moving = int(np.flatnonzero(named.any(axis=(1, 2))).max()) + 1
+    z = np.random.default_rng(0).standard_normal((SAMPLES, generator.config.z_dim))
+    w = z_to_w(generator.config, generator.tensors, z.astype(np.float32))
+    columns = slice(len(FACE_AXES), len(expected))
+    basis[:moving, :, columns] = emotion_basis(w, named[:moving])
+    return {**generator.tensors, "basis": basis}
 
 
 def _light_part(

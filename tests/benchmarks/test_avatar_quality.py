@@ -8,6 +8,7 @@ from typing import cast
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from latentcam.benchmarks.tools import likeness, obedience, pictures
@@ -20,6 +21,7 @@ from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.decoders.openvino import OpenVinoDecoder
 from latentcam.realtime_models.face_tracker import CHIN, FOREHEAD, FaceTracker, TrackedFace
+from latentcam.realtime_models.training.emotion_judge import EmotionJudge
 from latentcam.realtime_models.training.identity_judge import IdentityJudge
 
 quality = pytest.importorskip(
@@ -190,16 +192,63 @@ def test_a_lost_face_is_null_in_the_figures(tiny_pack: AvatarPack) -> None:
     assert json.loads(as_json(moved)) == dict.fromkeys(quality.LEAKY)
 
 
-def test_moods_move_the_mouth_that_speaks(tiny_pack: AvatarPack, tmp_path: Path) -> None:
+def test_moods_move_the_mouth_that_speaks(
+    tiny_pack: AvatarPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An axis that the pack has stands for a mood; one that it has not is left out."""
+    monkeypatch.setattr(quality, "EMOTIONS", {"jawOpen": {}, "joy": {}})
     bench = quality.Face(tiny_pack, Avatar(tiny_pack, OpenVinoDecoder(tiny_pack)))
     spoken = [np.zeros(len(bench.avatar.basis.axes), np.float32)] * 3
     found = quality.moods(bench, spoken, tmp_path / "moods.png")
-    assert set(found) == {
-        mood
-        for mood in quality.EMOTIONS
-        if mood in dict.fromkeys(axis.name for axis in bench.avatar.basis.axes)
-    }
+    assert set(found) == {"jawOpen"} and found["jawOpen"]["mouth_levels"] > 0
     assert (tmp_path / "moods.png").exists()
+
+
+class Brightness:
+    """Stands for a judge that sees how bright a picture is."""
+
+    def describe(self, picture: Rgb, marks: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.full(7, picture.astype(float).mean())
+
+
+class Always:
+    """Finds a face in every picture."""
+
+    def track(self, picture: Rgb) -> TrackedFace:
+        return face()
+
+
+def test_moods_are_named_of_every_face(
+    tiny_pack: AvatarPack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is brighter than without is called one mood, what is darker another."""
+    axes = [axis.name for axis in tiny_pack.card.axes]
+    monkeypatch.setattr(quality, "EMOTIONS", {"jawOpen": {}, "browDown": {}, "joy": {}})
+    monkeypatch.setattr(
+        quality, "named",
+        lambda felt, neutral: "jawOpen" if felt.mean() > neutral.mean() else "browDown",
+    )  # fmt: skip
+    bench = quality.Face(tiny_pack, Avatar(tiny_pack, OpenVinoDecoder(tiny_pack)))
+
+    def bright(name: str, axis: str, value: float) -> float:
+        x = np.zeros(len(axes), np.float32)
+        x[axes.index(axis)] = value
+        return float(composite(bench.shown(name, x)).astype(float).mean())
+
+    spoken = [np.zeros(len(axes), np.float32)] * 3
+    found = quality.moods_named(
+        bench, spoken, cast(FaceTracker, Always()), cast(EmotionJudge, Brightness())
+    )
+    right = {
+        (name, axis): (bright(name, axis, quality.STRENGTH) > bright(name, axis, 0))
+        == (axis == "jawOpen")
+        for name in bench.names
+        for axis in ("jawOpen", "browDown")
+    }
+    for name in bench.names:
+        wanted = np.mean([right[name, axis] for axis in ("jawOpen", "browDown")])
+        assert found["faces"][name] == pytest.approx(wanted, abs=1e-3)
+    assert set(found["moods"]) == {"jawOpen", "browDown"}
 
 
 def test_a_missing_model_is_told(tmp_path: Path) -> None:

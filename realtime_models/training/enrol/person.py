@@ -66,13 +66,15 @@ class Person:
     """images uint8 [n, C, S, S] as the pack's generator draws them (colours multiplied by alpha if
     it has any); known uint8 [n, 1, S/4, S/4], 255 where a picture shows something; x float32 [n, k]
     over its reach; shots int64 [n], a number for each take; consecutive frames of one take are
-    consecutive in time.
+    consecutive in time. aperture: float32 [n], of the lips, in heights of the face; None of
+    pictures that were not tracked.
     """
 
     images: Tensor
     known: Tensor
     x: Tensor
     shots: Tensor
+    aperture: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -86,20 +88,22 @@ class Person:
         return images / 127.5 - 1, known, self.x[index]
 
     def select(self, index: Tensor) -> Person:
-        return Person(self.images[index], self.known[index], self.x[index], self.shots[index])
+        aperture = None if self.aperture is None else self.aperture[index]
+        return Person(
+            self.images[index], self.known[index], self.x[index], self.shots[index], aperture
+        )
 
     def save(self, path: Path) -> None:
         """Whole or not at all."""
+        fields = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        there = {name: field.numpy() for name, field in fields.items() if field is not None}
         with whole(path) as part:
-            np.savez(
-                part, images=self.images.numpy(), known=self.known.numpy(), x=self.x.numpy(),
-                shots=self.shots.numpy(),
-            )  # fmt: skip
+            np.savez(part, **there)
 
     @classmethod
     def load(cls, path: Path) -> Person:
         with np.load(path) as kept:
-            return cls(*(torch.from_numpy(kept[f]) for f in ("images", "known", "x", "shots")))
+            return cls(**{name: torch.from_numpy(kept[name]) for name in kept.files})
 
 
 @dataclass(slots=True)
@@ -169,6 +173,7 @@ def prepare(
         torch.from_numpy(known),
         torch.from_numpy(x.astype(np.float32)),
         torch.from_numpy(shots),
+        torch.tensor([face.aperture for face in seen.faces], dtype=torch.float32),
     )
     if not photos:
         even_light(person, tracking)

@@ -73,8 +73,9 @@ AT_REST = {
     "headYaw": 3.0, "headPitch": 3.0, "headRoll": 3.0, "eyeBlink": 3.0,
     "jawOpen": 4.0, "mouthUpperUp": 4.0, "mouthLowerDown": 4.0,
 }  # fmt: skip
-UNSEEN = 5.0
-"""What counts in the choice of a texture: axes more than 1, and the part that is not seen."""
+UNSEEN, PARTED = 5.0, 40.0
+"""What counts in the choice of a texture: axes more than 1, the part that is not seen, and how far
+lips are apart."""
 OPEN, WIDE_OPEN = 0.5, 20.0  # jawOpen that is enough for the texture of an open mouth; its weight
 SMALLER_SHARE = 0.12  # of the steps, at a size of `Card.smaller`
 RARE = 6.0  # a frame that shows most of an axis is drawn so many times as often as a usual one
@@ -424,12 +425,13 @@ class Tuner:
 
 
 def resting_picture(person: Person, axes: tuple[Axis, ...]) -> int:
-    """The number of the picture in which the person is nearest to rest, looks into the camera and
-    is seen most of."""
+    """The number of the picture in which the person is nearest to rest, with lips together, looks
+    into the camera and is seen most of."""
     weight = torch.tensor([AT_REST.get(axis.name, 1.0) for axis in axes])
     unrest = (weight * person.x.abs()).sum(dim=1)
     unseen = 1 - person.known.float().mean(dim=(1, 2, 3)) / 255
-    return int((unrest + UNSEEN * unseen).argmin())
+    parted = 0.0 if person.aperture is None else PARTED * person.aperture
+    return int((unrest + UNSEEN * unseen + parted).argmin())
 
 
 def open_picture(person: Person, axes: tuple[Axis, ...]) -> int:

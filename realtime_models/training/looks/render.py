@@ -54,8 +54,9 @@ def write_factors(
         part.write_text(json.dumps(found))
 
 
-def clip(path: Path, name: str) -> Group:
-    """A named person with the control vectors of a .npy file, float32 [n, 24].
+def clip(path: Path, name: str, seed: int = 0) -> Group:
+    """A named person, or with "" somebody sampled, with the control vectors of a .npy file, float32
+    [n, 24].
 
     Raises ValueError if the file holds anything else.
     """
@@ -64,7 +65,8 @@ def clip(path: Path, name: str) -> Group:
         raise ValueError(
             f"{path} holds numbers of shape {xs.shape}, expected finite [n, {len(FACE_AXES)}]"
         )
-    return Group(name, cast_z(name), xs.astype(np.float32))
+    z = cast_z(name) if name else group(seed, 0, 1, cast_share=0.0).z
+    return Group(name, z, xs.astype(np.float32))
 
 
 def main() -> int:
@@ -82,7 +84,9 @@ def main() -> int:
     parser.add_argument("--cast-share", type=float, default=0.7)
     parser.add_argument("--only", nargs="+", default=(), choices=list(CAST), metavar="NAME")
     parser.add_argument(
-        "--motion", type=Path, help=".npy of control vectors: a clip of the one of --only"
+        "--motion",
+        type=Path,
+        help=".npy of control vectors: a clip of the one of --only, or of somebody sampled",
     )
     parser.add_argument(
         "--rest", action="store_true", help="the cast, or those of --only, for textures"
@@ -92,10 +96,10 @@ def main() -> int:
     options = parser.parse_args()
     played = None
     if options.motion:
-        if len(options.only) != 1:
-            parser.error(f"got {len(options.only)} names with --motion, expected --only NAME")
+        if len(options.only) > 1:
+            parser.error(f"got {len(options.only)} names with --motion, expected one at most")
         try:
-            played = clip(options.motion, options.only[0])
+            played = clip(options.motion, "".join(options.only), options.seed)
         except (OSError, ValueError) as error:
             parser.error(str(error))
         options.first, options.count = 0, len(played.xs)

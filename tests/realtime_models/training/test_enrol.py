@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -61,6 +62,7 @@ from latentcam.realtime_models.training.enrol.tune import (
     Tuner,
     rarity,
     region_weight,
+    resting_picture,
     stages,
     texture_of,
 )
@@ -141,6 +143,16 @@ def test_textures_are_the_person_at_rest_and_with_an_open_mouth(worn_pack: Avata
     mouth = found[:, 64:]
     np.testing.assert_array_equal(mouth[..., 20:44], person.images[1, :, 32:52, 20:44])
     assert not mouth[..., :20].any() and not mouth[..., 44:].any()
+
+
+def test_at_rest_lips_are_together(tiny_pack: AvatarPack) -> None:
+    """Scores, which axes are read from, tell less surely than marks of lips a little apart."""
+    person, _, _ = somebody(tiny_pack, 3)
+    person.x[:] = 0
+    person.x[1] += 0.01
+    assert resting_picture(person, tiny_pack.card.axes) == 0
+    seen = replace(person, aperture=torch.tensor([0.03, 0.001, 0.03]))
+    assert resting_picture(seen, tiny_pack.card.axes) == 1
 
 
 def test_training_goes_to_the_person(pack: AvatarPack, tmp_path: Path) -> None:

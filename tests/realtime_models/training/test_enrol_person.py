@@ -130,6 +130,8 @@ def test_a_person_is_kept_and_comes_back_the_same(person: Person, tmp_path: Path
     again = Person.load(tmp_path / "person.npz")
     torch.testing.assert_close(again.images, person.images[:5])
     assert torch.equal(again.x, person.x[:5]) and torch.equal(again.shots, person.shots[:5])
+    assert again.aperture is not None and person.aperture is not None
+    assert torch.equal(again.aperture, person.aperture[:5])
 
 
 def photo(folder: Path, faces: list[Drawn], name: str = "me.png", **size: int) -> Path:

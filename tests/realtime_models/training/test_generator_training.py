@@ -23,6 +23,7 @@ from latentcam.realtime_models.generator.network import (  # noqa: E402
     SynthesisNetwork,
 )
 from latentcam.realtime_models.training import make_pack  # noqa: E402
+from latentcam.realtime_models.training.expressions import EMOTIONS  # noqa: E402
 from latentcam.realtime_models.training.generator import losses, train  # noqa: E402
 from latentcam.realtime_models.training.generator.data import (  # noqa: E402
     HELD_OUT_EVERY,
@@ -424,6 +425,39 @@ def test_a_pack_of_several_checkpoints_has_the_mean_of_their_weights(tmp_path: P
     assert np.abs(got.generator[name] - states[0][name].numpy()).max() > 0.1
     for file in (tmp_path / "out").glob("*.safetensors"):
         assert file.stat().st_mode & 0o777 == 0o644, "everybody may read it"
+
+
+def test_emotions_of_a_base_are_found_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Only their columns change, in the rows that move; a pack without them is told."""
+    base, out = write_pack(tmp_path / "base"), tmp_path / "out"
+    with pytest.raises(SystemExit):
+        make_pack.main(["--base", str(base), "--out", str(out), *WORDS, "--emotions"])
+    assert "expected those of a generator that learned from renders" in capsys.readouterr().err
+    checkpoint = ["--generator", str(write_checkpoint(tmp_path / "one.pt", 1))]
+    make_pack.main(["--base", str(base), "--out", str(out), *WORDS, *checkpoint])
+    before = load_pack(str(out))
+
+    def found(w: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+        assert w.shape == (make_pack.SAMPLES, before.card.generator.w_dim)
+        return np.full((*matrix.shape[:2], 6), 7.0, np.float32)
+
+    monkeypatch.setattr(make_pack, "emotion_basis", found)
+    make_pack.main(["--base", str(out), "--out", str(out), *WORDS, "--emotions"])
+    after = load_pack(str(out))
+    for name, tensor in before.generator.items():
+        if name != "basis":
+            np.testing.assert_array_equal(after.generator[name], tensor)
+    was, now = before.generator["basis"].copy(), after.generator["basis"]
+    columns = [k for k, axis in enumerate(after.card.axes) if axis.name in EMOTIONS]
+    assert len(columns) == 6
+    was[:MOTION_LAYERS, :, columns] = 7.0
+    np.testing.assert_allclose(now, was, atol=1e-6)
+    for wrong in (["--borrow"], checkpoint):
+        with pytest.raises(SystemExit):
+            make_pack.main(["--base", str(out), "--out", str(out), *WORDS, "--emotions", *wrong])
+        assert "got --emotions, expected it with --base" in capsys.readouterr().err
 
 
 def test_checkpoints_of_different_networks_are_refused(

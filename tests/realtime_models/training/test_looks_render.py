@@ -9,6 +9,7 @@ import pytest
 
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.training.looks import render
+from latentcam.realtime_models.training.looks.cast import CAST
 from latentcam.realtime_models.training.looks.identity import cast_z
 
 
@@ -39,16 +40,20 @@ def test_a_clip_is_not_at_rest(
     assert "got --rest and --motion, expected one of them" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("names", [(), ("Mei", "Tom")])
 def test_a_clip_is_of_one_person(
-    tmp_path: Path,
-    names: tuple[str, ...],
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    only = ("--only", *names) if names else ()
-    given = ("render", "--cache", "c", "--out", "o", "--motion", str(tmp_path / "xs.npy"), *only)
-    monkeypatch.setattr("sys.argv", list(given))
+    words = ["--cache", "c", "--out", "o", "--only", "Mei", "Tom", "--motion"]
+    monkeypatch.setattr("sys.argv", ["render", *words, str(tmp_path / "xs.npy")])
     with pytest.raises(SystemExit):
         render.main()
-    assert f"got {len(names)} names with --motion" in capsys.readouterr().err
+    assert "got 2 names with --motion, expected one at most" in capsys.readouterr().err
+
+
+def test_a_clip_of_nobody_named_is_of_a_stranger_by_the_seed(tmp_path: Path) -> None:
+    np.save(tmp_path / "xs.npy", np.zeros((1, len(FACE_AXES))))
+    one, same, other = (render.clip(tmp_path / "xs.npy", "", seed) for seed in (7, 7, 8))
+    assert one.name == ""
+    np.testing.assert_array_equal(one.z, same.z)
+    assert not np.allclose(one.z, other.z)
+    assert all(not np.allclose(one.z, cast_z(name)) for name in CAST)
