@@ -58,7 +58,7 @@ def label(w: Array, matrix: Array, emotion: str, rng: np.random.Generator) -> La
     talk = np.stack([sample_x(rng) for _ in w])
     basis = Basis(FACE_AXES, matrix)
     shown = strength[:, None].astype(np.float32) * control(EMOTIONS[emotion])
-    ws = w[:, None] + np.einsum("ldk,nk->nld", matrix, basis.clamp(talk + shown))
+    ws = w[:, None] + np.einsum("ldk,nk->nld", matrix, basis.clamp(talk) + shown)
     return Labelled(ws.reshape(len(w), -1), strength.astype(np.float32))
 
 

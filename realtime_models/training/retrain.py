@@ -22,7 +22,8 @@ RETRAIN = (
     f"{PACKAGE}.motion.read_out --data SPEECH --said SAID --natural NATURAL "
     "--learners LEARNERS --annotated ANNOTATED --pack MOTION --out LIPS",
     f"{PACKAGE}.make_pack --generator GENERATOR/checkpoint.pt --textures REST --motion LIPS "
-    "--licence LICENCE --provenance PROVENANCE --consent CONSENT --out PACK",
+    "--smaller 256 --licence LICENCE --provenance PROVENANCE --consent CONSENT --out PACK",
+    f"{PACKAGE}.generator.smaller --avatar PACK",
     f"{PACKAGE}.seal --avatar PACK --model face_landmarker.task",
 )
 

@@ -31,20 +31,23 @@ VISEMES: dict[str, dict[str, float]] = {
 MOODS: dict[str, dict[str, float]] = {
     "happy": {"mouthSmile": 1.0, "mouthUpperUp": 0.25, "jawOpen": 0.12, "eyeSquint": 0.35},
     "glad": {"mouthSmile": 0.5},
-    "sad": {"mouthFrown": 1.25, "mouthStretch": 0.4, "mouthLowerDown": 0.4, "browInnerUp": 1.1,
-            "eyeBlink": 0.25},
-    "angry": {"browDown": 1.25, "eyeSquint": 0.5, "noseSneer": 0.6, "mouthFrown": 0.7,
-              "mouthStretch": 1.0, "mouthLowerDown": 1.2, "mouthUpperUp": 0.5},
-    "surprised": {"browInnerUp": 0.8, "browOuterUp": 0.9, "eyeWide": 0.9, "jawOpen": 0.45,
-                  "mouthFunnel": 0.15},
-    "disgusted": {"noseSneer": 1.25, "mouthUpperUp": 1.25, "mouthFrown": 1.0, "mouthStretch": 0.5,
-                  "mouthLowerDown": 0.6, "browDown": 0.6, "eyeSquint": 0.5},
-    "afraid": {"browInnerUp": 1.25, "browOuterUp": 0.4, "eyeWide": 1.1, "mouthStretch": 1.1,
-               "mouthLowerDown": 0.8, "jawOpen": 0.1},
+    "sad": {"mouthFrown": 1.25, "mouthClose": 0.6, "mouthLowerDown": 0.3, "browInnerUp": 1.25,
+            "browOuterUp": 0.3, "eyeBlink": 0.3},
+    "angry": {"browDown": 1.25, "noseSneer": 0.9, "mouthFrown": 0.8, "mouthStretch": 0.7,
+              "mouthLowerDown": 1.25, "mouthUpperUp": 0.6, "mouthRollLower": 0.3, "jawOpen": 0.2,
+              "eyeWide": 0.3, "eyeSquint": 0.1},
+    "surprised": {"browInnerUp": 0.5, "browOuterUp": 1.25, "eyeWide": 1.25, "jawOpen": 0.6,
+                  "mouthFunnel": 0.3, "mouthPucker": 0.3},
+    "disgusted": {"noseSneer": 1.25, "mouthUpperUp": 1.25, "mouthFrown": 0.9, "eyeSquint": 1.25,
+                  "mouthRollLower": 0.6, "jawOpen": 0.2, "browOuterUp": 0.6},
+    "afraid": {"browInnerUp": 1.25, "browDown": 0.6, "eyeWide": 1.25, "mouthFrown": 1.0,
+               "mouthLowerDown": 0.6, "mouthClose": 0.3, "jawOpen": 0.2},
     "thoughtful": {"browOuterUp": 0.4, "eyeSquint": 0.3},
 }  # fmt: skip
 """Moods -> values of axes, as far as a generator must know them; a mood is shown at less than its
-whole strength, so some go beyond the axes' range."""
+whole strength, so some go beyond the axes' range. All but happy, glad and thoughtful were searched
+for near the action units of EMFACS, so that a judge of emotions names them on faces that speak
+(`training.emotion_judge`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -206,7 +206,7 @@ def rest_scenes(
             case 2:
                 samples = _typing(n, rng) + 0.02 * _coloured_noise(n, rng)
             case 3:
-                samples = _music(n, rng)
+                samples = music(n, rng)
             case 4 if breath:
                 samples = np.resize(breath[int(rng.integers(len(breath)))], n)
             case 5 if voices:
@@ -294,7 +294,7 @@ def noises(data: Path, voices: Sequence[Samples], rng: np.random.Generator) -> l
     """What is mixed into speech for training: the office twice, then 10 s of each other kind."""
     office = office_noise(data)[: int(NOISE_FOR_TRAINING_S * RATE)]
     n = 10 * RATE
-    made = [_coloured_noise(n, rng), _coloured_noise(n, rng), _typing(n, rng), _music(n, rng)]
+    made = [_coloured_noise(n, rng), _coloured_noise(n, rng), _typing(n, rng), music(n, rng)]
     return [office, office, *made, babble(voices, n, rng), babble(voices, n, rng)]
 
 
@@ -320,7 +320,7 @@ def _typing(n: int, rng: np.random.Generator) -> Samples:
     return np.asarray(out[:n], np.float32)
 
 
-def _music(n: int, rng: np.random.Generator) -> Samples:
+def music(n: int, rng: np.random.Generator) -> Samples:
     """Chords of decaying harmonics, with a beat."""
     out = np.zeros(n + 4 * RATE)
     t = np.arange(3 * RATE) / RATE
