@@ -18,7 +18,7 @@ def vowel(hertz: float, formant: float, seconds: float = 1.0) -> np.ndarray:
     sound = np.zeros_like(t)
     for k in range(1, int(7000 / hertz)):
         sound += np.exp(-(((k * hertz - formant) / 150) ** 2)) * np.sin(2 * np.pi * k * hertz * t)
-    return (0.1 * sound / sound.std()).astype(np.float32)
+    return np.asarray(0.1 * sound / sound.std(), np.float32)
 
 
 def loudest(sound: np.ndarray) -> float:

@@ -23,7 +23,7 @@ from latentcam.realtime_models.generator.network import (  # noqa: E402
     SynthesisNetwork,
 )
 from latentcam.realtime_models.training import make_pack  # noqa: E402
-from latentcam.realtime_models.training.expressions import EMOTIONS  # noqa: E402
+from latentcam.realtime_models.training.expressions import EMOTIONS, SAMPLES  # noqa: E402
 from latentcam.realtime_models.training.generator import losses, train  # noqa: E402
 from latentcam.realtime_models.training.generator.data import (  # noqa: E402
     HELD_OUT_EVERY,
@@ -440,7 +440,7 @@ def test_emotions_of_a_base_are_found_anew(
     before = load_pack(str(out))
 
     def found(w: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-        assert w.shape == (make_pack.SAMPLES, before.card.generator.w_dim)
+        assert w.shape == (SAMPLES, before.card.generator.w_dim)
         return np.full((*matrix.shape[:2], 6), 7.0, np.float32)
 
     monkeypatch.setattr(make_pack, "emotion_basis", found)
