@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -151,9 +151,10 @@ def main() -> None:
         note("cast", cast_distances(resting))
         note("who", who_it_is(face, judge, resting, xs, args.frames))
     if len(xs):
-        note("moods", moods(face, xs, args.report / "moods.png"))
-    if tracker is not None and feeling is not None:
-        note("moods_named", moods_named(face, xs, tracker, feeling))
+        in_moods = felt(pack, args.speech)
+        note("moods", moods(face, in_moods, args.report / "moods.png"))
+        if tracker is not None and feeling is not None:
+            note("moods_named", moods_named(face, in_moods, tracker, feeling))
     for clip in clips:
         if clip[0].name in face.names:
             note(f"clip of {clip[0].name}", beside_renders(face, clip))
@@ -162,11 +163,13 @@ def main() -> None:
     print_json({"benchmark": "avatar_quality", **figures, "card": card})
 
 
-def talking(pack: AvatarPack, speech: Sequence[Path]) -> list[Control]:
+def talking(
+    pack: AvatarPack, speech: Sequence[Path], expression: Mapping[str, float] | None = None
+) -> list[Control]:
     """What a lively face does for up to a minute of these voices; nothing without any."""
-    performer = Performer(pack)
+    performer, settings = Performer(pack), Settings(expression=expression or {})
     ticks = chain.from_iterable(
-        perform_file(performer, Timeline(FPS), path, 0, Settings()) for path in speech
+        perform_file(performer, Timeline(FPS), path, 0, settings) for path in speech
     )
     return list(islice(ticks, SECONDS * FPS))
 
@@ -298,71 +301,66 @@ def who_it_is(
     return found
 
 
-def speaking(face: Face, xs: Sequence[Control]) -> NDArray[np.float32]:
-    """SPOKEN control vectors of the talking, over all axes."""
-    spoken = np.stack([xs[i] for i in np.linspace(0, len(xs) - 1, SPOKEN).astype(int)])
-    missing = len(face.avatar.basis.axes) - spoken.shape[1]
-    return np.pad(spoken, ((0, 0), (0, missing))).astype(np.float32)
-
-
-def moods(face: Face, xs: Sequence[Control], sheet: Path) -> dict[str, Figures]:
-    """Mean change of the mouth in grey levels by each mood at STRENGTH, while speaking; a sheet:
-    a row for each mood, the first without any."""
-    index = {axis.name: i for i, axis in enumerate(face.avatar.basis.axes)}
-    wide = speaking(face, xs)
-    names = face.names[:: max(1, len(face.names) // 6)]
-    shown = {name: [composite(face.shown(name, x)) for x in wide] for name in names}
-    rows = [[shown[name][4] for name in names]]
+def felt(pack: AvatarPack, speech: Sequence[Path]) -> dict[str, list[Control]]:
+    """SPOKEN moments of the talking without any mood, as "", and the same moments in each mood that
+    the pack has, at STRENGTH."""
+    index = {axis.name for axis in pack.card.axes}
     found = {}
-    for mood in EMOTIONS:
-        if mood not in index:
+    for mood in ("", *(name for name in EMOTIONS if name in index)):
+        xs = talking(pack, speech, {mood: STRENGTH} if mood else {})
+        picked = np.linspace(min(FPS, len(xs) - 1), len(xs) - 1, SPOKEN)  # a mood is eased into
+        found[mood] = [xs[i] for i in picked.astype(int)]
+    return found
+
+
+def moods(face: Face, felt: Mapping[str, Sequence[Control]], sheet: Path) -> dict[str, Figures]:
+    """Mean change of the mouth in grey levels by each mood, while speaking; felt: as `felt` says. A
+    sheet: a row for each mood, the first without any."""
+    names = face.names[:: max(1, len(face.names) // 6)]
+    shown = {
+        mood: {name: [composite(face.shown(name, x)) for x in xs] for name in names}
+        for mood, xs in felt.items()
+    }
+    found = {}
+    for mood in felt:
+        if not mood:
             continue
-        felt = wide.copy()
-        felt[:, index[mood]] += STRENGTH
-        changes, row = [], []
-        for name in names:
-            with_mood = [composite(face.shown(name, x)) for x in felt]
-            changes += [
-                float(np.abs(crop(a, MOUTH).astype(float) - crop(b, MOUTH)).mean())
-                for a, b in zip(with_mood, shown[name], strict=True)
-            ]
-            row.append(with_mood[4])
-        rows.append(row)
+        changes = [
+            float(np.abs(crop(a, MOUTH).astype(float) - crop(b, MOUTH)).mean())
+            for name in names
+            for a, b in zip(shown[mood][name], shown[""][name], strict=True)
+        ]
         found[mood] = {
             "mouth_levels": round(float(np.mean(changes)), 2),
             "mouth_levels_p5": round(float(np.percentile(changes, 5)), 2),
         }
-    save_sheet(sheet, rows)
+    save_sheet(sheet, [[pictures[name][4] for name in names] for pictures in shown.values()])
     return found
 
 
 def moods_named(
-    face: Face, xs: Sequence[Control], tracker: FaceTracker, judge: EmotionJudge
+    face: Face, felt: Mapping[str, Sequence[Control]], tracker: FaceTracker, judge: EmotionJudge
 ) -> dict[str, dict[str, float]]:
-    """The share of speaking frames in which a mood at STRENGTH is named right, by what the judge
-    says of them beyond what it says of the face without a mood: of each mood, of each face."""
-    index = {axis.name: i for i, axis in enumerate(face.avatar.basis.axes)}
-    wide = speaking(face, xs)
+    """The share of speaking frames in which a mood is named right, by what the judge says of them
+    beyond what it says of the face without a mood: of each mood, of each face. felt: as above."""
 
-    def described(name: str, felt: NDArray[np.float32]) -> list[NDArray[np.float64]]:
-        pictures = [composite(face.shown(name, x)) for x in felt]
+    def described(name: str, xs: Sequence[Control]) -> list[NDArray[np.float64]]:
+        pictures = [composite(face.shown(name, x)) for x in xs]
         return [
             judge.describe(picture, seen.points[:, :2])
             for picture in pictures
             if (seen := tracker.track(picture)) is not None
         ]
 
-    known = [mood for mood in EMOTIONS if mood in index]
+    known = [mood for mood in felt if mood]
     if not known:
         return {"moods": {}, "faces": {}}
     right = np.zeros((len(face.names), len(known)))
     for row, name in zip(right, face.names, strict=True):
-        neutral = np.stack(described(name, wide))
+        neutral = np.stack(described(name, felt[""]))
         for k, mood in enumerate(known):
-            felt = wide.copy()
-            felt[:, index[mood]] += STRENGTH
-            found = [named(one, neutral) for one in described(name, felt)]
-            row[k] = found.count(mood) / len(felt)  # a face that is not found is not named
+            found = [named(one, neutral) for one in described(name, felt[mood])]
+            row[k] = found.count(mood) / len(felt[mood])  # a face that is not found is not named
     return {
         "moods": dict(zip(known, right.mean(axis=0).round(3).tolist(), strict=True)),
         "faces": dict(zip(face.names, right.mean(axis=1).round(3).tolist(), strict=True)),

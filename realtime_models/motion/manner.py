@@ -1,10 +1,11 @@
 """How a mood speaks: what it does to a mouth that talks.
 
-The face of a mood is an axis of the pack and adds up with what is said. But who smiles also speaks
+The face of a mood is an axis of the pack and adds up with what is said, and so does what it parts
+lips by (BARED), which gives way where lips are to meet: nobody says "mama" through bared teeth. And
+who smiles also speaks
 smiling: vowels are spread, and round ones are less round (Tartter 1980, "Happy talk: perceptual and
 acoustic effects of smiling on speech"); in anger the mouth opens farther and in sadness less (Lee
 et al. 2005, "An articulatory study of emotional speech production"). How much, is ours, by eye.
-Lips that are closed stay closed.
 """
 
 from __future__ import annotations
@@ -27,6 +28,18 @@ MANNERS: Mapping[str, Mapping[str, tuple[float, float]]] = {
 full strength of the mood."""
 
 
+BARED: Mapping[str, Mapping[str, float]] = {
+    "happy": {"mouthSmile": 0.4, "mouthUpperUp": 0.25, "jawOpen": 0.12},
+    "sad": {"mouthLowerDown": 0.3},
+    "angry": {"mouthLowerDown": 1.25, "mouthUpperUp": 0.6, "mouthStretch": 0.7, "jawOpen": 0.2},
+    "surprised": {"jawOpen": 0.6, "mouthFunnel": 0.3},
+    "afraid": {"mouthLowerDown": 0.6, "jawOpen": 0.2},
+    "disgusted": {"mouthUpperUp": 1.25, "jawOpen": 0.2},
+}
+"""Mood -> axis of the face -> what the mood at full strength parts lips by, beside its own axis."""
+PRESSED = 0.4  # mouthClose of the motion model from which lips are to meet
+
+
 class Manner:
     """MANNERS for the axes of one motion model. Holds nothing that changes."""
 
@@ -38,6 +51,10 @@ class Manner:
             mood: [(at[axis], *move) for axis, move in moves.items() if axis in at]
             for mood, moves in MANNERS.items()
         }
+
+    def meeting(self, said: Sequence[float]) -> float:
+        """How far lips are to meet, 0 to 1, in what is said."""
+        return 0.0 if self._close is None else min(max(said[self._close] / PRESSED, 0.0), 1.0)
 
     def speak(self, said: list[float], moods: Mapping[str, float]) -> list[float]:
         """What is said, one value for each axis, as somebody in these moods says it.

@@ -28,7 +28,7 @@ from latentcam.realtime_models.motion.listening import (
     listening,
     listening_initial_state,
 )
-from latentcam.realtime_models.motion.manner import MANNERS, Manner
+from latentcam.realtime_models.motion.manner import BARED, MANNERS, Manner
 from latentcam.realtime_models.motion.model import MotionModel, MotionState
 from latentcam.realtime_models.motion.moods import STRENGTH, MoodModel, MoodState
 
@@ -166,7 +166,8 @@ class Performer:
             for mood, high in self._moods.items()
             if mood in state.expression
         }
-        said = self._manner.speak(mouth.tolist(), moods)
+        heard = mouth.tolist()
+        said = self._manner.speak(heard, moods)
         for i, axis, gain in self._drives:
             x[axis] += strength * gain * said[i]
         own, lips = 1.0 - state.following, state.following * state.driven.lips
@@ -191,6 +192,11 @@ class Performer:
             for name, value in move.items():
                 if (at := self._index.get(name)) is not None:
                     x[at] += share * value
+        apart = 1.0 - opened.open * self._manner.meeting(heard)
+        for mood, felt in moods.items():
+            for name, value in BARED[mood].items():
+                if (at := self._index.get(name)) is not None:
+                    x[at] += felt * apart * value
         for name, value in state.driven.values.items() if state.following else ():
             if (at := self._index.get(name)) is not None:
                 x[at] += (lips if name in LIPS else state.following) * value

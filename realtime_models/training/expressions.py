@@ -24,16 +24,23 @@ from latentcam.realtime_models.axes import FACE_AXES, Axis
 from latentcam.realtime_models.errors import AvatarPackError
 from latentcam.realtime_models.generator.basis import Basis
 from latentcam.realtime_models.generator.latents import z_to_w
+from latentcam.realtime_models.motion.manner import BARED
 from latentcam.realtime_models.training.looks.expression import control
 from latentcam.realtime_models.training.looks.sampling import MOODS, sample_x
 
 Array = NDArray[np.float32]
 
 EMOTIONS = {
-    name: MOODS[name] for name in ("happy", "sad", "angry", "surprised", "afraid", "disgusted")
+    name: {
+        axis: own
+        for axis, value in MOODS[name].items()
+        if (own := round(value - BARED[name].get(axis, 0.0), 6))
+    }
+    for name in ("happy", "sad", "angry", "surprised", "afraid", "disgusted")
 }
 """Emotion -> how its faces are labelled: action units of EMFACS (Ekman and Friesen 1978; Du et al.
-2014, table 1) in our axes. Neutral is the origin."""
+2014, table 1) in our axes, without what parts lips, which a face adds while it may
+(`motion.manner.BARED`). Neutral is the origin."""
 
 
 EMOTION_AXES = tuple(Axis(name, 0.0, 1.0) for name in EMOTIONS)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import wave
 from pathlib import Path
 from typing import cast
 
@@ -17,12 +18,13 @@ from latentcam.benchmarks.tools.renders import Render, read_renders
 from latentcam.realtime_models.alpha import composite
 from latentcam.realtime_models.arrays import Control, Rgb
 from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
 from latentcam.realtime_models.decoders.openvino import OpenVinoDecoder
 from latentcam.realtime_models.face_tracker import CHIN, FOREHEAD, FaceTracker, TrackedFace
 from latentcam.realtime_models.training.emotion_judge import EmotionJudge
 from latentcam.realtime_models.training.identity_judge import IdentityJudge
+from tests.voice import speech
 
 quality = pytest.importorskip(
     "latentcam.benchmarks.avatar_quality", reason="needs the extra [train]"
@@ -192,16 +194,41 @@ def test_a_lost_face_is_null_in_the_figures(tiny_pack: AvatarPack) -> None:
     assert json.loads(as_json(moved)) == dict.fromkeys(quality.LEAKY)
 
 
-def test_moods_move_the_mouth_that_speaks(
-    tiny_pack: AvatarPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An axis that the pack has stands for a mood; one that it has not is left out."""
-    monkeypatch.setattr(quality, "EMOTIONS", {"jawOpen": {}, "joy": {}})
+def in_moods(pack: AvatarPack) -> dict[str, list[Control]]:
+    """At rest, and with one of two axes that stand for moods."""
+    axes = [axis.name for axis in pack.card.axes]
+    found = {"": [np.zeros(len(axes), np.float32)] * 5}
+    for name in ("jawOpen", "browDown"):
+        x = np.zeros(len(axes), np.float32)
+        x[axes.index(name)] = quality.STRENGTH
+        found[name] = [x] * 5
+    return found
+
+
+def test_moods_move_the_mouth_that_speaks(tiny_pack: AvatarPack, tmp_path: Path) -> None:
     bench = quality.Face(tiny_pack, Avatar(tiny_pack, OpenVinoDecoder(tiny_pack)))
-    spoken = [np.zeros(len(bench.avatar.basis.axes), np.float32)] * 3
-    found = quality.moods(bench, spoken, tmp_path / "moods.png")
-    assert set(found) == {"jawOpen"} and found["jawOpen"]["mouth_levels"] > 0
+    found = quality.moods(bench, in_moods(tiny_pack), tmp_path / "moods.png")
+    assert set(found) == {"jawOpen", "browDown"} and found["jawOpen"]["mouth_levels"] > 0
     assert (tmp_path / "moods.png").exists()
+
+
+def test_moods_are_felt_at_the_same_moments(tmp_path: Path) -> None:
+    """Of the default pack, which has moods: they differ in the mood's axis from the start on."""
+    path = tmp_path / "voice.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16000)
+        file.writeframes(np.int16(32767 * speech(2.0)).tobytes())
+    pack = load_pack("studio")
+    felt = quality.felt(pack, [path])
+    axes = [axis.name for axis in pack.card.axes]
+    assert set(felt) == {"", *quality.EMOTIONS}
+    for mood in quality.EMOTIONS:
+        change = np.array(felt[mood]) - np.array(felt[""])
+        assert len(change) == quality.SPOKEN
+        assert (change[:, axes.index(mood)] > 0.9 * quality.STRENGTH).all()
+        assert not change[:, axes.index("headYaw")].any()
 
 
 class Brightness:
@@ -222,31 +249,26 @@ def test_moods_are_named_of_every_face(
     tiny_pack: AvatarPack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is brighter than without is called one mood, what is darker another."""
-    axes = [axis.name for axis in tiny_pack.card.axes]
-    monkeypatch.setattr(quality, "EMOTIONS", {"jawOpen": {}, "browDown": {}, "joy": {}})
     monkeypatch.setattr(
         quality, "named",
         lambda felt, neutral: "jawOpen" if felt.mean() > neutral.mean() else "browDown",
     )  # fmt: skip
     bench = quality.Face(tiny_pack, Avatar(tiny_pack, OpenVinoDecoder(tiny_pack)))
-
-    def bright(name: str, axis: str, value: float) -> float:
-        x = np.zeros(len(axes), np.float32)
-        x[axes.index(axis)] = value
-        return float(composite(bench.shown(name, x)).astype(float).mean())
-
-    spoken = [np.zeros(len(axes), np.float32)] * 3
+    felt = in_moods(tiny_pack)
     found = quality.moods_named(
-        bench, spoken, cast(FaceTracker, Always()), cast(EmotionJudge, Brightness())
+        bench, felt, cast(FaceTracker, Always()), cast(EmotionJudge, Brightness())
     )
-    right = {
-        (name, axis): (bright(name, axis, quality.STRENGTH) > bright(name, axis, 0))
-        == (axis == "jawOpen")
-        for name in bench.names
-        for axis in ("jawOpen", "browDown")
-    }
+
+    def bright(name: str, mood: str) -> float:
+        return float(composite(bench.shown(name, felt[mood][0])).astype(float).mean())
+
     for name in bench.names:
-        wanted = np.mean([right[name, axis] for axis in ("jawOpen", "browDown")])
+        wanted = np.mean(
+            [
+                (bright(name, mood) > bright(name, "")) == (mood == "jawOpen")
+                for mood in ("jawOpen", "browDown")
+            ]
+        )
         assert found["faces"][name] == pytest.approx(wanted, abs=1e-3)
     assert set(found["moods"]) == {"jawOpen", "browDown"}
 

@@ -18,6 +18,17 @@ export const MANNERS = {
   disgusted: { jawOpen: [0.85, 0], mouthUpperUp: [1.2, 0.25] },
 };
 
+/** Mood -> axis of the face -> what the mood at full strength parts lips by. */
+export const BARED = {
+  happy: { mouthSmile: 0.4, mouthUpperUp: 0.25, jawOpen: 0.12 },
+  sad: { mouthLowerDown: 0.3 },
+  angry: { mouthLowerDown: 1.25, mouthUpperUp: 0.6, mouthStretch: 0.7, jawOpen: 0.2 },
+  surprised: { jawOpen: 0.6, mouthFunnel: 0.3 },
+  afraid: { mouthLowerDown: 0.6, jawOpen: 0.2 },
+  disgusted: { mouthUpperUp: 1.25, jawOpen: 0.2 },
+};
+const PRESSED = 0.4; // mouthClose of the motion model from which lips are to meet
+
 const within = (value) => Math.min(Math.max(value, 0), 1);
 
 export class Manner {
@@ -32,6 +43,11 @@ export class Manner {
     this.#moves = Object.fromEntries(Object.entries(MANNERS).map(([mood, moves]) => (
       [mood, Object.entries(moves).filter(([axis]) => axes.includes(axis))
         .map(([axis, [factor, added]]) => ({ at: axes.indexOf(axis), factor, added }))])));
+  }
+
+  /** How far lips are to meet, 0 to 1, in what is said. */
+  meeting(said) {
+    return this.#close < 0 ? 0 : within(said[this.#close] / PRESSED);
   }
 
   /** What is said, as somebody says it in these moods: [[mood, strength from 0 to 1], ...]. */

@@ -6,7 +6,7 @@ import { Gate } from './gate.js';
 import { Gestures } from './gestures.js';
 import { Life } from './life.js';
 import { Lstm } from './lstm.js';
-import { Manner, MANNERS } from './manner.js';
+import { BARED, Manner, MANNERS } from './manner.js';
 import { LogMel } from './mel.js';
 
 const RATE = 16000;
@@ -122,6 +122,10 @@ export class Performer {
     };
     const [add, own] = [adding(1), adding(1 - this.#following)];
     for (const [name, value] of this.#mood) add(name, value);
+    const apart = 1 - this.#gate.open * this.#manner.meeting(this.#mouth);
+    for (const [mood, felt] of moods) {
+      for (const [name, value] of Object.entries(BARED[mood])) add(name, felt * apart * value);
+    }
     if (this.#lively) {
       this.#gestures.pose(this.#lively, own);
       this.#life.at(this.#heard / RATE, this.#lively, own);

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from latentcam.realtime_models.axes import FACE_AXES
+from latentcam.realtime_models.motion.manner import BARED
 from latentcam.realtime_models.training.looks.cast import CAST
 from latentcam.realtime_models.training.looks.expression import AXES
 from latentcam.realtime_models.training.looks.identity import Z_DIM, cast_z
@@ -29,19 +30,18 @@ VISEMES: dict[str, dict[str, float]] = {
 """Mouth shapes of speech -> values of axes."""
 
 MOODS: dict[str, dict[str, float]] = {
-    "happy": {"mouthSmile": 1.0, "mouthUpperUp": 0.25, "jawOpen": 0.12, "eyeSquint": 0.35},
+    "happy": {**BARED["happy"], "mouthSmile": 1.0, "eyeSquint": 0.35},
     "glad": {"mouthSmile": 0.5},
-    "sad": {"mouthFrown": 1.25, "mouthClose": 0.6, "mouthLowerDown": 0.3, "browInnerUp": 1.25,
-            "browOuterUp": 0.3, "eyeBlink": 0.3},
-    "angry": {"browDown": 1.25, "noseSneer": 0.9, "mouthFrown": 0.8, "mouthStretch": 0.7,
-              "mouthLowerDown": 1.25, "mouthUpperUp": 0.6, "mouthRollLower": 0.3, "jawOpen": 0.2,
-              "eyeWide": 0.3, "eyeSquint": 0.1},
-    "surprised": {"browInnerUp": 0.5, "browOuterUp": 1.25, "eyeWide": 1.25, "jawOpen": 0.6,
-                  "mouthFunnel": 0.3, "mouthPucker": 0.3},
-    "disgusted": {"noseSneer": 1.25, "mouthUpperUp": 1.25, "mouthFrown": 0.9, "eyeSquint": 1.25,
-                  "mouthRollLower": 0.6, "jawOpen": 0.2, "browOuterUp": 0.6},
+    "sad": {"mouthFrown": 1.25, "mouthClose": 0.6, "browInnerUp": 1.25, "browOuterUp": 0.3,
+            "eyeBlink": 0.3, **BARED["sad"]},
+    "angry": {"browDown": 1.25, "noseSneer": 0.9, "mouthFrown": 0.8, "mouthRollLower": 0.3,
+              "eyeWide": 0.3, "eyeSquint": 0.1, **BARED["angry"]},
+    "surprised": {"browInnerUp": 0.5, "browOuterUp": 1.25, "eyeWide": 1.25, "mouthPucker": 0.3,
+                  **BARED["surprised"]},
+    "disgusted": {"noseSneer": 1.25, "mouthFrown": 0.9, "eyeSquint": 1.25, "mouthRollLower": 0.6,
+                  "browOuterUp": 0.6, **BARED["disgusted"]},
     "afraid": {"browInnerUp": 1.25, "browDown": 0.6, "eyeWide": 1.25, "mouthFrown": 1.0,
-               "mouthLowerDown": 0.6, "mouthClose": 0.3, "jawOpen": 0.2},
+               "mouthClose": 0.3, **BARED["afraid"]},
     "thoughtful": {"browOuterUp": 0.4, "eyeSquint": 0.3},
 }  # fmt: skip
 """Moods -> values of axes, as far as a generator must know them; a mood is shown at less than its

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack
 from latentcam.realtime_models.axes import FACE_AXES
-from latentcam.realtime_models.motion.manner import MANNERS
+from latentcam.realtime_models.motion.manner import BARED, MANNERS
 from latentcam.realtime_models.motion.performance import Performer, Settings
 from tests.client_demo.conftest import FROM_BYTES, TO_BYTES, packed, unpacked
 from tests.voice import speech
@@ -101,6 +101,8 @@ def test_moods_speak_as_in_python(page: Any) -> None:
     assert manners == {
         mood: {axis: list(move) for axis, move in moves.items()} for mood, moves in MANNERS.items()
     }
+    bared = page.evaluate("async () => (await import('/page/here/motion/manner.js')).BARED")
+    assert bared == BARED
 
 
 def test_random_numbers_are_those_of_numpy(page: Any) -> None:

@@ -7,8 +7,9 @@ import pytest
 
 from latentcam.realtime_models.avatar_pack import load_pack
 from latentcam.realtime_models.axes import FACE_AXES
-from latentcam.realtime_models.motion.manner import MANNERS, Manner
+from latentcam.realtime_models.motion.manner import BARED, MANNERS, PRESSED, Manner
 from latentcam.realtime_models.motion.performance import Performer, Settings
+from latentcam.realtime_models.training.looks.sampling import MOODS
 from tests.voice import speech
 
 AXES = ("jawOpen", "mouthClose", "mouthPucker", "mouthStretch", "mouthSmile")
@@ -42,6 +43,40 @@ def test_manners_name_moods_and_axes_that_there_are() -> None:
     faces = {axis.name for axis in FACE_AXES}
     assert set(MANNERS) <= {axis.name for axis in load_pack("studio").card.axes} - faces
     assert {axis for moves in MANNERS.values() for axis in moves} <= faces
+
+
+def test_lips_that_are_to_meet_meet_in_any_mood() -> None:
+    """What a mood parts lips by is there in silence and on vowels, and gives way on M, B and P."""
+    manner = Manner(AXES)
+    assert manner.meeting(VOWEL) == 0 and manner.meeting(CLOSED) == 1
+    assert manner.meeting([0.1, PRESSED / 2, 0.0, 0.0, 0.0]) == pytest.approx(0.5)
+    assert Manner(("mouthPucker",)).meeting([0.4]) == 0
+    assert set(BARED) == set(MANNERS)
+    faces = {axis.name for axis in FACE_AXES}
+    for mood, parts in BARED.items():
+        assert set(parts) <= faces and all(
+            0 < value <= MOODS[mood][axis] for axis, value in parts.items()
+        )
+
+
+def test_a_mood_parts_lips_in_silence_and_not_where_they_meet(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    performer = Performer(load_pack("studio"))
+    axes = [axis.name for axis in load_pack("studio").card.axes]
+    lower = axes.index("mouthLowerDown")
+    settings = Settings(life=0.0, expression={"angry": 1.0})
+    state, silence = performer.initial_state(0), np.zeros(640, np.float32)
+    for _ in range(50):
+        x, state = performer.perform(silence, state, settings)
+    assert x[lower] == pytest.approx(min(1.0, BARED["angry"]["mouthLowerDown"]), abs=0.02)
+    voice = speech(2.0)
+    monkeypatch.setattr(Manner, "meeting", lambda self, said: 1.0)
+    least = 1.0
+    for i in range(0, len(voice) - 639, 640):
+        x, state = performer.perform(voice[i : i + 640], state, settings)
+        least = min(least, float(x[lower]))
+    assert least < 0.1, "nothing is left of it while a voice asks lips to meet"
 
 
 def test_a_model_without_a_jaw_is_only_scaled() -> None:
