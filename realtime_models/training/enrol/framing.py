@@ -38,6 +38,13 @@ class Placement:
         """uint8 [side, side]: 255 where the picture shows something, 0 beyond its edges."""
         return self._warp(np.full(shape[:2], 255, np.uint8), side, cv2.BORDER_CONSTANT)
 
+    def above(self, side: int) -> NDArray[np.bool_]:
+        """[side, side]: beyond the picture's upper edge."""
+        turn, shift = self.place[:, :2] * side, self.place[:, 2] * side
+        row = np.linalg.inv(turn)[1]  # of the picture, for each pixel of the pack's
+        y, x = np.mgrid[:side, :side] + 0.0
+        return np.asarray(row[0] * (x - shift[0]) + row[1] * (y - shift[1]) < 0, np.bool_)
+
     def _warp(self, picture: NDArray[np.uint8], side: int, border: int) -> NDArray[np.uint8]:
         matrix = self.place * side
         scale = float(np.sqrt(np.abs(np.linalg.det(matrix[:, :2]))))

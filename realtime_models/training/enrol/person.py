@@ -37,6 +37,7 @@ Array = NDArray[np.float64]
 Told = Callable[[float], None]
 """Called with how much of a step is done, 0 to 1."""
 
+CONTINUED = 64  # of `Person.known`: shoulders and cloth beyond the edges of a film
 KNOWN_SHARE = 4  # `Person.known` has a quarter of the pictures' side
 LEAST_SECONDS = 15.0  # of video with a face
 SMALLEST_FACE = 72.0  # pixels of the source
@@ -64,7 +65,8 @@ class Coverage(msgspec.Struct, frozen=True):
 @dataclass(frozen=True, slots=True)
 class Person:
     """images uint8 [n, C, S, S] as the pack's generator draws them (colours multiplied by alpha if
-    it has any); known uint8 [n, 1, S/4, S/4], 255 where a picture shows something; x float32 [n, k]
+    it has any); known uint8 [n, 1, S/4, S/4], 255 where a picture shows something, CONTINUED where
+    its edge went on; x float32 [n, k]
     over its reach; shots int64 [n], a number for each take; consecutive frames of one take are
     consecutive in time. aperture: float32 [n], of the lips, in heights of the face; None of
     pictures that were not tracked.
@@ -299,7 +301,10 @@ def _cut_out(
                 continue
             brought = places[at].bring(picture, side)
             inside = places[at].known(picture.shape, side)
-            alpha = matting.refine(segment(brought), brought) * (inside / 255.0)
+            above = places[at].above(side)
+            shown_share = np.where(above, inside / 255.0, 1.0)
+            inside = np.where(above, inside, np.maximum(inside, CONTINUED)).astype(np.uint8)
+            alpha = matting.refine(segment(brought), brought) * shown_share
             cut = matting.premultiplied(brought, alpha.astype(np.float32))
             shown = cut if channels == 4 else composite(cut, wall)
             images[at] = shown.transpose(2, 0, 1)

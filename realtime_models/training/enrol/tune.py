@@ -33,7 +33,7 @@ from latentcam.realtime_models.training.enrol.network import (
     autocast,
 )
 from latentcam.realtime_models.training.enrol.pack_tracking import PackTracking
-from latentcam.realtime_models.training.enrol.person import Person
+from latentcam.realtime_models.training.enrol.person import CONTINUED, Person
 from latentcam.realtime_models.training.generator.losses import (
     before_grey,
     discriminator_loss,
@@ -457,7 +457,8 @@ def texture_of(person: Person, teacher: Teacher, anchor: Tensor) -> Tensor:
     ws = teacher.latents(anchor[None].expand(2, -1, -1), x.to(teacher.device))
     with autocast(teacher.device):
         drawn = teacher.synthesis(ws).float().cpu()
-    resting, opened = levels(drawn + known * (seen - drawn)).transpose(0, 3, 1, 2)[:, None]
+    shown = (known * (255 / CONTINUED)).clamp(max=1)
+    resting, opened = levels(drawn + shown * (seen - drawn)).transpose(0, 3, 1, 2)[:, None]
     mixed = with_mouths(resting, opened, config.mouth)
     return torch.from_numpy(mixed).float().to(teacher.device) / 127.5 - 1
 

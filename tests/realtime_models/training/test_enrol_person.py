@@ -15,7 +15,13 @@ from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.face_tracker import FaceTracker
 from latentcam.realtime_models.training.enrol import framing, matting
 from latentcam.realtime_models.training.enrol.pack_tracking import RIGID
-from latentcam.realtime_models.training.enrol.person import Person, even_light, prepare, wall_of
+from latentcam.realtime_models.training.enrol.person import (
+    CONTINUED,
+    Person,
+    even_light,
+    prepare,
+    wall_of,
+)
 from latentcam.realtime_models.training.enrol.refusal import CannotEnrol
 from latentcam.realtime_models.training.enrol.sources import open_sources
 from tests.drawn_face import (
@@ -120,9 +126,20 @@ def test_a_camera_that_changes_its_mind_about_colours_is_evened_out(
 def test_beyond_the_edges_of_the_film_nothing_is_known(person: Person) -> None:
     """The film's right edge lies within the pack's frame."""
     assert person.known[0, 0, 7].max() == 255
+    assert (person.known[0, 0] == CONTINUED).any(), "and yet shoulders do not end there"
     pictures, known, x = person.batch(torch.tensor([0, 1]), 32)
     assert pictures.shape == (2, 4, 32, 32) and known.shape == (2, 1, 32, 32)
     assert float(known.max()) == pytest.approx(1) and x.shape == (2, person.x.shape[1])
+
+
+def test_above_a_picture_is_where_hair_may_be_cut_off() -> None:
+    """The picture has the middle quarter of the frame; hair does not go on above it in streaks."""
+    upright = framing.Placement(np.array([[0.005, 0.0, 0.25], [0.0, 0.005, 0.25]]))
+    above = upright.above(8)
+    assert above[:2].all() and not above[2:].any()
+    askew = framing.Placement(np.array([[0.0, -0.005, 0.75], [0.005, 0.0, 0.25]]))
+    turned = askew.above(8)
+    assert turned[:, 7].all() and not turned[:, :6].any()
 
 
 def test_a_person_is_kept_and_comes_back_the_same(person: Person, tmp_path: Path) -> None:
