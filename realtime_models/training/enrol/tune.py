@@ -77,6 +77,7 @@ UNSEEN, PARTED = 5.0, 40.0
 """What counts in the choice of a texture: axes more than 1, the part that is not seen, and how far
 lips are apart."""
 OPEN, WIDE_OPEN = 0.5, 20.0  # jawOpen that is enough for the texture of an open mouth; its weight
+SEEN_OPEN = 0.2  # jawOpen below which a mouth was never seen open
 SMALLER_SHARE = 0.12  # of the steps, at a size of `Card.smaller`
 RARE = 6.0  # a frame that shows most of an axis is drawn so many times as often as a usual one
 CHECKPOINT_EVERY, PREVIEW_EVERY, TELL_EVERY = 60.0, 20.0, 1.0  # seconds
@@ -386,7 +387,8 @@ class Tuner:
 
     @torch.no_grad()
     def make_moved(self, count: int) -> Person:
-        """The person in poses never shown, along the average's own motion."""
+        """The person in poses never shown, along the motion of what the average draws itself: a
+        texture would hide lids and teeth that were never seen."""
         chosen = self.rng.choice(len(self.person), count)
         index = torch.from_numpy(chosen)
         x = self.person.x[index].to(self.device)
@@ -397,7 +399,7 @@ class Tuner:
         for part in torch.arange(count).split(BATCH):
             ws = torch.cat([self.ema.latents(x[part]), self.ema.latents(there[part])])
             with autocast(self.device):
-                drawn = levels(self.ema.pictures(ws))
+                drawn = levels(self.ema.synthesis(ws).float())
             for n, here, wanted in zip(
                 part.tolist(), drawn[: len(part)], drawn[len(part) :], strict=True
             ):
@@ -449,17 +451,27 @@ def open_picture(person: Person, axes: tuple[Axis, ...]) -> int:
 @torch.no_grad()
 def texture_of(person: Person, teacher: Teacher, anchor: Tensor) -> Tensor:
     """[1, *GeneratorConfig.texture_shape] in [-1, 1], of whole levels: the person as nearly at rest
-    and with as open a mouth as was seen; where nothing was seen, what the generator draws there."""
+    and with as open a mouth as was seen; where nothing was seen, what the generator draws there. Of
+    a mouth that was never seen open, the generator's moves the lips apart."""
     axes, config = teacher.card.axes, teacher.card.generator
     chosen = torch.tensor([resting_picture(person, axes), open_picture(person, axes)])
+    jaw = control(axes, {"jawOpen": 1.0})
+    unseen = float(person.x[chosen[1]] @ jaw) < SEEN_OPEN
+    if unseen:
+        chosen[1] = chosen[0]
     seen, known, x = person.batch(chosen, person.images.shape[-1])
     x = x * torch.tensor([[0.0], [1.0]])
-    ws = teacher.latents(anchor[None].expand(2, -1, -1), x.to(teacher.device))
+    wanted = torch.cat([x, (x[1] + OPEN * jaw)[None]])
+    ws = teacher.latents(anchor[None].expand(3, -1, -1), wanted.to(teacher.device))
     with autocast(teacher.device):
         drawn = teacher.synthesis(ws).float().cpu()
     shown = (known * (255 / CONTINUED)).clamp(max=1)
-    resting, opened = levels(drawn + shown * (seen - drawn)).transpose(0, 3, 1, 2)[:, None]
-    mixed = with_mouths(resting, opened, config.mouth)
+    resting, opened = levels(drawn[:2] + shown * (seen - drawn[:2]))
+    if unseen:
+        shut, apart = levels(drawn[1:])
+        opened = motion_field.moved(opened, shut, apart).picture
+    first, second = (one.transpose(2, 0, 1)[None] for one in (resting, opened))
+    mixed = with_mouths(first, second, config.mouth)
     return torch.from_numpy(mixed).float().to(teacher.device) / 127.5 - 1
 
 

@@ -145,6 +145,28 @@ def test_textures_are_the_person_at_rest_and_with_an_open_mouth(worn_pack: Avata
     assert not mouth[..., :20].any() and not mouth[..., 44:].any()
 
 
+def test_a_mouth_that_was_never_seen_open_is_opened_by_the_generator(
+    worn_pack: AvatarPack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The picture at rest, moved from what the generator draws there to what it draws of an open
+    mouth: a texture with closed lips would have been stretched like a tongue."""
+    person, teacher, anchor = somebody(worn_pack, 2)
+    person.x[:] = 0
+    asked = []
+
+    def moved(picture: object, here: object, there: object) -> motion_field.Moved:
+        asked.append((picture, here, there))
+        return motion_field.Moved(np.full((64, 64, 4), 9, np.uint8), np.ones((64, 64), np.float32))
+
+    monkeypatch.setattr(motion_field, "moved", moved)
+    found = levels(texture_of(person, teacher, anchor)).transpose(0, 3, 1, 2)[0]
+    np.testing.assert_array_equal(found[:, :64], person.images[0])
+    assert (found[:, 64:, 20:44] == 9).all()
+    ((picture, here, there),) = asked
+    np.testing.assert_array_equal(np.asarray(picture).transpose(2, 0, 1), person.images[0])
+    assert not np.array_equal(here, there)
+
+
 def test_at_rest_lips_are_together(tiny_pack: AvatarPack) -> None:
     """Scores, which axes are read from, tell less surely than marks of lips a little apart."""
     person, _, _ = somebody(tiny_pack, 3)
