@@ -17,6 +17,7 @@ from aiortc import RTCPeerConnection
 
 from latentcam.benchmarks.glass_to_glass import SETTLE, measure
 from latentcam.benchmarks.tools.call import Call
+from latentcam.benchmarks.tools.caller import NoFace
 from latentcam.benchmarks.tools.machine_card import machine_card, print_card, print_json
 from latentcam.benchmarks.tools.options import session_options
 from latentcam.benchmarks.tools.plots import save_capacity
@@ -95,7 +96,15 @@ def capacity(avatar: str, decoder: str, fps: int, seconds: float, most: int) -> 
     print("\nsessions   age p50   age p95   frames        server cores")
     for sessions in range(1, most + 1):
         with served(*options, "--max-sessions", str(sessions)) as server:
-            figures = asyncio.run(measure(server, seconds, fps, look_ahead, None, False, sessions))
+            try:
+                figures = asyncio.run(
+                    measure(server, seconds, fps, look_ahead, None, False, sessions)
+                )
+            except NoFace:
+                if sessions == 1:
+                    raise
+                print(f"{sessions:8d}  one of them showed no face", flush=True)
+                break
         age, share = figures["age"], figures["frames"] / max(1, figures["of"])
         steps.append(figures)
         print(
@@ -109,7 +118,10 @@ def capacity(avatar: str, decoder: str, fps: int, seconds: float, most: int) -> 
     full: dict[str, Any] | None = None
     if places:
         with served(*options, "--max-sessions", str(places)) as server:
-            full = asyncio.run(turned_away(server, places, fps, look_ahead))
+            try:
+                full = asyncio.run(turned_away(server, places, fps, look_ahead))
+            except NoFace as error:
+                print(error, flush=True)
         print(f"\n{places} talk and more knock: {full}")
     return {"fps": fps, "places": places, "full": full, "steps": steps}
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from websockets.asyncio.client import ClientConnection, connect
 
 from latentcam.benchmarks.tools.link import Link
+from latentcam.realtime_models.errors import LatentcamError
 from latentcam.server.webrtc.reorder import Hearing
 
 RATE, PACKET = 48000, 960
@@ -74,29 +75,43 @@ def encoded(sound: NDArray[np.float32]) -> list[bytes]:
     return payloads
 
 
+class NoFace(LatentcamError):
+    """A call that shows nothing."""
+
+
 class AtTheMarker(JitterBuffer):
     """A buffer for VP8 that gives a frame with its last packet, as browsers do.
 
-    aiortc's own waits for the first packet of the next frame: one tick of delay. When a lost
-    packet does not come back in time, frames are given up until the next key frame, which is
-    asked for; aiortc's own would wait for 512 packets.
+    aiortc's own waits for the first packet of the next frame: one tick of delay. It begins with a
+    whole key frame, which is asked for if the first ones came too early. When a lost packet does
+    not come back in time, frames are given up until the next key frame, which is asked for;
+    aiortc's own would wait for 512 packets.
     """
 
     MOST_WAITING = 12  # packets behind a lost one, about a quarter of a second
+    ASK_AGAIN = 12  # frames without a key frame, about half a second
 
     def __init__(self) -> None:
         super().__init__(capacity=512, is_video=True)
         self.given_up = 0
-        self._broken = False  # until a key frame
+        self._missed = 0  # frames since one was asked for
+        self._broken = True  # until a key frame
+        self._whole = False  # whether the newest frame has its first packet
 
     def add(self, packet: RtpPacket) -> tuple[bool, JitterFrame | None]:
         ask_for_key, frame = super().add(packet)
         if frame is not None:
-            self._broken &= bool(frame.data[0] & 1)  # RFC 6386, section 9.1: 0 is a key frame
-            return ask_for_key, None if self._broken else frame
+            key = self._whole and not frame.data[0] & 1  # RFC 6386, section 9.1
+            self._broken &= not key
+            if not self._broken:
+                self._missed = 0
+                return ask_for_key, frame
+            self._missed += 1
+            return ask_for_key or self._missed % self.ASK_AGAIN == 1, None
         if sum(p is not None for p in self._packets) > self.MOST_WAITING:
             self.given_up += 1
             self._broken = ask_for_key = True
+            self._missed = 1
             self.remove(self.capacity)
             self._origin = uint16_add(packet.sequence_number, 1)
         return ask_for_key, None
@@ -111,6 +126,8 @@ class AtTheMarker(JitterBuffer):
             packets.append(packet)
             if packet.marker:
                 data = b"".join(vars(p)["_data"] for p in packets)
+                # RFC 7741, section 4.2: S and a partition of 0.
+                self._whole = packets[0].payload[0] & 0x17 == 0x10
                 self.remove(len(packets))
                 return JitterFrame(data, packet.timestamp)
         return None
@@ -257,9 +274,16 @@ class Caller:
         return socket
 
     async def until_frames(self, count: int, deadline: float = 20.0) -> None:
-        async with asyncio.timeout(deadline):
-            while len(self.frames) < count:
-                await asyncio.sleep(0.02)
+        """Raises NoFace if so many do not come in time, seconds."""
+        try:
+            async with asyncio.timeout(deadline):
+                while len(self.frames) < count:
+                    await asyncio.sleep(0.02)
+        except TimeoutError:
+            raise NoFace(
+                f"a call showed {len(self.frames)} pictures within {deadline:.0f} s, expected at "
+                f"least {count}: the machine is too busy, close other programs and try again"
+            ) from None
 
     async def aclose(self) -> None:
         await self.pc.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import subprocess
@@ -21,6 +22,7 @@ from aiortc.mediastreams import AudioStreamTrack
 from aiortc.rtp import RtcpSenderInfo, RtcpSrPacket, RtpPacket
 from numpy.typing import NDArray
 
+from latentcam.benchmarks import capacity
 from latentcam.benchmarks.decode import measure, psnr_to_float32
 from latentcam.benchmarks.glass_to_glass import answers
 from latentcam.benchmarks.pipeline import pipeline
@@ -28,7 +30,7 @@ from latentcam.benchmarks.report import as_html, as_markdown
 from latentcam.benchmarks.soak import Point, compare
 from latentcam.benchmarks.tools import plots
 from latentcam.benchmarks.tools.call import Call, Shown, look, percentiles
-from latentcam.benchmarks.tools.caller import AtTheMarker, Caller, Clock
+from latentcam.benchmarks.tools.caller import AtTheMarker, Caller, Clock, NoFace
 from latentcam.benchmarks.tools.link import Link, Script, own_address
 from latentcam.benchmarks.tools.served import served
 from latentcam.benchmarks.tools.skew import VoiceFinder
@@ -109,8 +111,9 @@ def test_sender_reports_give_wall_clock() -> None:
     assert clock.wall(180_000) == pytest.approx(begun + 2)
 
 
-def video(number: int, timestamp: int, last: bool, key: bool) -> RtpPacket:
+def video(number: int, timestamp: int, last: bool, key: bool, first: bool = True) -> RtpPacket:
     packet = RtpPacket(sequence_number=number, timestamp=timestamp, marker=int(last))
+    packet.payload = bytes([0x10 if first else 0])
     vars(packet)["_data"] = bytes([0 if key else 1])
     return packet
 
@@ -118,10 +121,25 @@ def video(number: int, timestamp: int, last: bool, key: bool) -> RtpPacket:
 def test_a_frame_is_given_with_its_last_packet() -> None:
     buffer = AtTheMarker()
     assert buffer.add(video(7, 0, False, True)) == (False, None)
-    _, frame = buffer.add(video(8, 0, True, False))
+    _, frame = buffer.add(video(8, 0, True, False, first=False))
     assert frame is not None and frame.data == b"\x00\x01" and frame.timestamp == 0
     _, frame = buffer.add(video(9, 3600, True, False))
     assert frame is not None and frame.timestamp == 3600
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_call_whose_first_packets_came_too_early_asks_for_a_key_frame(first: bool) -> None:
+    """It began with what it had, a frame that needs another or the end of a key frame, and every
+    frame after it could not be decoded: the call never showed a face."""
+    buffer = AtTheMarker()
+    asked, frame = buffer.add(video(7, 0, True, key=not first, first=first))
+    assert asked and frame is None
+    later = [buffer.add(video(7 + n, 3600 * n, True, False)) for n in range(1, 13)]
+    assert all(frame is None for _, frame in later)
+    assert [asked for asked, _ in later].count(True) == 1, "and asks again, in case it was lost"
+    asked, frame = buffer.add(video(20, 3600 * 13, True, True))
+    assert not asked and frame is not None
+    assert buffer.add(video(21, 3600 * 14, True, False))[1] is not None
 
 
 def test_a_frame_that_never_comes_is_given_up_and_a_key_frame_asked_for() -> None:
@@ -132,6 +150,37 @@ def test_a_frame_that_never_comes_is_given_up_and_a_key_frame_asked_for() -> Non
     assert buffer.add(video(16, 3600 * 16, True, False))[1] is None, "its reference is missing"
     assert buffer.add(video(17, 3600 * 17, True, True))[1] is not None
     assert buffer.add(video(18, 3600 * 18, True, False))[1] is not None
+
+
+def test_a_call_that_shows_nothing_is_told_in_a_sentence() -> None:
+    async def waits() -> None:
+        caller = Caller.__new__(Caller)
+        caller.frames = []
+        await caller.until_frames(10, 0.05)
+
+    with pytest.raises(NoFace, match="showed 0 pictures within 0 s, expected at least 10: the mac"):
+        asyncio.run(waits())
+
+
+def test_a_machine_that_holds_no_second_call_has_one_place(
+    tiny_folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`latentcam bench` ended with a traceback there, and without its report."""
+
+    async def measure(server: object, *rest: object) -> dict[str, object]:
+        if rest[-1] == 2:
+            raise NoFace("a call showed 0 pictures")
+        return {"age": {"p50_ms": 30.0, "p95_ms": 40.0}, "frames": 10, "of": 10, "server_cores": 1}
+
+    async def turned_away(*what: object) -> dict[str, object]:
+        raise NoFace("a call showed 0 pictures")
+
+    monkeypatch.setattr(capacity, "measure", measure)
+    monkeypatch.setattr(capacity, "turned_away", turned_away)
+    monkeypatch.setattr(capacity, "served", lambda *options: contextlib.nullcontext())
+    found = capacity.capacity(str(tiny_folder), "auto", 25, 5.0, 4)
+    assert found["places"] == 1 and found["full"] is None and len(found["steps"]) == 1
+    assert "one of them showed no face" in capsys.readouterr().out
 
 
 class Sink(asyncio.DatagramProtocol):

@@ -154,7 +154,9 @@ def test_a_mouth_that_was_never_seen_open_is_opened_by_the_generator(
     person.x[:] = 0
     asked = []
 
-    def moved(picture: object, here: object, there: object) -> motion_field.Moved:
+    def moved(
+        picture: motion_field.Levels, here: motion_field.Levels, there: motion_field.Levels
+    ) -> motion_field.Moved:
         asked.append((picture, here, there))
         return motion_field.Moved(np.full((64, 64, 4), 9, np.uint8), np.ones((64, 64), np.float32))
 
