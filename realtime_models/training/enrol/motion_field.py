@@ -23,7 +23,6 @@ Flow = NDArray[np.float32]
 TOLERATED = 1.5  # pixels at a side of 512 that a way there and back may be off
 SOFT = 5  # pixels at a side of 512 of the seam
 NEAR = 41  # pixels at a side of 512 over which colours are compared
-FEW, LARGEST = 0.1, 30.0  # share of sure pixels below which less is shifted; levels
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +77,9 @@ def moved(picture: Levels, here: Levels, there: Levels) -> Moved:
 def in_colours_of(
     picture: Levels, like: NDArray[np.float32], sure: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """The picture, its colours shifted towards those of `like` nearby, where that is sure: not far,
-    since lips beside teeth, or lashes beside a lid, say little of what comes to light there."""
+    """The picture, its colours shifted towards those of `like` nearby, where that is sure."""
     width = max(3, round(NEAR * len(picture) / 512) | 1)
     weight = sure[..., None]
-    near = cv2.GaussianBlur(sure, (width, width), 0)[..., None] + FEW
+    near = cv2.GaussianBlur(sure, (width, width), 0)[..., None] + 1e-3
     shift = cv2.GaussianBlur((like - picture) * weight, (width, width), 0) / near
-    return np.asarray(picture + shift.clip(-LARGEST, LARGEST), np.float32)
+    return np.asarray(picture + shift, np.float32)

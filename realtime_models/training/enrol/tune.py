@@ -150,7 +150,7 @@ class Tuner:
         self.teacher, self.tracking, self.person, self.plan = teacher, tracking, person, plan
         self.photos, self.clock, self.device = photos, clock, device
         self.eyes = None if eyes is None else eyes.to(device)
-        anchor = anchor.to(device)
+        self.pivot = anchor = anchor.to(device)
         flows = bool(teacher.card.generator.flow)
         texture = texture_of(person, teacher, anchor) if flows else None
         self.student = Student(teacher, anchor, texture).to(device)
@@ -387,8 +387,9 @@ class Tuner:
 
     @torch.no_grad()
     def make_moved(self, count: int) -> Person:
-        """The person in poses never shown, along the motion of what the average draws itself: a
-        texture would hide lids and teeth that were never seen."""
+        """The person in poses never shown, along the motion of what is drawn without textures (they
+        would hide lids and teeth that were never seen): by the average, or, of photos, which teach
+        few poses, by the pack's own network at the latent that the training began with."""
         chosen = self.rng.choice(len(self.person), count)
         index = torch.from_numpy(chosen)
         x = self.person.x[index].to(self.device)
@@ -397,9 +398,13 @@ class Tuner:
         small = self.person.known.shape[-1]
         sure = torch.empty((count, 1, small, small), dtype=torch.uint8)
         for part in torch.arange(count).split(BATCH):
-            ws = torch.cat([self.ema.latents(x[part]), self.ema.latents(there[part])])
+            both = torch.cat([x[part], there[part]])
             with autocast(self.device):
-                drawn = levels(self.ema.synthesis(ws).float())
+                if self.photos:
+                    ws = self.teacher.latents(self.pivot.expand(len(both), -1, -1), both)
+                    drawn = levels(self.teacher.synthesis(ws).float())
+                else:
+                    drawn = levels(self.ema.synthesis(self.ema.latents(both)).float())
             for n, here, wanted in zip(
                 part.tolist(), drawn[: len(part)], drawn[len(part) :], strict=True
             ):
