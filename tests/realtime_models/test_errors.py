@@ -14,9 +14,12 @@ from latentcam.realtime_models import errors
 from latentcam.realtime_models.errors import LatentcamError, in_one_line, lacks_memory
 from tests.test_architecture import MODULES, RUNTIME
 
+UNDRAWN = ("latentcam.realtime_models.training", "latentcam.benchmarks")
+
 
 def test_the_docstring_draws_all_errors() -> None:
-    """Every module that defines an error is imported first; those of training are not drawn."""
+    """Every module that defines an error is imported first; those of training and of benchmarks are
+    not drawn."""
     for name, path in MODULES.items():
         room, text = name.split(".")[1:2], path.read_text()
         if room and room[0] in RUNTIME and re.search(r"class \w+\(\w*Error\b", text):
@@ -28,7 +31,7 @@ def test_the_docstring_draws_all_errors() -> None:
     while below:
         for error in below.pop().__subclasses__():
             below.append(error)
-            if not error.__module__.startswith("latentcam.realtime_models.training"):
+            if not error.__module__.startswith(UNDRAWN):
                 found.add((error.__name__, error.__module__))
     assert {one for one in found if one[1].startswith("latentcam.")} == wanted
 
