@@ -11,10 +11,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import openvino
 from numpy.typing import NDArray
 
 from latentcam.realtime_models.arrays import Rgb
+from latentcam.realtime_models.decoders.openvino_silent import ov
 
 EMOTIONS_JUDGED = ("angry", "disgusted", "afraid", "happy", "sad", "surprised", "neutral")
 """In the order of the network's outputs."""
@@ -33,7 +33,7 @@ class EmotionJudge:
             raise FileNotFoundError(
                 f"{path} is no file, expected emotion_model_quantized.tflite of the package fer"
             )
-        core = openvino.Core()
+        core = ov.Core()
         try:
             model = core.compile_model(core.read_model(path), "CPU")
         except RuntimeError:

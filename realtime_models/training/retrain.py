@@ -23,7 +23,7 @@ RETRAIN = (
     "--learners LEARNERS --annotated ANNOTATED --pack MOTION --out LIPS",
     f"{PACKAGE}.make_pack --generator GENERATOR/checkpoint.pt --textures REST --motion LIPS "
     "--smaller 256 --licence LICENCE --provenance PROVENANCE --consent CONSENT --out PACK",
-    f"{PACKAGE}.generator.smaller --avatar PACK",
+    f"{PACKAGE}.smaller --avatar PACK",
     f"{PACKAGE}.seal --avatar PACK --model face_landmarker.task",
 )
 

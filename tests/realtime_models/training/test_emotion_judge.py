@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import openvino
 import pytest
 from numpy.typing import NDArray
-from openvino import opset13 as ops
 
+from latentcam.realtime_models.decoders.openvino_silent import op, ov
 from latentcam.realtime_models.training.emotion_judge import (
     EMOTIONS_JUDGED,
     EmotionJudge,
@@ -30,13 +29,13 @@ def test_what_a_face_has_anyway_does_not_count() -> None:
 
 def network(folder: Path, side: int = 64) -> Path:
     """A network whose outputs are its input's brightness in the left half, and in the right."""
-    given = ops.parameter([1, side, side, 1], np.float32)
+    given = op.parameter([1, side, side, 1], np.float32)
     left = np.zeros((side * side, 7), np.float32)
     left[np.arange(side * side) % side < side // 2, 0] = 1e-3
     left[np.arange(side * side) % side >= side // 2, 1] = 1e-3
-    flat = ops.reshape(given, np.array([1, side * side]), special_zero=False)
-    said = ops.softmax(ops.matmul(flat, ops.constant(left), False, False), axis=1)
-    openvino.save_model(openvino.Model([said], [given], "halves"), folder / "halves.xml")
+    flat = op.reshape(given, np.array([1, side * side]), special_zero=False)
+    said = op.softmax(op.matmul(flat, op.constant(left), False, False), axis=1)
+    ov.save_model(ov.Model([said], [given], "halves"), folder / "halves.xml")
     return folder / "halves.xml"
 
 

@@ -16,8 +16,8 @@ for name in ("sklearn", "skimage"):
 
 from latentcam.realtime_models.avatar_pack import AvatarPack, load_pack  # noqa: E402
 from latentcam.realtime_models.pack_places import user_packs  # noqa: E402
+from latentcam.realtime_models.training import smaller  # noqa: E402
 from latentcam.realtime_models.training.enrol.network import PREFIX, Teacher  # noqa: E402
-from latentcam.realtime_models.training.generator import smaller  # noqa: E402
 from tests.tiny import worn_card, write_pack  # noqa: E402
 
 SIZE = 32

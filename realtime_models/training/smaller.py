@@ -1,6 +1,6 @@
 """Let a pack's smaller pictures show as much of its textures as the largest ones do.
 
-`python -m latentcam.realtime_models.training.generator.smaller --avatar PACK`
+`python -m latentcam.realtime_models.training.smaller --avatar PACK`
 
 How far textures are visible is added up by the layers to RGB (docs/packs.md#textures), and most of
 it may be the last one's: a smaller picture, which ends before, then shows half of what the pack's
