@@ -151,10 +151,10 @@ def main() -> None:
         note("cast", cast_distances(resting))
         note("who", who_it_is(face, judge, resting, xs, args.frames))
     if len(xs):
-        in_moods = felt(pack, args.speech)
-        note("moods", moods(face, in_moods, args.report / "moods.png"))
+        felt = moments(pack, args.speech)
+        note("moods", moods(face, felt, args.report / "moods.png"))
         if tracker is not None and feeling is not None:
-            note("moods_named", moods_named(face, in_moods, tracker, feeling))
+            note("moods_named", moods_named(face, felt, tracker, feeling))
     for clip in clips:
         if clip[0].name in face.names:
             note(f"clip of {clip[0].name}", beside_renders(face, clip))
@@ -301,7 +301,7 @@ def who_it_is(
     return found
 
 
-def felt(pack: AvatarPack, speech: Sequence[Path]) -> dict[str, list[Control]]:
+def moments(pack: AvatarPack, speech: Sequence[Path]) -> dict[str, list[Control]]:
     """SPOKEN moments of the talking without any mood, as "", and the same moments in each mood that
     the pack has, at STRENGTH."""
     index = {axis.name for axis in pack.card.axes}
@@ -314,8 +314,8 @@ def felt(pack: AvatarPack, speech: Sequence[Path]) -> dict[str, list[Control]]:
 
 
 def moods(face: Face, felt: Mapping[str, Sequence[Control]], sheet: Path) -> dict[str, Figures]:
-    """Mean change of the mouth in grey levels by each mood, while speaking; felt: as `felt` says. A
-    sheet: a row for each mood, the first without any."""
+    """Mean change of the mouth in grey levels by each mood, while speaking; felt: as `moments` has
+    it. A sheet: a row for each mood, the first without any."""
     names = face.names[:: max(1, len(face.names) // 6)]
     shown = {
         mood: {name: [composite(face.shown(name, x)) for x in xs] for name in names}
@@ -342,7 +342,8 @@ def moods_named(
     face: Face, felt: Mapping[str, Sequence[Control]], tracker: FaceTracker, judge: EmotionJudge
 ) -> dict[str, dict[str, float]]:
     """The share of speaking frames in which a mood is named right, by what the judge says of them
-    beyond what it says of the face without a mood: of each mood, of each face. felt: as above."""
+    beyond what it says of the face without a mood: of each mood, of each face. felt: as
+    `moments` has it."""
 
     def described(name: str, xs: Sequence[Control]) -> list[NDArray[np.float64]]:
         pictures = [composite(face.shown(name, x)) for x in xs]

@@ -13,6 +13,8 @@ the lips as they are shown, with articulation and gate:
 
 A whisper, creak and song are the sentence's own resonances (linear prediction, Makhoul 1975) with
 another source: noise, slow uneven pulses, pulses on the notes of a melody.
+
+Needs `pip install ".[train]"`.
 """
 
 from __future__ import annotations

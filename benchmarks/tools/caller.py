@@ -127,7 +127,7 @@ class AtTheMarker(JitterBuffer):
             if packet.marker:
                 data = b"".join(vars(p)["_data"] for p in packets)
                 # RFC 7741, section 4.2: S and a partition of 0.
-                self._whole = packets[0].payload[0] & 0x17 == 0x10
+                self._whole = bool(data) and packets[0].payload[0] & 0x17 == 0x10
                 self.remove(len(packets))
                 return JitterFrame(data, packet.timestamp)
         return None

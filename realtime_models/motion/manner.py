@@ -2,10 +2,10 @@
 
 The face of a mood is an axis of the pack and adds up with what is said, and so does what it parts
 lips by (BARED), which gives way where lips are to meet: nobody says "mama" through bared teeth. And
-who smiles also speaks
-smiling: vowels are spread, and round ones are less round (Tartter 1980, "Happy talk: perceptual and
-acoustic effects of smiling on speech"); in anger the mouth opens farther and in sadness less (Lee
-et al. 2005, "An articulatory study of emotional speech production"). How much, is ours, by eye.
+who smiles also speaks smiling: vowels are spread, and round ones are less round (Tartter 1980,
+"Happy talk: perceptual and acoustic effects of smiling on speech"); in anger the mouth opens
+farther and in sadness less (Lee et al. 2005, "An articulatory study of emotional speech
+production"). How much, is ours, by eye.
 """
 
 from __future__ import annotations

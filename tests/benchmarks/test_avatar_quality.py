@@ -221,7 +221,7 @@ def test_moods_are_felt_at_the_same_moments(tmp_path: Path) -> None:
         file.setframerate(16000)
         file.writeframes(np.int16(32767 * speech(2.0)).tobytes())
     pack = load_pack("studio")
-    felt = quality.felt(pack, [path])
+    felt = quality.moments(pack, [path])
     axes = [axis.name for axis in pack.card.axes]
     assert set(felt) == {"", *quality.EMOTIONS}
     for mood in quality.EMOTIONS:

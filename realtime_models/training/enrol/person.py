@@ -66,10 +66,9 @@ class Coverage(msgspec.Struct, frozen=True):
 class Person:
     """images uint8 [n, C, S, S] as the pack's generator draws them (colours multiplied by alpha if
     it has any); known uint8 [n, 1, S/4, S/4], 255 where a picture shows something, CONTINUED where
-    its edge went on; x float32 [n, k]
-    over its reach; shots int64 [n], a number for each take; consecutive frames of one take are
-    consecutive in time. aperture: float32 [n], of the lips, in heights of the face; None of
-    pictures that were not tracked.
+    its edge went on; x float32 [n, k] over its reach; shots int64 [n], a number for each take;
+    consecutive frames of one take are consecutive in time. aperture: float32 [n], of the lips, in
+    heights of the face; None of pictures that were not tracked.
     """
 
     images: Tensor
