@@ -104,8 +104,10 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
     async def page_config(request: Request) -> Response:
         card = engine.avatar.card
         ways: list[Way] = ["video"]
-        if config.pack:  # a page that does all of it by itself knows no moods
-            ways = ["latents", "video"] if engine.moods else ["here", "latents", "video"]
+        begins = engine.settings
+        hears = begins.moods is not None or begins.arousal > 0.0
+        if config.pack:  # a page that does all of it by itself knows neither
+            ways = ["latents", "video"] if hears else ["here", "latents", "video"]
         return told(
             PageConfig(
                 ways=ways,
@@ -122,7 +124,7 @@ def make_app(engine: Engine, config: ServerConfig, retouch: Retouch | None = Non
                 look_ahead_ms=round(engine.performer.look_ahead_s * 1000, 1),
                 speech=speaker.missing,
                 tracker=why_not(),
-                moods=engine.moods is not None,
+                moods=begins.moods is not None,
             )
         )
 

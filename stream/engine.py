@@ -11,7 +11,6 @@ from typing import ParamSpec, TypeVar
 import numpy as np
 
 from latentcam.realtime_models.avatar import Avatar
-from latentcam.realtime_models.motion.moods import MoodModel
 from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.stream.errors import EngineFull
 from latentcam.stream.meter import Stages
@@ -20,6 +19,7 @@ from latentcam.stream.threads import finish
 from latentcam.stream.timeline import Timeline
 
 WARM_UP_TICKS = 3
+AS_IT_COMES = Settings()
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -35,11 +35,11 @@ class Engine:
         performer: Performer,
         timeline: Timeline,
         max_sessions: int,
-        moods: MoodModel | None = None,
+        settings: Settings = AS_IT_COMES,
     ) -> None:
-        """moods: with which sessions begin."""
+        """settings: with which sessions begin."""
         self.avatar, self.performer, self.timeline = avatar, performer, timeline
-        self.max_sessions, self.moods = max_sessions, moods
+        self.max_sessions, self.settings = max_sessions, settings
         self.sessions = 0
         self.stages = Stages()
         self.ready = False

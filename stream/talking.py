@@ -18,7 +18,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from latentcam.realtime_models.alpha import GREY, composite
 from latentcam.realtime_models.arrays import SAMPLE_RATE, Latent, Picture, Rgb, Samples
-from latentcam.realtime_models.motion.performance import Settings
 from latentcam.stream.engine import Engine
 from latentcam.stream.other_voice import OtherVoice
 
@@ -79,7 +78,7 @@ class TalkingFace:
         self._engine, self._rate = engine, rate
         self.anchor = anchor
         """The latent of the face at rest; setting it shows another face from the next tick on."""
-        self.settings = Settings(moods=engine.moods)
+        self.settings = engine.settings
         """How the face should move; setting it takes effect from the next tick on."""
         self.other: OtherVoice | None = None
         """Whom the face listens to while it does not speak; None: nobody."""

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from latentcam.realtime_models.motion.driven import HOLD, Driven
-from latentcam.realtime_models.motion.performance import Settings
 from latentcam.stream.engine import Engine
 from latentcam.stream.messages import AudioChunk, Motion
 from latentcam.stream.other_voice import OtherVoice
@@ -19,7 +18,7 @@ class VoiceMotion:
         """seed: for the blinks, glances and turns of the head."""
         self._engine, self._voice = engine, voice
         self._state = engine.performer.initial_state(seed)
-        self.settings = Settings(moods=engine.moods)
+        self.settings = engine.settings
         """How the face should move; setting it takes effect from the next tick on."""
         self.other: OtherVoice | None = None
         """Whom the face listens to while it does not speak; None: nobody."""

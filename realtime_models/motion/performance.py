@@ -10,6 +10,17 @@ import numpy as np
 
 from latentcam.realtime_models.arrays import SAMPLE_RATE, Control, Samples
 from latentcam.realtime_models.avatar_pack import AvatarPack
+from latentcam.realtime_models.axes import MOODS
+from latentcam.realtime_models.motion.arousal import (
+    AROUSED,
+    CALM,
+    LIVELIER,
+    LOUDER,
+    STRONGER,
+    ArousalState,
+    arousal,
+    arousal_initial_state,
+)
 from latentcam.realtime_models.motion.driven import DRIVEN, LIPS, Driven
 from latentcam.realtime_models.motion.gate import (
     GateState,
@@ -49,16 +60,20 @@ class Settings:
         None: none.
     life: strength of blinks, glances, and movements of head and brows, 0 (only the lips move) to
         2; the face eases into this, too.
-    Raises ValueError for anything that is not a number, or a life out of range.
+    arousal: how far the face follows how aroused the voice sounds, 0 (not at all) to 1.
+    Raises ValueError for anything that is not a number, or a life or an arousal out of range.
     """
 
     expression: Mapping[str, float] = field(default_factory=dict)
     life: float = 1.0
     moods: MoodModel | None = None
+    arousal: float = 0.0
 
     def __post_init__(self) -> None:
         if not 0.0 <= self.life <= LIVELIEST:
             raise ValueError(f"life is {self.life}, expected 0 to {LIVELIEST:g}")
+        if not 0.0 <= self.arousal <= 1.0:
+            raise ValueError(f"arousal is {self.arousal}, expected 0 to 1")
         for name, offset in self.expression.items():
             if not math.isfinite(offset):
                 raise ValueError(f"expression {name} is {offset}, expected a finite number")
@@ -72,6 +87,7 @@ class PerformanceState:
     heard: samples up to now, counted from the beginning of media time.
     expression, life: how far the face has come on its way to what the settings ask for.
     mood: of a face whose moods come by themselves.
+    arousal: of the voice, of a face that follows it.
     driven: what a camera lent last; following: how far the face follows it, 0 to 1.
     """
 
@@ -84,6 +100,7 @@ class PerformanceState:
     expression: Mapping[str, float] = field(default_factory=dict)
     life: float = 0.0
     mood: MoodState | None = None
+    arousal: ArousalState | None = None
     driven: Driven = NOBODY
     following: float = 0.0
 
@@ -158,9 +175,10 @@ class Performer:
         opened = gate(samples, state.gate)
         state = replace(state, motion=motion, gate=opened, heard=state.heard + len(samples))
         settings, state = self._in_mood(settings, state)
+        settings, state, aroused = _aroused(settings, state, samples)
         state = self._ease(state, settings, driven, len(samples) / SAMPLE_RATE)
         x = [0.0] * len(self._index)
-        strength = self._articulation * opened.open
+        strength = self._articulation * opened.open * (1.0 + LOUDER * aroused)
         moods = {
             mood: min(max(state.expression[mood] / high, 0.0), 1.0)
             for mood, high in self._moods.items()
@@ -188,6 +206,8 @@ class Performer:
                 moves.append((listened, own))
             lived = life(state.heard / SAMPLE_RATE, state.seed, state.life, attention)
             moves += [(lived, own), (moved, own)]
+            shown = own * min(state.life, 1.0) * abs(aroused)
+            moves.append((AROUSED if aroused > 0 else CALM, shown))
         for move, share in moves:
             for name, value in move.items():
                 if (at := self._index.get(name)) is not None:
@@ -240,6 +260,24 @@ class Performer:
             driven=driven or state.driven,
             following=follows if driven or follows > STILL else 0.0,
         )
+
+
+def _aroused(
+    settings: Settings, state: PerformanceState, samples: Samples
+) -> tuple[Settings, PerformanceState, float]:
+    """The settings as this voice calls for them, the state that remembers it, and how far the face
+    shows it, -1 to 1."""
+    if not settings.arousal:
+        return settings, replace(state, arousal=None), 0.0
+    heard = arousal(samples, state.arousal or arousal_initial_state())
+    shown = settings.arousal * heard.value
+    stronger, livelier = 1.0 + STRONGER * shown, 1.0 + LIVELIER * shown
+    expression = {
+        name: offset * (stronger if name in MOODS else 1.0)
+        for name, offset in settings.expression.items()
+    }
+    life = min(settings.life * livelier, LIVELIEST)
+    return replace(settings, expression=expression, life=life), replace(state, arousal=heard), shown
 
 
 def _repaired(samples: Samples) -> Samples:

@@ -6,6 +6,7 @@ import argparse
 import math
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -164,13 +165,21 @@ def life_options() -> argparse.ArgumentParser:
 
 
 def moods_options() -> argparse.ArgumentParser:
-    """A parent parser: which moods come by themselves."""
+    """A parent parser: which moods come by themselves, and with the voice."""
     parser = argparse.ArgumentParser(add_help=False)
     parser.add_argument(
         "--moods",
         type=local_file,
         metavar="FILE",
         help="learned moods, which come by themselves until one is chosen",
+    )
+    parser.add_argument(
+        "--arousal",
+        type=float,
+        default=0.0,
+        metavar="STRENGTH",
+        help="how far brows, lids, head, mouth and mood follow how aroused the voice sounds, "
+        "0 to 1",
     )
     return parser
 
@@ -190,8 +199,15 @@ def moods_of(args: argparse.Namespace, axes: Sequence[Axis]) -> MoodModel | None
     return moods
 
 
+def moved_by(args: argparse.Namespace, axes: Sequence[Axis]) -> Settings:
+    """What `moods_options` ask for. Raises as `moods_of` does."""
+    if not 0 <= args.arousal <= 1:
+        raise UsageError(f"--arousal is {args.arousal:g}, expected 0 to 1")
+    return Settings(moods=moods_of(args, axes), arousal=args.arousal)
+
+
 def settings_of(args: argparse.Namespace, axes: Sequence[Axis]) -> Settings:
-    """The settings of `--still`, `--expression` and `--moods`. Raises UsageError, and
+    """The settings of `--still`, `--expression` and `moods_options`. Raises UsageError, and
     AvatarPackError for a file that holds no moods."""
     known = {axis.name: axis for axis in axes}
     expression: dict[str, float] = {}
@@ -215,7 +231,7 @@ def settings_of(args: argparse.Namespace, axes: Sequence[Axis]) -> Settings:
             raise UsageError(f"--expression is {text!r}, expected {name}:STRENGTH, from 0 to 1")
         expression[name] = share * known[name].high
     life = 0.0 if args.still else 1.0
-    return Settings(expression, life=life, moods=moods_of(args, axes))
+    return replace(moved_by(args, axes), expression=expression, life=life)
 
 
 def speech_options() -> argparse.ArgumentParser:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from latentcam.realtime_models.motion.moods import MoodModel
+from latentcam.realtime_models.motion.performance import Settings
 from latentcam.realtime_models.opened import Opened, open_pack
 from latentcam.realtime_models.pack_places import find_pack, is_shipped
 from latentcam.server.commands.options import (
@@ -22,8 +22,8 @@ from latentcam.server.commands.options import (
     check_face,
     decoder_options,
     face_options,
-    moods_of,
     moods_options,
+    moved_by,
     resolution_options,
     timeline_of,
 )
@@ -87,18 +87,20 @@ def server_options() -> argparse.ArgumentParser:
         default="auto",
         help="all: pages with a GPU get the avatar's files and draw the face themselves, and no "
         "voice is uploaded; video: faces are drawn here; auto: all for an avatar that came with "
-        "latentcam, video for any other; with --moods, motion comes from here in any case",
+        "latentcam, video for any other; with --moods or --arousal, motion comes from here in any "
+        "case",
     )
     return parser
 
 
 def pack_of(args: argparse.Namespace) -> Path | None:
     """The folder of the pack if pages may have it. Raises UsageError and AvatarPackError."""
-    if args.ways == "all" and args.moods is not None:
-        raise UsageError(
-            "got --moods and --ways all, expected one of them: moods come from here, and with all "
-            "no voice does"
-        )
+    for option in ("moods", "arousal"):
+        if args.ways == "all" and getattr(args, option):
+            raise UsageError(
+                f"got --{option} and --ways all, expected one of them: with {option} motion comes "
+                "from here, and with all no voice comes here"
+            )
     folder = find_pack(args.avatar)
     if args.ways == "auto":
         shipped = is_shipped(folder)
@@ -147,19 +149,19 @@ def read_token(path: Path) -> str:
     return token
 
 
-def opened_of(args: argparse.Namespace) -> tuple[Opened, MoodModel | None]:
-    """The avatar, and which moods come by themselves. Checks the face that is asked for, too.
+def opened_of(args: argparse.Namespace) -> tuple[Opened, Settings]:
+    """The avatar, and with which settings sessions begin. Checks the face that is asked for, too.
     Raises what `main` tells the user."""
     lanes = min(args.max_sessions, cores())
     opened = open_pack(args.avatar, args.decoder, lanes, args.resolution)
     check_face(opened.avatar, args.identity)
-    return opened, moods_of(args, opened.avatar.card.axes)
+    return opened, moved_by(args, opened.avatar.card.axes)
 
 
 def engine_of(args: argparse.Namespace) -> Engine:
     """For `max_sessions` at once. Raises what `main` tells the user."""
-    opened, moods = opened_of(args)
-    return Engine(opened.avatar, opened.performer, timeline_of(args), args.max_sessions, moods)
+    opened, settings = opened_of(args)
+    return Engine(opened.avatar, opened.performer, timeline_of(args), args.max_sessions, settings)
 
 
 def check_places(args: argparse.Namespace) -> None:

@@ -41,6 +41,9 @@ serve --avatar {pack} --moods {dir} | is no file, expected learned moods
 serve --avatar {pack} --moods {moods} | holds the moods happy, neutral, sad, expected some that
 serve --avatar {pack} --moods {moods} --ways all | got --moods and --ways all, expected one
 serve --moods https://example.org/moods | is an address
+serve --avatar {pack} --arousal 2 | --arousal is 2, expected 0 to 1
+serve --avatar {pack} --arousal nan | --arousal is nan, expected 0 to 1
+serve --avatar {pack} --arousal 1 --ways all | got --arousal and --ways all, expected one
 serve --avatar {pack} --identity Zoe | 'Zoe' is neither one of Ada, Bo
 serve --decoder magic | invalid choice: 'magic'
 serve --host '' | --host is empty

@@ -11,6 +11,7 @@ import pytest
 
 from latentcam.realtime_models.avatar_pack import AvatarPack, pack_files
 from latentcam.realtime_models.motion.moods import MoodModel
+from latentcam.realtime_models.motion.performance import Settings
 from latentcam.realtime_models.pack_places import SHIPPED, is_shipped
 from latentcam.server.app import make_app
 from latentcam.server.command_line import parser_of
@@ -22,9 +23,9 @@ from tests.tiny import mood_weights, write_pack
 
 
 async def ask(
-    pack: AvatarPack, config: ServerConfig, *paths: str, moods: MoodModel | None = None
+    pack: AvatarPack, config: ServerConfig, *paths: str, settings: Settings | None = None
 ) -> list[httpx.Response]:
-    app = make_app(make_engine(pack, moods=moods), config)
+    app = make_app(make_engine(pack, settings=settings), config)
     transport = httpx.ASGITransport(app)
     async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
         return [await client.get(path) for path in paths]
@@ -45,11 +46,12 @@ def test_pages_get_the_whole_pack(tiny_pack: AvatarPack, tiny_folder: Path) -> N
 def test_a_page_that_knows_no_moods_does_not_do_it_all(
     tiny_pack: AvatarPack, tiny_folder: Path
 ) -> None:
-    """Moods come from the server, with the motion."""
-    moods = MoodModel(("mouthSmile", "neutral"), mood_weights(2))
-    for own, ways in ((tiny_folder, ["latents", "video"]), (None, ["video"])):
-        (told,) = run(ask(tiny_pack, ServerConfig(pack=own), "/config", moods=moods))
-        assert (told.json()["ways"], told.json()["moods"]) == (ways, True)
+    """What moves a face by itself comes from the server, with the motion."""
+    moods = Settings(moods=MoodModel(("mouthSmile", "neutral"), mood_weights(2)))
+    for settings in (moods, Settings(arousal=0.5)):
+        for own, ways in ((tiny_folder, ["latents", "video"]), (None, ["video"])):
+            (told,) = run(ask(tiny_pack, ServerConfig(pack=own), "/config", settings=settings))
+            assert (told.json()["ways"], told.json()["moods"]) == (ways, settings is moods)
 
 
 def test_nobody_gets_it_without_leave_or_token(tiny_pack: AvatarPack, tiny_folder: Path) -> None:

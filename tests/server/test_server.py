@@ -24,8 +24,7 @@ from latentcam.realtime_models.avatar import Avatar
 from latentcam.realtime_models.avatar_pack import AvatarPack
 from latentcam.realtime_models.decoders.base import Decode
 from latentcam.realtime_models.decoders.openvino import OpenVinoDecoder
-from latentcam.realtime_models.motion.moods import MoodModel
-from latentcam.realtime_models.motion.performance import Performer
+from latentcam.realtime_models.motion.performance import Performer, Settings
 from latentcam.server.config import IceServer, ServerConfig, parse_ice_server
 from latentcam.server.errors import ConfigError
 from latentcam.server.lobby import Lobby
@@ -40,9 +39,10 @@ VOICE = speech(4.0, 48000)
 SILENCE = np.zeros(48000, np.float32)
 
 
-def make_engine(pack: AvatarPack, places: int = 2, moods: MoodModel | None = None) -> Engine:
+def make_engine(pack: AvatarPack, places: int = 2, settings: Settings | None = None) -> Engine:
     avatar = Avatar(pack, OpenVinoDecoder(pack))
-    return Engine(avatar, Performer(pack), Timeline(25), places, moods)
+    begins = settings or Settings()
+    return Engine(avatar, Performer(pack), Timeline(25), places, begins)
 
 
 def test_a_peer_sees_its_face_and_hears_its_voice(tiny_pack: AvatarPack) -> None:

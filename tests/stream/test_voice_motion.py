@@ -115,7 +115,7 @@ def test_new_settings_count_from_the_next_tick_on(tiny_pack: AvatarPack) -> None
 
 def test_a_session_begins_with_the_moods_of_its_engine(tiny_pack: AvatarPack) -> None:
     """Two sessions do not feel the same; what one of them chooses is not the other's."""
-    moods = MoodModel(("mouthSmile", "neutral"), mood_weights(2, seed=1))
+    moods = Settings(moods=MoodModel(("mouthSmile", "neutral"), mood_weights(2, seed=1)))
 
     async def scene() -> None:
         engine = Engine(
