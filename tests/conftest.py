@@ -28,7 +28,7 @@ def interruptible() -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def nothing_closes_what_captures() -> None:
-    """absl, which MediaPipe logs with, takes the stderr that it is imported with, and closes it when
+    """absl, which MediaPipe logs with, takes the stderr of when it is imported, and closes it when
     uvicorn sets logging up, unless it is the process's own. Under pytest it is not."""
     with suppress(ImportError):
         from absl import logging
