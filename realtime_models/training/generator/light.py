@@ -3,7 +3,8 @@
 `python -m latentcam.realtime_models.training.generator.light --avatar PACK --out FOLDER`
 
 It learns from the generator's own pictures (a distillation, Hinton et al. 2015), of latents that an
-avatar meets: named, sampled and mixed faces, each with random axes moved. What is drawn in a step
+avatar meets: named, sampled and mixed faces, each with random axes moved. It begins as the
+generator's own layers, of their channels those that count most (`inherit`). What is drawn in a step
 depends on nothing but the step's number, so the same command goes on exactly where it stopped.
 `make_pack --light FOLDER/light.pt` puts the result into a pack.
 """
@@ -40,10 +41,12 @@ from latentcam.realtime_models.generator.network import (
     SynthesisNetwork,
     bare,
     composed,
+    load_part,
 )
 from latentcam.realtime_models.generator.textures import Textures
 from latentcam.realtime_models.resolutions import textures_for
 from latentcam.realtime_models.training.generator import losses
+from latentcam.realtime_models.training.generator.inherit import inherit
 from latentcam.realtime_models.training.generator.train import (
     channels_last,
     even_visibility,
@@ -57,6 +60,7 @@ CHECKPOINT = "light.pt"
 SAVED_EVERY = 240.0  # seconds
 REPORTED_EVERY = 200  # steps
 HELD_OUT = 32  # latents that no step draws, for the figures
+WEIGHED_WITH = 0xFFFFFFFE  # number of those that tell which channels count
 NAMED, MIXED = 0.4, 0.2  # of the faces; the others are sampled
 WARM_UP = 100  # steps
 EMA_DECAY = 0.998
@@ -134,6 +138,15 @@ class Imitation:
         for name in ("network", "ema", "optimiser"):
             getattr(self, name).load_state_dict(state[name])
         self.step = state["step"]
+
+    def inherit(self, pack: AvatarPack) -> int:
+        """Begin as the pack's generator, as far as it goes. Returns how many layers it gave."""
+        whole = SynthesisNetwork(pack.card.generator)
+        load_part(whole, pack.generator, "synthesis.")
+        ws = torch.from_numpy(Latents(pack).draw(WEIGHED_WITH, HELD_OUT))
+        got = inherit(self.network, whole, ws)
+        self.ema.load_state_dict(self.network.state_dict())
+        return len(got)
 
     def learn(self, ws: NDArray[np.float32], wanted: Tensor) -> float:
         """One step. ws: [N, num_ws, w_dim]; wanted: pictures [N, C, H, W] in [-1, 1]. Returns the
@@ -270,6 +283,8 @@ def main(argv: list[str] | None = None) -> None:
         args.out.mkdir(parents=True, exist_ok=True)
         if (path := args.out / CHECKPOINT).exists():
             begun(path, imitation, pack)
+        else:
+            print(f"begins with {imitation.inherit(pack)} of the generator's layers", flush=True)
         decoder = open_decoder(args.decoder, pack)
     except (ValueError, BackendUnavailable) as error:
         parser.error(str(error))
