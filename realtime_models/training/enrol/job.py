@@ -42,6 +42,7 @@ from latentcam.realtime_models.face_tracker import FaceTracker
 from latentcam.realtime_models.pack_places import find_pack, user_packs
 from latentcam.realtime_models.training.enrol import pivot, stylise
 from latentcam.realtime_models.training.enrol.encoder import encoder_of
+from latentcam.realtime_models.training.enrol.inner_mouth import InnerMouths
 from latentcam.realtime_models.training.enrol.made_pack import write_made
 from latentcam.realtime_models.training.enrol.matting import Segment, Segmenter
 from latentcam.realtime_models.training.enrol.network import Teacher, tensors_of
@@ -197,9 +198,15 @@ def _enrol(order: Enrolment, folder: Path, bench: Bench) -> None:
         with whole(anchor_file) as part:
             torch.save(anchor, part)
     plan = stages(bench.base.card.generator.picture_sizes, seconds * (1 - share))
+    alike = pivot.begin(
+        bench.teacher, bench.tracking, person, bench.teacher.anchors,
+        bench.base.card.generator.resolution,
+    )  # fmt: skip
+    mouths = InnerMouths(bench.teacher, alike, bench.track)
     tuner = Tuner(
-        bench.teacher, bench.tracking, person, anchor, plan, photos=photos, eyes=bench.eyes
-    )
+        bench.teacher, bench.tracking, person, anchor, plan,
+        photos=photos, eyes=bench.eyes, mouths=mouths,
+    )  # fmt: skip
     channels_last(tuner.student.synthesis)
     if (checkpoint := folder / "checkpoint.pt").is_file():
         tuner.load(torch.load(checkpoint, map_location=bench.device, weights_only=True))

@@ -27,6 +27,7 @@ from latentcam.realtime_models.axes import Axis
 from latentcam.realtime_models.generator.network import Drawn, composed
 from latentcam.realtime_models.generator.textures import with_mouths
 from latentcam.realtime_models.training.enrol import judges, motion_field
+from latentcam.realtime_models.training.enrol.inner_mouth import InnerMouths
 from latentcam.realtime_models.training.enrol.network import (
     Student,
     Teacher,
@@ -34,6 +35,7 @@ from latentcam.realtime_models.training.enrol.network import (
 )
 from latentcam.realtime_models.training.enrol.pack_tracking import PackTracking
 from latentcam.realtime_models.training.enrol.person import CONTINUED, Person
+from latentcam.realtime_models.training.enrol.photo_motion import PhotoMotion
 from latentcam.realtime_models.training.generator.losses import (
     before_grey,
     discriminator_loss,
@@ -130,7 +132,8 @@ def stages(picture_sizes: tuple[int, ...], seconds: float) -> tuple[Stage, ...]:
 class Tuner:
     """The student, its average, the discriminators, the optimisers, and how far they came.
 
-    eyes: compare with what VGG16 sees, too. clock: seconds.
+    eyes: compare with what VGG16 sees, too. mouths: for a person whose mouth was never seen open;
+    None: what the generator draws there. clock: seconds.
     """
 
     def __init__(
@@ -143,6 +146,7 @@ class Tuner:
         *,
         photos: bool,
         eyes: Vgg16 | None = None,
+        mouths: InnerMouths | None = None,
         seed: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -150,9 +154,11 @@ class Tuner:
         self.teacher, self.tracking, self.person, self.plan = teacher, tracking, person, plan
         self.photos, self.clock, self.device = photos, clock, device
         self.eyes = None if eyes is None else eyes.to(device)
-        self.pivot = anchor = anchor.to(device)
+        anchor = anchor.to(device)
         flows = bool(teacher.card.generator.flow)
-        texture = texture_of(person, teacher, anchor) if flows else None
+        lent = None if seen_open(person, teacher.card.axes) else mouths
+        self.motion = PhotoMotion(teacher, anchor, tracking, lent)
+        texture = texture_of(person, self.motion) if flows else None
         self.student = Student(teacher, anchor, texture).to(device)
         self.ema = copy.deepcopy(self.student).requires_grad_(False)
         config = teacher.card.generator
@@ -398,18 +404,20 @@ class Tuner:
         small = self.person.known.shape[-1]
         sure = torch.empty((count, 1, small, small), dtype=torch.uint8)
         for part in torch.arange(count).split(BATCH):
-            both = torch.cat([x[part], there[part]])
-            with autocast(self.device):
-                if self.photos:
-                    ws = self.teacher.latents(self.pivot.expand(len(both), -1, -1), both)
-                    drawn = levels(self.teacher.synthesis(ws).float())
-                else:
+            pictures = [
+                self.person.images[n].permute(1, 2, 0).contiguous().numpy() for n in chosen[part]
+            ]
+            if self.photos:
+                moved = self.motion.move(pictures, x[part], there[part])
+            else:
+                both = torch.cat([x[part], there[part]])
+                with autocast(self.device):
                     drawn = levels(self.ema.synthesis(self.ema.latents(both)).float())
-            for n, here, wanted in zip(
-                part.tolist(), drawn[: len(part)], drawn[len(part) :], strict=True
-            ):
-                photo = self.person.images[chosen[n]].permute(1, 2, 0).contiguous().numpy()
-                made = motion_field.moved(photo, here, wanted)
+                moved = [
+                    motion_field.moved(*one)
+                    for one in zip(pictures, drawn[: len(part)], drawn[len(part) :], strict=True)
+                ]
+            for n, made in zip(part.tolist(), moved, strict=True):
                 images[n] = torch.from_numpy(made.picture).permute(2, 0, 1)
                 told = F.interpolate(
                     torch.from_numpy(made.sure)[None, None], size=(small, small), mode="area"
@@ -453,28 +461,33 @@ def open_picture(person: Person, axes: tuple[Axis, ...]) -> int:
     return int(score.argmax())
 
 
+def seen_open(person: Person, axes: tuple[Axis, ...]) -> bool:
+    """Whether any picture shows the mouth open."""
+    jaw = person.x[open_picture(person, axes)] @ control(axes, {"jawOpen": 1.0})
+    return float(jaw) >= SEEN_OPEN
+
+
 @torch.no_grad()
-def texture_of(person: Person, teacher: Teacher, anchor: Tensor) -> Tensor:
+def texture_of(person: Person, motion: PhotoMotion) -> Tensor:
     """[1, *GeneratorConfig.texture_shape] in [-1, 1], of whole levels: the person as nearly at rest
     and with as open a mouth as was seen; where nothing was seen, what the generator draws there. Of
     a mouth that was never seen open, the generator's moves the lips apart."""
+    teacher = motion.teacher
     axes, config = teacher.card.axes, teacher.card.generator
     chosen = torch.tensor([resting_picture(person, axes), open_picture(person, axes)])
     jaw = control(axes, {"jawOpen": 1.0})
-    unseen = float(person.x[chosen[1]] @ jaw) < SEEN_OPEN
+    unseen = not seen_open(person, axes)
     if unseen:
         chosen[1] = chosen[0]
     seen, known, x = person.batch(chosen, person.images.shape[-1])
     x = x * torch.tensor([[0.0], [1.0]])
-    wanted = torch.cat([x, (x[1] + OPEN * jaw)[None]])
-    ws = teacher.latents(anchor[None].expand(3, -1, -1), wanted.to(teacher.device))
+    ws = teacher.latents(motion.anchor.expand(2, -1, -1), x.to(teacher.device))
     with autocast(teacher.device):
         drawn = teacher.synthesis(ws).float().cpu()
     shown = (known * (255 / CONTINUED)).clamp(max=1)
-    resting, opened = levels(drawn[:2] + shown * (seen - drawn[:2]))
+    resting, opened = levels(drawn + shown * (seen - drawn))
     if unseen:
-        shut, apart = levels(drawn[1:])
-        opened = motion_field.moved(opened, shut, apart).picture
+        opened = motion.move([opened], x[1:], x[1:] + OPEN * jaw)[0].picture
     first, second = (one.transpose(2, 0, 1)[None] for one in (resting, opened))
     mixed = with_mouths(first, second, config.mouth)
     return torch.from_numpy(mixed).float().to(teacher.device) / 127.5 - 1

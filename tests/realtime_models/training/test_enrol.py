@@ -49,6 +49,7 @@ from latentcam.realtime_models.training.enrol.pack_tracking import (
     pack_tracking,
 )
 from latentcam.realtime_models.training.enrol.person import Person
+from latentcam.realtime_models.training.enrol.photo_motion import PhotoMotion
 from latentcam.realtime_models.training.enrol.refusal import CannotEnrol
 from latentcam.realtime_models.training.enrol.stylise import (
     between,
@@ -138,7 +139,8 @@ def test_textures_are_the_person_at_rest_and_with_an_open_mouth(worn_pack: Avata
     for picture, name, value in ((0, "headYaw", 1.0), (1, "jawOpen", 0.5), (3, "jawOpen", 1.0)):
         person.x[picture, axes.index(name)] = value
     person.x[3, axes.index("mouthStretch")] = 1.0
-    found = levels(texture_of(person, teacher, anchor)).transpose(0, 3, 1, 2)[0]
+    motion = PhotoMotion(teacher, anchor, tracking(axes))
+    found = levels(texture_of(person, motion)).transpose(0, 3, 1, 2)[0]
     np.testing.assert_array_equal(found[:, :64], person.images[2])
     mouth = found[:, 64:]
     np.testing.assert_array_equal(mouth[..., 20:44], person.images[1, :, 32:52, 20:44])
@@ -148,25 +150,28 @@ def test_textures_are_the_person_at_rest_and_with_an_open_mouth(worn_pack: Avata
 def test_a_mouth_that_was_never_seen_open_is_opened_by_the_generator(
     worn_pack: AvatarPack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The picture at rest, moved from what the generator draws there to what it draws of an open
-    mouth: a texture with closed lips would have been stretched like a tongue."""
+    """The picture at rest, moved to where the generator opens the mouth: a texture with closed lips
+    would have been stretched like a tongue."""
     person, teacher, anchor = somebody(worn_pack, 2)
     person.x[:] = 0
     asked = []
 
-    def moved(
-        picture: motion_field.Levels, here: motion_field.Levels, there: motion_field.Levels
-    ) -> motion_field.Moved:
-        asked.append((picture, here, there))
-        return motion_field.Moved(np.full((64, 64, 4), 9, np.uint8), np.ones((64, 64), np.float32))
+    def move(
+        photos: list[motion_field.Levels], x: torch.Tensor, there: torch.Tensor
+    ) -> list[motion_field.Moved]:
+        asked.append((photos[0], x, there))
+        nine = np.full((64, 64, 4), 9, np.uint8)
+        return [motion_field.Moved(nine, np.ones((64, 64), np.float32))]
 
-    monkeypatch.setattr(motion_field, "moved", moved)
-    found = levels(texture_of(person, teacher, anchor)).transpose(0, 3, 1, 2)[0]
+    axes = [axis.name for axis in worn_pack.card.axes]
+    motion = PhotoMotion(teacher, anchor, tracking(axes))
+    monkeypatch.setattr(PhotoMotion, "move", lambda self, *given: move(*given))
+    found = levels(texture_of(person, motion)).transpose(0, 3, 1, 2)[0]
     np.testing.assert_array_equal(found[:, :64], person.images[0])
     assert (found[:, 64:, 20:44] == 9).all()
-    ((picture, here, there),) = asked
+    ((picture, x, there),) = asked
     np.testing.assert_array_equal(np.asarray(picture).transpose(2, 0, 1), person.images[0])
-    assert not np.array_equal(here, there)
+    assert not x.any() and np.flatnonzero(there[0]).tolist() == [axes.index("jawOpen")]
 
 
 def test_at_rest_lips_are_together(tiny_pack: AvatarPack) -> None:
