@@ -24,7 +24,7 @@ Flow = NDArray[np.float32]
 TOLERATED = 1.5  # pixels at a side of 512 that a way there and back may be off
 SOFT = 5  # pixels at a side of 512 of the seam
 NEAR = 81  # pixels at a side of 512 over which colours are compared
-TURNS = 3  # of a fixed point, which comes near by some pixels in each
+TURNS = 10  # of a fixed point, damped, as the flow of a turned head is steep
 GAIN = 0.5, 2.0  # least and most that a colour is multiplied by
 
 
@@ -85,7 +85,10 @@ def flowed(picture: Levels, here: Flow, there: Flow, drawn: Levels, covered: Flo
     """
     way = there - here
     for _ in range(TURNS):  # r + here(r) = p + there(p), solved for r = p + way(p)
-        way = there - draw_along(here, way)
+        before, way = way, (way + there - draw_along(here, way)) / 2
+    # Where a turned head hides something, there is no such place, or more than one.
+    astray = np.linalg.norm(way - before, axis=2) / (TOLERATED * len(picture) / 512)
+    covered = covered * np.clip(2 - 4 * astray, 0, 1).astype(np.float32)
     along = draw_along(picture, way)
     filled = in_colours_of(drawn, along, covered)
     mixed = covered[..., None] * along + (1 - covered[..., None]) * filled
