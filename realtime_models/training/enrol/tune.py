@@ -32,6 +32,7 @@ from latentcam.realtime_models.training.enrol.network import (
     Student,
     Teacher,
     autocast,
+    moving,
 )
 from latentcam.realtime_models.training.enrol.pack_tracking import PackTracking
 from latentcam.realtime_models.training.enrol.person import CONTINUED, Person
@@ -58,6 +59,7 @@ BATCH = 8
 REPLAYED = 2  # of a batch: pictures of the pack
 MOVED_VIDEO, MOVED_PHOTOS = 2, 4  # of a batch: the person moved along the generator's motion
 MOVED_PICTURES = 192  # made at a time
+MOVED_SHARE = 0.1  # of the axes that are moved in a picture of photos, beside one of them wholly
 REPLAY_WEIGHT = 0.5
 ADVERSARIAL_WEIGHT = 0.006
 MATCHING_WEIGHT = 0.05
@@ -97,7 +99,8 @@ SHOWN: tuple[dict[str, float], ...] = (
 @dataclass(frozen=True, slots=True)
 class Stage:
     """size: of the pictures. seconds: how long. adversarial: with discriminators. moved: with
-    pictures moved along the motion that the generator has at the start of the stage."""
+    pictures moved along the motion that the generator has at the start of the stage; photos have
+    such pictures at all stages, moved as the pack's own network moves."""
 
     name: str
     size: int
@@ -227,7 +230,9 @@ class Tuner:
             torch.save(self.state(), part)
 
     def _run_stage(self, stage: Stage, folder: Path, told: Callable[[Progress], None]) -> None:
-        if stage.moved:
+        if self.photos:
+            self.moved = self.moved or self.make_moved(MOVED_PICTURES)
+        elif stage.moved:
             self.moved = self.make_moved(MOVED_PICTURES)
         weights = {
             size: region_weight(self.tracking, size).to(self.device)
@@ -391,6 +396,18 @@ class Tuner:
         anchors = torch.lerp(self.teacher.anchors[a], self.teacher.anchors[b], share[:, None, None])
         return anchors, self.teacher.random_x(count, self.rng, 0.4)
 
+    def _poses(self, count: int) -> Tensor:
+        """float32 [count, k] over its reach, of pictures to be made. Of photos, which nothing else
+        teaches these: few axes at once, and one of them as far as it goes."""
+        if not self.photos:
+            return self.teacher.random_x(count, self.rng)
+        x = self.teacher.random_x(count, self.rng, MOVED_SHARE)
+        whole = self.rng.choice(moving(self.teacher.card), count)
+        lowest = torch.from_numpy(self.rng.random(count) < 0.5).to(x.device)
+        far = torch.where(lowest, self.teacher.low[whole], self.teacher.high[whole])
+        x[torch.arange(count), torch.from_numpy(whole)] = far
+        return x
+
     @torch.no_grad()
     def make_moved(self, count: int) -> Person:
         """The person in poses never shown, along the motion of what is drawn without textures (they
@@ -399,7 +416,7 @@ class Tuner:
         chosen = self.rng.choice(len(self.person), count)
         index = torch.from_numpy(chosen)
         x = self.person.x[index].to(self.device)
-        there = self.teacher.random_x(count, self.rng)
+        there = self._poses(count)
         images = torch.empty((count, *self.person.images.shape[1:]), dtype=torch.uint8)
         small = self.person.known.shape[-1]
         sure = torch.empty((count, 1, small, small), dtype=torch.uint8)

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import numpy as np
@@ -408,6 +409,30 @@ def test_what_comes_to_light_is_the_generators_in_the_photos_colours() -> None:
     assert made.sure[33, 33] < 0.2
     assert made.picture[32:36, 30:38].mean() < 60
     assert made.picture[8:14, 8:14].mean() > here[8:14, 8:14].mean() + 12
+
+
+def test_photos_teach_moved_pictures_from_the_first_stage_on(
+    pack: AvatarPack, tmp_path: Path
+) -> None:
+    """Nothing else keeps lids and lips of a face obeying that was photographed once: they were
+    forgotten in the first stage, which had none."""
+    made = tuner(pack, steps=6, photos=True)
+    assert not made.plan[0].moved
+    poses = made._poses(64)
+    ends = (made.teacher.low, made.teacher.high)
+    far = torch.stack([(poses == end) & (end != 0) for end in ends]).any(dim=0)
+    assert far.any(dim=1).float().mean() > 0.4, "one axis as far as it goes"
+    assert (poses != 0).float().mean() < 0.3, "few at once"
+    seen = []
+    learn = made.step
+
+    def step(*given: Any) -> float:
+        seen.append(made.moved)
+        return learn(*given)
+
+    made.step = step  # type: ignore[method-assign, assignment]
+    made.run(tmp_path, lambda progress: None)
+    assert seen[0] is not None and all(one is seen[0] for one in seen), "made once"
 
 
 def test_flicker_is_what_neighbours_do_not_share() -> None:
