@@ -48,14 +48,22 @@ class ArousalState:
     """All that is remembered of one voice. Never written after it is made.
 
     heard: float32 [n], WINDOW - STEP <= n < WINDOW: samples that the next look also needs.
-    looks: at which there was a voice. now, before: means of these. value: -1 to 1.
+    looks: at which there was a voice. now, before: means of what was heard at these.
     """
 
     heard: Samples
     looks: int = 0
     now: Sounds = (0.0, 0.0, 0.0)
     before: Sounds = (0.0, 0.0, 0.0)
-    value: float = 0.0
+
+    @property
+    def value(self) -> float:
+        """How aroused the voice is: -1, as calm as can be shown, to 1; near 0 as long as little is
+        known of it."""
+        pairs = zip(self.now, self.before, SPREADS, strict=True)
+        away = sum((now - before) / spread for now, before, spread in pairs)
+        believed = self.looks / (self.looks + FAMILIAR_S * SAMPLE_RATE / STEP)
+        return min(max(believed * away / FULL, -1.0), 1.0)
 
 
 def arousal_initial_state() -> ArousalState:
@@ -63,8 +71,7 @@ def arousal_initial_state() -> ArousalState:
 
 
 def arousal(samples: Samples, state: ArousalState) -> ArousalState:
-    """Hear what follows. `value` of what is returned says how aroused the voice is: -1, as calm as
-    can be shown, to 1; 0 as long as little is known of it.
+    """Hear what follows.
 
     samples: float32 [n] at 16 kHz, finite, in order; any chunking gives the same result. The given
     state is not changed.
@@ -80,14 +87,14 @@ def _look(window: NDArray[np.float32], state: ArousalState) -> ArousalState:
     seconds = STEP / SAMPLE_RATE
     sounds = _sounds(window)
     if sounds is None:
-        return replace(state, value=state.value * math.exp(-seconds / CALM_S))
+        # What it was is forgotten, and not only hidden: nothing jumps when it is heard again.
+        return replace(
+            state, now=_towards(state.before, state.now, 1 - math.exp(-seconds / CALM_S))
+        )
     looks = state.looks + 1
     now = _towards(sounds, state.now, max(1 / looks, seconds / NOW_S))
     before = _towards(sounds, state.before, max(1 / looks, seconds / BEFORE_S))
-    away = sum((a - b) / spread for a, b, spread in zip(now, before, SPREADS, strict=True))
-    believed = looks / (looks + FAMILIAR_S / seconds)
-    value = min(max(believed * away / FULL, -1.0), 1.0)
-    return replace(state, looks=looks, now=now, before=before, value=value)
+    return replace(state, looks=looks, now=now, before=before)
 
 
 def _sounds(window: NDArray[np.float32]) -> Sounds | None:

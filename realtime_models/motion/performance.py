@@ -268,7 +268,7 @@ def _aroused(
     """The settings as this voice calls for them, the state that remembers it, and how far the face
     shows it, -1 to 1."""
     if not settings.arousal:
-        return settings, replace(state, arousal=None), 0.0
+        return settings, state, 0.0
     heard = arousal(samples, state.arousal or arousal_initial_state())
     shown = settings.arousal * heard.value
     stronger, livelier = 1.0 + STRONGER * shown, 1.0 + LIVELIER * shown

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from latentcam.realtime_models.alpha import composite
 from latentcam.realtime_models.face_tracker import TrackedFace
 from latentcam.realtime_models.training.enrol.motion_field import Levels, Moved
 from latentcam.realtime_models.training.enrol.network import Teacher
@@ -74,15 +74,7 @@ class InnerMouths:
         return Moved(picture, np.maximum(made.sure, inside))
 
     def _mouth(self, picture: Levels) -> TrackedFace | None:
-        return next(iter(self.track(seen(picture))), None)
-
-
-def seen(picture: Levels) -> NDArray[np.uint8]:
-    """RGB, before grey where it is transparent."""
-    if picture.shape[2] == 3:
-        return np.ascontiguousarray(picture)
-    behind = 128 * (1 - picture[..., 3:].astype(np.float32) / 255)
-    return np.asarray(np.round(picture[..., :3] + behind), np.uint8)
+        return next(iter(self.track(composite(picture))), None)
 
 
 def _cheeks(picture: Levels, face: TrackedFace) -> float:

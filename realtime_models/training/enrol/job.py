@@ -54,7 +54,13 @@ from latentcam.realtime_models.training.enrol.pack_tracking import (
 from latentcam.realtime_models.training.enrol.person import Coverage, Person, prepare
 from latentcam.realtime_models.training.enrol.refusal import CannotEnrol
 from latentcam.realtime_models.training.enrol.sources import Source, open_sources
-from latentcam.realtime_models.training.enrol.tune import Progress, Tuner, region_weight, stages
+from latentcam.realtime_models.training.enrol.tune import (
+    Progress,
+    Tuner,
+    region_weight,
+    seen_open,
+    stages,
+)
 from latentcam.realtime_models.training.generator.losses import before_grey
 from latentcam.realtime_models.training.generator.train import channels_last, keep_freed_memory
 from latentcam.realtime_models.training.perceptual import Vgg16
@@ -198,11 +204,11 @@ def _enrol(order: Enrolment, folder: Path, bench: Bench) -> None:
         with whole(anchor_file) as part:
             torch.save(anchor, part)
     plan = stages(bench.base.card.generator.picture_sizes, seconds * (1 - share))
-    alike = pivot.begin(
-        bench.teacher, bench.tracking, person, bench.teacher.anchors,
-        bench.base.card.generator.resolution,
-    )  # fmt: skip
-    mouths = InnerMouths(bench.teacher, alike, bench.track)
+    mouths = None
+    if not seen_open(person, bench.base.card.axes):
+        teacher, side = bench.teacher, bench.base.card.generator.resolution
+        alike = pivot.begin(teacher, bench.tracking, person, teacher.anchors, side)
+        mouths = InnerMouths(teacher, alike, bench.track)
     tuner = Tuner(
         bench.teacher, bench.tracking, person, anchor, plan,
         photos=photos, eyes=bench.eyes, mouths=mouths,

@@ -159,8 +159,7 @@ class Tuner:
         self.eyes = None if eyes is None else eyes.to(device)
         anchor = anchor.to(device)
         flows = bool(teacher.card.generator.flow)
-        lent = None if seen_open(person, teacher.card.axes) else mouths
-        self.motion = PhotoMotion(teacher, anchor, tracking, lent)
+        self.motion = PhotoMotion(teacher, anchor, tracking, mouths)
         texture = texture_of(person, self.motion) if flows else None
         self.student = Student(teacher, anchor, texture).to(device)
         self.ema = copy.deepcopy(self.student).requires_grad_(False)

@@ -49,8 +49,8 @@ def _fits(to: ModulatedConv, source: ModulatedConv, taken: int) -> bool:
 
 @torch.no_grad()
 def _weigh(whole: SynthesisNetwork, ws: Tensor) -> dict[str, Tensor]:
-    """For each layer with features, how much each of its channels adds to the layers that take it:
-    the mean square of what arrives there, [O]."""
+    """For each layer with features, [O]: which share each of its channels has in the mean square of
+    what arrives at the layers that take it, added up over these."""
     styles = whole.styles(ws)
     x: Tensor = whole.const
     weighed: dict[str, Tensor] = {}
@@ -68,6 +68,4 @@ def _weigh(whole: SynthesisNetwork, ws: Tensor) -> dict[str, Tensor]:
         y = conv.modulate(x, style)
         if not layer.draws:
             x, last = y, layer.name
-    if last is not None and last not in weighed:  # nothing takes it
-        weighed[last] = x.square().mean(dim=(0, 2, 3))
     return weighed

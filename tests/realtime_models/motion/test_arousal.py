@@ -81,6 +81,17 @@ def test_it_goes_when_nobody_speaks_and_when_the_voice_stays_so(familiar: Arousa
     assert heard(voice(120.0, 0.5, 9.0), familiar).value < 0.25 * loud.value, "it is how it speaks"
 
 
+def test_it_does_not_jump_when_a_voice_comes_back(familiar: ArousalState) -> None:
+    """What had faded in silence was there again at the first sound after it."""
+    loud = heard(voice(3.0, 0.5, 9.0), familiar)
+    quiet = heard(np.zeros(16000 * 12, np.float32), loud)
+    values, state = [quiet.value], quiet
+    for begin in range(0, 16000, 320):
+        state = arousal(voice(2.0)[begin : begin + 320], state)
+        values.append(state.value)
+    assert np.abs(np.diff(values)).max() < 0.05
+
+
 def test_any_chunking_gives_the_same_and_no_state_is_written(familiar: ArousalState) -> None:
     sound, begun = voice(2.0, 0.3), familiar.heard.copy()
     results = [heard(sound, familiar, chunk) for chunk in (1, 320, 641, 32000)]

@@ -89,10 +89,3 @@ def test_otherwise_all_stays_as_it_was(lenders: InnerMouths, kind: str) -> None:
     still = InnerMouths(lenders.teacher, lenders.anchor, track)
     made = Moved(here, np.zeros((SIDE, SIDE), np.float32))
     assert still.lend(made, here, NOTHING) is made
-
-
-def test_faces_are_looked_for_before_grey() -> None:
-    clear = np.zeros((2, 2, 4), np.uint8)
-    assert (inner_mouth.seen(clear) == 128).all()
-    opaque = np.full((2, 2, 3), 7, np.uint8)
-    np.testing.assert_array_equal(inner_mouth.seen(opaque), opaque)
