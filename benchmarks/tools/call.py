@@ -22,10 +22,13 @@ from latentcam.stream.timeline import Timeline
 PACKET = 0.02  # seconds of sound in a packet
 CLOCK = 90_000  # Hz, of video
 
+MOUTH = 36, 52  # points, in height and width
+
 
 @dataclass(frozen=True)
 class Look:
-    """What is kept of a received picture. mouth: grey, float32, coarse."""
+    """What is kept of a received picture. mouth: grey, float32 MOUTH, whatever the picture's size,
+    which may change within a call."""
 
     tick: int | None
     mouth: NDArray[np.float32]
@@ -35,8 +38,9 @@ def look(frame: av.VideoFrame) -> Look:
     """By the brightness alone: colours would take longer than decoding took."""
     side = frame.height
     grey = np.asarray(frame.to_ndarray()[:side], np.uint8)  # of YUV 4:2:0, Y comes first
-    mouth = grey[int(0.55 * side) : int(0.82 * side), int(0.3 * side) : int(0.7 * side)]
-    return Look(read_stamp(grey), mouth[::4, ::4].astype(np.float32))
+    rows = np.linspace(0.55 * side, 0.82 * side, MOUTH[0], endpoint=False).astype(int)
+    columns = np.linspace(0.3 * side, 0.7 * side, MOUTH[1], endpoint=False).astype(int)
+    return Look(read_stamp(grey), grey[np.ix_(rows, columns)].astype(np.float32))
 
 
 @dataclass(frozen=True)

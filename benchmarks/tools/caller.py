@@ -142,16 +142,16 @@ class Clock:
         """RTP timestamp that aiortc counts as pts 0."""
         self._offsets: list[float] = []
 
-    def packet(self, packet: RtpPacket) -> None:
-        """One has arrived."""
-        if self.first is None:
-            self.first = packet.timestamp
+    def packet(self, packet: RtpPacket, first: int | None) -> None:
+        """One has arrived. first: as `self.first`, which aiortc does not know before a frame is
+        whole."""
+        self.first = first
 
     def report(self, packet: RtcpSrPacket) -> None:
         info = packet.sender_info
         if self.first is None or not info.packet_count:
             return
-        pts = (info.rtp_timestamp - self.first + (1 << 31)) % (1 << 32) - (1 << 31)
+        pts = since(info.rtp_timestamp, self.first)
         wall = datetime_from_ntp(info.ntp_timestamp).timestamp()
         self._offsets = [*self._offsets[-4:], wall - pts / self._rate]
 
@@ -160,6 +160,11 @@ class Clock:
         if len(self._offsets) < 3:
             return float("nan")
         return float(np.median(self._offsets)) + pts / self._rate
+
+
+def since(timestamp: int, first: int) -> int:
+    """From one RTP timestamp to another, of 32 bits each; negative for an earlier one."""
+    return (timestamp - first + (1 << 31)) % (1 << 32) - (1 << 31)
 
 
 def rgb(frame: av.VideoFrame) -> NDArray[np.uint8]:
@@ -209,12 +214,13 @@ class Caller:
 
     @staticmethod
     def _watch(receiver: Any, clock: Clock) -> None:
-        """Note when aiortc's pts begin, and what sender reports say."""
+        """Tell the clock of packets and of sender reports."""
         on_rtp, on_rtcp = receiver._handle_rtp_packet, receiver._handle_rtcp_packet
+        counted = vars(receiver)["_RTCRtpReceiver__timestamp_mapper"]
 
         async def rtp(packet: RtpPacket, arrival_time_ms: int) -> None:
-            clock.packet(packet)
             await on_rtp(packet, arrival_time_ms)
+            clock.packet(packet, counted._origin)
 
         async def rtcp(packet: AnyRtcpPacket) -> None:
             if isinstance(packet, RtcpSrPacket):

@@ -125,6 +125,6 @@ def save_codecs(path: Path, rows: list[dict[str, Any]]) -> None:
             )  # fmt: skip
     axes.set(xscale="log", xlabel="kbit/s, with all headers", ylabel="PSNR of the face, dB")
     axes.grid(visible=True, which="both", color="#e8ebf8")
-    axes.legend(loc="lower right")
+    axes.legend(loc="upper right")
     figure.savefig(path, dpi=110)
     plt.close(figure)

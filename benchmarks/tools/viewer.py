@@ -9,7 +9,7 @@ import numpy as np
 from aiortc.rtp import RtpPacket
 
 from latentcam.benchmarks.tools.caller import RATE as SENT
-from latentcam.benchmarks.tools.caller import Caller, Clock
+from latentcam.benchmarks.tools.caller import Caller, Clock, NoFace, since
 from latentcam.benchmarks.tools.mouths import Recording, mouth
 
 RATE = 24000  # Hz, of the recording
@@ -24,18 +24,18 @@ class Arrivals(Clock):
 
     def __init__(self, rate: int) -> None:
         super().__init__(rate)
-        self._found: list[tuple[int, float]] = []  # pts, the loop's time
+        self._found: list[tuple[int, float]] = []  # timestamp, the loop's time
 
-    def packet(self, packet: RtpPacket) -> None:
-        super().packet(packet)
-        assert self.first is not None
-        pts = packet.timestamp - self.first
-        if not self._found or pts > self._found[-1][0]:
-            self._found.append((pts, asyncio.get_running_loop().time()))
+    def packet(self, packet: RtpPacket, first: int | None) -> None:
+        super().packet(packet, first)
+        if not self._found or since(packet.timestamp, self._found[-1][0]) > 0:
+            self._found.append((packet.timestamp, asyncio.get_running_loop().time()))
 
     def walls(self, pts: list[int]) -> list[float]:
         """On the loop's clock."""
-        found = np.array(self._found)
+        if self.first is None:
+            raise NoFace("a call showed no picture, expected at least one")
+        found = np.array([(since(timestamp, self.first), at) for timestamp, at in self._found])
         ticks, times = found[:, 0], found[:, 1] - found[0, 1]
         shown = []
         for moment in pts:

@@ -29,7 +29,7 @@ from latentcam.benchmarks.pipeline import pipeline
 from latentcam.benchmarks.report import as_html, as_markdown
 from latentcam.benchmarks.soak import Point, compare
 from latentcam.benchmarks.tools import plots
-from latentcam.benchmarks.tools.call import Call, Shown, look, percentiles
+from latentcam.benchmarks.tools.call import MOUTH, Call, Shown, look, percentiles
 from latentcam.benchmarks.tools.caller import AtTheMarker, Caller, Clock, NoFace
 from latentcam.benchmarks.tools.link import Link, Script, own_address
 from latentcam.benchmarks.tools.served import served
@@ -229,6 +229,18 @@ def test_an_onset_is_answered_by_the_first_frame_that_moves() -> None:
         for i, t in enumerate(at)
     ]
     assert answers(shown, 5.0) == pytest.approx([0.12], abs=1e-6)
+
+
+@pytest.mark.parametrize("side", [128, 256, 360, 512, 720])
+def test_a_mouth_is_seen_alike_in_pictures_of_any_size(side: int) -> None:
+    """A call that stepped down in the middle of a sentence ended the benchmark."""
+    rows, columns = np.mgrid[:side, :side] / side
+    opened = (np.abs(rows - 0.68) < 0.05) & (np.abs(columns - 0.5) < 0.1)
+    grey = np.where(opened, 40, 180).astype(np.uint8)
+    picture = av.VideoFrame.from_ndarray(np.stack([grey] * 3, -1), format="rgb24")
+    mouth = look(picture.reformat(format="yuv420p")).mouth
+    assert mouth.shape == MOUTH and mouth.dtype == np.float32
+    assert np.mean(mouth < 100) == pytest.approx(0.1 * 0.2 / (0.27 * 0.4), abs=0.02)
 
 
 def test_talk_is_silent_between_sentences_and_reproducible() -> None:
