@@ -147,7 +147,7 @@ def _source(path: Path) -> Source:
         raise CannotEnrol(f"{path.name} has too many pixels to be a photo") from None
     except UnidentifiedImageError:
         return _video(path)
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # Pillow lets through whatever its parsers run into
         raise CannotEnrol(f"{path.name} is a damaged picture: {error}") from None
 
 
@@ -191,7 +191,7 @@ def _photo(path: Path) -> Rgb:
                 grey = Image.new("RGBA", upright.size, (128, 128, 128, 255))
                 upright = Image.alpha_composite(grey, upright.convert("RGBA"))
             return _smaller(np.asarray(upright.convert("RGB")))
-    except (OSError, SyntaxError, ValueError) as error:
+    except Exception as error:  # Pillow lets through whatever its parsers run into
         raise CannotEnrol(f"{path.name} is a damaged picture: {error}") from None
 
 
