@@ -43,6 +43,7 @@ from latentcam.realtime_models.pack_places import find_pack, user_packs
 from latentcam.realtime_models.training.enrol import pivot, stylise
 from latentcam.realtime_models.training.enrol.encoder import encoder_of
 from latentcam.realtime_models.training.enrol.inner_mouth import InnerMouths
+from latentcam.realtime_models.training.enrol.lender import lender
 from latentcam.realtime_models.training.enrol.made_pack import write_made
 from latentcam.realtime_models.training.enrol.matting import Segment, Segmenter
 from latentcam.realtime_models.training.enrol.network import Teacher, tensors_of
@@ -58,6 +59,7 @@ from latentcam.realtime_models.training.enrol.tune import (
     Progress,
     Tuner,
     region_weight,
+    resting_picture,
     seen_open,
     stages,
 )
@@ -70,7 +72,7 @@ MINUTES = {  # device: of a video, of photos, of a style
     "cpu": (40.0, 9.0, 5.0),
     "cuda": (2.5, 1.2, 0.8),
 }
-PIVOT_SHARE_VIDEO, PIVOT_SHARE_PHOTOS = 0.05, 0.2  # of the minutes, for the latent alone
+PIVOT_SHARE = 0.05  # of the minutes of a video, for the latent alone
 STYLE_POSES = 48
 PIVOT_PICTURES = 24  # of a video that the latent is fitted to
 PRIVATE = "Private: nobody but the person shown may allow its use."
@@ -195,23 +197,28 @@ def _enrol(order: Enrolment, folder: Path, bench: Bench) -> None:
     person, coverage = _person(sources, folder, bench)
     bench.tell(Covered(coverage.pictures, coverage.seconds, coverage.face_pixels, coverage.missing))
     seconds = 60 * bench.minutes(order, 1 if photos else 0)
-    share = PIVOT_SHARE_PHOTOS if photos else PIVOT_SHARE_VIDEO
+    axes, mouths, lent = bench.base.card.axes, None, None
+    unopened = not seen_open(person, axes)
+    if photos or unopened:
+        resting = resting_picture(person, axes)
+        lent = lender(bench.teacher, bench.tracking, person, resting, bench.track)
+        mouths = InnerMouths(bench.teacher, lent.anchor, bench.track) if unopened else None
+    share = 0.0 if photos else PIVOT_SHARE
     anchor_file = folder / "anchor.pt"
-    if anchor_file.is_file():
+    if photos:
+        assert lent is not None
+        anchor = lent.anchor
+    elif anchor_file.is_file():
         anchor = torch.load(anchor_file, map_location=bench.device, weights_only=True)
     else:
-        anchor = _pivot(person, bench, photos, seconds * share)
+        anchor = _pivot(person, bench, False, seconds * share)
         with whole(anchor_file) as part:
             torch.save(anchor, part)
-    plan = stages(bench.base.card.generator.picture_sizes, seconds * (1 - share))
-    mouths = None
-    if not seen_open(person, bench.base.card.axes):
-        teacher, side = bench.teacher, bench.base.card.generator.resolution
-        alike = pivot.begin(teacher, bench.tracking, person, teacher.anchors, side)
-        mouths = InnerMouths(teacher, alike, bench.track)
+    plan = stages(bench.base.card.generator.picture_sizes, seconds * (1 - share), photos)
     tuner = Tuner(
         bench.teacher, bench.tracking, person, anchor, plan,
         photos=photos, eyes=bench.eyes, mouths=mouths,
+        gain=lent.gain if photos and lent else None,
     )  # fmt: skip
     channels_last(tuner.student.synthesis)
     if (checkpoint := folder / "checkpoint.pt").is_file():

@@ -106,12 +106,21 @@ class Student(nn.Module):
     flow.
     """
 
-    def __init__(self, teacher: Teacher, anchor: Tensor, texture: Tensor | None = None) -> None:
+    def __init__(
+        self,
+        teacher: Teacher,
+        anchor: Tensor,
+        texture: Tensor | None = None,
+        gain: Tensor | None = None,
+    ) -> None:
+        """gain: float32 [3], what the colours that are drawn are multiplied by to begin with."""
         super().__init__()
         self.register_buffer("texture", texture, persistent=False)
         self.texture: Tensor | None
         self.config = teacher.card.generator
         self.synthesis = copy.deepcopy(teacher.synthesis).requires_grad_(True)
+        if gain is not None:
+            tint(self.synthesis, gain)
         self.anchor = nn.Parameter(anchor.detach().clone())
         self.register_buffer("basis", teacher.basis.clone())
         self.basis: Tensor
@@ -149,6 +158,19 @@ class Student(nn.Module):
 
     def forward(self, x: Tensor, stop: int | None = None) -> Tensor:
         return self.pictures(self.latents(x), stop)
+
+
+@torch.no_grad()
+def tint(network: SynthesisNetwork, gain: Tensor) -> None:
+    """Multiply the colours that it draws, of pictures of any size, in [-1, 1] with black at -1."""
+    drawing = [layer for layer in network.config.layers if layer.draws]
+    for layer in drawing:
+        conv = network.conv(layer)
+        factors = gain.repeat_interleave(layer.pixels**2)  # as pixel_shuffle takes channels
+        conv.weight[: len(factors)] *= factors[:, None, None, None]
+        conv.bias[: len(factors)] *= factors
+    first = gain.repeat_interleave(drawing[0].pixels ** 2)
+    network.conv(drawing[0]).bias[: len(first)] += first - 1
 
 
 @torch.no_grad()

@@ -37,6 +37,12 @@ Array = NDArray[np.float64]
 Told = Callable[[float], None]
 """Called with how much of a step is done, 0 to 1."""
 
+AT_REST = {
+    "headYaw": 3.0, "headPitch": 3.0, "headRoll": 3.0, "eyeBlink": 3.0,
+    "jawOpen": 4.0, "mouthUpperUp": 4.0, "mouthLowerDown": 4.0,
+}  # fmt: skip
+"""How much an axis counts in how far a face is from rest; others count 1."""
+PARTED = 40.0  # how much an aperture of the lips does
 CONTINUED = 64  # of `Person.known`: shoulders and cloth beyond the edges of a film
 KNOWN_SHARE = 4  # `Person.known` has a quarter of the pictures' side
 LEAST_SECONDS = 15.0  # of video with a face
@@ -159,6 +165,8 @@ def prepare(
     head = head_axes(names)
     if photos:
         x[:, head[2]] = 0  # they are turned upright
+        apart = np.array([face.aperture for face in seen.faces])
+        x = np.clip(x - x[calmest(x, apart, names)], -1, 1).astype(np.float32)
     else:
         x = framing.smooth(x, shots, framing.AXES_SMOOTH).astype(np.float32)
         if "eyeBlink" in names:
@@ -180,6 +188,14 @@ def prepare(
         even_light(person, tracking)
     missing = _missing(person, pack.card.axes, tracking, photos)
     return person, Coverage(len(person), round(seconds, 1), round(height), missing)
+
+
+def calmest(x: NDArray[np.float32], aperture: Array, names: Sequence[str]) -> int:
+    """The number of the photo that is nearest to rest. Nobody's rest is known from photos: what the
+    axes say of the calmest one is taken for the face's own shape, as it is the texture at rest.
+    x: [n, k] over its reach. aperture: [n], of the lips, in heights of the face."""
+    weight = np.array([AT_REST.get(name, 1.0) for name in names])
+    return int(((np.abs(x) * weight).sum(axis=1) + PARTED * aperture).argmin())
 
 
 def even_light(person: Person, tracking: PackTracking) -> None:

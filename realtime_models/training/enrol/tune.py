@@ -35,7 +35,7 @@ from latentcam.realtime_models.training.enrol.network import (
     moving,
 )
 from latentcam.realtime_models.training.enrol.pack_tracking import PackTracking
-from latentcam.realtime_models.training.enrol.person import CONTINUED, Person
+from latentcam.realtime_models.training.enrol.person import AT_REST, CONTINUED, PARTED, Person
 from latentcam.realtime_models.training.enrol.photo_motion import PhotoMotion
 from latentcam.realtime_models.training.generator.losses import (
     before_grey,
@@ -71,13 +71,10 @@ CHANGE_WEIGHT = 1e-3  # of the change of V
 FLOW_WEIGHT = 1.0
 FLOW_PICTURES, FLOW_SIZE = 4, 64  # in a step, and how large they are drawn: no flow is larger
 LR, LR_ANCHOR, LR_CHANGE, LR_JUDGES = 6e-4, 4e-3, 1e-3, 4e-4
+PHOTO_RATE = 1 / 6  # of these: what photos do not show is worth keeping
 WARM_UP = 0.02  # of a stage
 EMA = 0.995
-AT_REST = {
-    "headYaw": 3.0, "headPitch": 3.0, "headRoll": 3.0, "eyeBlink": 3.0,
-    "jawOpen": 4.0, "mouthUpperUp": 4.0, "mouthLowerDown": 4.0,
-}  # fmt: skip
-UNSEEN, PARTED = 5.0, 40.0
+UNSEEN = 5.0
 """What counts in the choice of a texture: axes more than 1, the part that is not seen, and how far
 lips are apart."""
 OPEN, WIDE_OPEN = 0.5, 20.0  # jawOpen that is enough for the texture of an open mouth; its weight
@@ -119,12 +116,15 @@ class Progress:
     loss: float
 
 
-def stages(picture_sizes: tuple[int, ...], seconds: float) -> tuple[Stage, ...]:
+def stages(picture_sizes: tuple[int, ...], seconds: float, photos: bool) -> tuple[Stage, ...]:
     """Three sizes, the largest the longest; smaller ones first, because most of the way to a face
-    is seen there at a tenth of the cost."""
+    is seen there at a tenth of the cost. Photos are the person's texture already: only the two
+    largest, and no discriminators, that would know all of them by heart."""
     full = picture_sizes[-1]
     large = [size for size in picture_sizes if size >= 16]  # the smallest that losses look at
     quarter, half = (min(large, key=lambda size: abs(size - full // part)) for part in (4, 2))
+    if photos:
+        return Stage("features", half, 0.6 * seconds), Stage("detail", full, 0.4 * seconds)
     return (
         Stage("shape", quarter, 0.22 * seconds, moved=False),
         Stage("features", half, 0.33 * seconds),
@@ -136,7 +136,7 @@ class Tuner:
     """The student, its average, the discriminators, the optimisers, and how far they came.
 
     eyes: compare with what VGG16 sees, too. mouths: for a person whose mouth was never seen open;
-    None: what the generator draws there. clock: seconds.
+    None: what the generator draws there. gain: see `Student`. clock: seconds.
     """
 
     def __init__(
@@ -150,6 +150,7 @@ class Tuner:
         photos: bool,
         eyes: Vgg16 | None = None,
         mouths: InnerMouths | None = None,
+        gain: Tensor | None = None,
         seed: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -161,7 +162,7 @@ class Tuner:
         flows = bool(teacher.card.generator.flow)
         self.motion = PhotoMotion(teacher, anchor, tracking, mouths)
         texture = texture_of(person, self.motion) if flows else None
-        self.student = Student(teacher, anchor, texture).to(device)
+        self.student = Student(teacher, anchor, texture, gain).to(device)
         self.ema = copy.deepcopy(self.student).requires_grad_(False)
         config = teacher.card.generator
         torch.manual_seed(seed)
@@ -267,6 +268,8 @@ class Tuner:
     def step(self, stage: Stage, weights_by_size: dict[int, Tensor], rate: float) -> float:
         """One step of all parts; rate: factor on the learning rates. Returns the loss."""
         weight = weights_by_size[stage.size]
+        if self.photos:
+            rate *= PHOTO_RATE
         for group in self.opt_g.param_groups:
             group["lr"] = group["rate"] * rate
         moved = (MOVED_PHOTOS if self.photos else MOVED_VIDEO) if self.moved else 0

@@ -109,7 +109,7 @@ def tuner(pack: AvatarPack, steps: float = 40, **changes: object) -> Tuner:
     ticks = ticking()
     sizes = pack.card.generator.picture_sizes
     made = {
-        "plan": stages(sizes, steps),
+        "plan": stages(sizes, steps, photos=False),
         "photos": False,
         "clock": lambda: next(ticks),
         **changes,

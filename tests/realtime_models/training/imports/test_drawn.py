@@ -61,9 +61,7 @@ def test_mistakes_are_told(
     assert told in capsys.readouterr().err and not (tmp_path / "out").exists()
 
 
-def test_a_pack_that_lacks_axes_is_told(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_pack_that_lacks_axes_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pack = write_pack(tmp_path / "pack", tiny_card(axes=FACE_AXES[:5]))
     with pytest.raises(SystemExit):
         main(["--avatar", str(pack), "--out", str(tmp_path / "out")])
