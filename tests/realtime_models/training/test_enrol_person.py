@@ -172,6 +172,20 @@ def test_photos_are_turned_upright_and_fit_a_pack_without_alpha(
     assert abs(float(got.x[0, names.index("headRoll")])) < 0.01
 
 
+def test_the_calmest_photo_is_how_the_person_rests(clear_pack: AvatarPack, tmp_path: Path) -> None:
+    """It is the texture at rest, so to say that it shows an expression made the face learn to take
+    that away: likeness fell, and lids and lips went astray."""
+    known = tracking([axis.name for axis in clear_pack.card.axes])
+    jaw = [axis.name for axis in clear_pack.card.axes].index("jawOpen")
+    files = [photo(tmp_path, [Drawn(jaw=j, blink=0.3)], f"{j}.png") for j in (0.6, 0.2)]
+    one, _ = prepare(open_sources(files[:1]), clear_pack, known, track, segment)
+    assert not one.x.any()
+    both, _ = prepare(open_sources(files), clear_pack, known, track, segment)
+    assert not both.x[1].any()
+    assert both.x[0, jaw] == pytest.approx(0.4, abs=0.03)
+    assert both.x.abs().max() <= 1
+
+
 def black(folder: Path) -> list[Path]:
     return [write_video(folder / "black.mkv", [np.zeros((160, 160, 3), np.uint8)] * 500)]
 
