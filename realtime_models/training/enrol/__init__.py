@@ -7,6 +7,7 @@ matting         the person without what is behind
 person          all of these: a person's pictures with their axes
 network         the pack's generator, frozen, and one that is free to learn
 encoder, pivot  the latent in W+ that is most like the person
+lender          the pack's face that wears a photo
 motion_field    pictures moved as the generator moves
 judges, tune    the training
 stylise         the look of one picture, on a whole pack
