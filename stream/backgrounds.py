@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from latentcam.realtime_models.arrays import Rgb
+from latentcam.realtime_models.lone_media import damage_told
 from latentcam.stream.errors import MediaError
 from latentcam.stream.media_input import open_container, opened
 
@@ -121,7 +122,8 @@ def read_picture(path: Path) -> Rgb:
         with opened(path) as part, open_container(part) as container:
             if not container.streams.video:
                 raise MediaError(f"{path} has no picture in it")
-            frame = next(container.decode(video=0))
+            with damage_told():
+                frame = next(container.decode(video=0))
     except (OSError, av.FFmpegError, StopIteration) as error:
         reason = getattr(error, "strerror", None) or "nothing in it"
         raise MediaError(f"{path} cannot be read as a picture: {reason}") from None

@@ -11,6 +11,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from latentcam.realtime_models.lone_media import damage_told
 from latentcam.realtime_models.mark_search import LEAST_LINES, LINES, Finding, search
 from latentcam.stream.errors import MediaError
 from latentcam.stream.media_input import open_container, opened
@@ -98,7 +99,11 @@ def _until_damaged(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
     """A recording that was cut off is good up to there."""
     count = 0
     try:
-        for frame in frames:
+        while True:
+            with damage_told():
+                frame = next(frames, None)
+            if frame is None:
+                return
             count += 1
             yield frame
     except av.FFmpegError:

@@ -16,6 +16,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 
 from latentcam.realtime_models.arrays import Samples
+from latentcam.realtime_models.lone_media import damage_told
 from latentcam.stream.errors import MediaError
 from latentcam.stream.media_input import PIECE, Part, open_container, opened
 from latentcam.stream.resample import Resampler, check_format, mono
@@ -128,8 +129,13 @@ class VoiceFile:
     def _frames(self, container: InputContainer, track: AudioStream) -> Iterator[av.AudioFrame]:
         failures = 0
         while failures < READ_AGAIN:
+            packets = container.demux(track)
             try:
-                for packet in container.demux(track):
+                while True:
+                    with damage_told():
+                        packet = next(packets, None)
+                    if packet is None:
+                        return
                     failures = 0
                     try:
                         frames = packet.decode()
@@ -139,7 +145,6 @@ class VoiceFile:
                     for frame in frames:
                         assert isinstance(frame, av.AudioFrame)
                         yield frame
-                return
             except av.FFmpegError:
                 failures += 1
         self._torn = True

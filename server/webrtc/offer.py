@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from latentcam.server.errors import BadRequest
 
+TOKENS = re.compile(r"[!#-'*+.0-9A-Z^-~-]+(/[!#-'*+.0-9A-Z^-~-]+)*")  # RFC 8866, section 9
 MOST_CHARACTERS = 64 * 1024
 MOST_LINES = 1500  # Chrome's offer of a voice and a picture has some 150
 MOST_SECTIONS = 24
@@ -245,7 +246,7 @@ def _split(sdp: str) -> tuple[list[str], list[Section]]:
     for line in lines:
         if line.startswith("m="):
             match line[2:].split(" ", 3):
-                case [kind, port, protocol, formats]:
+                case [kind, port, protocol, formats] if TOKENS.fullmatch(f"{kind}/{protocol}"):
                     sections.append(Section(kind, port, protocol, formats))
                 case _:
                     raise BadRequest(

@@ -64,7 +64,7 @@ async def running(pack: Path) -> AsyncIterator[Server]:
     app = make_app(make_engine(load_pack(str(pack)), 4), ServerConfig(max_viewers=4))
     async with app.router.lifespan_context(app):
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-        async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as http:
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost:8000") as http:
             yield Server(app, http, app.state.lobby, app.state.streams)
 
 

@@ -6,6 +6,7 @@ rest is left to FFmpeg.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from av.container import InputContainer
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from latentcam.realtime_models.arrays import Rgb
-from latentcam.realtime_models.lone_media import open_alone
+from latentcam.realtime_models.lone_media import damage_told, open_alone
 from latentcam.realtime_models.training.enrol.refusal import CannotEnrol
 
 LARGEST_FILE = 2 * 2**30  # bytes
@@ -84,7 +85,7 @@ def pictures(source: Source) -> Iterator[Rgb]:
         return
     given = 0
     try:
-        with _opened(source.path) as container:
+        with _opened(source.path) as container, damage_told():
             for index, frame in enumerate(container.decode(video=0)):
                 if index % source.stride:
                     continue
@@ -123,7 +124,7 @@ def _source(path: Path) -> Source:
             "JPEG"
         )
     try:
-        with Image.open(path) as image:
+        with _quiet(), Image.open(path) as image:
             if getattr(image, "n_frames", 1) > 1 and image.format != "MPO":  # 2 eyes, or a preview
                 raise CannotEnrol(
                     f"{path.name} is an animated picture of {getattr(image, 'n_frames', 0)} "
@@ -162,7 +163,8 @@ def _video(path: Path) -> Source:
                 raise CannotEnrol(f"the pictures of {path.name} cannot be decoded: unknown format")
             fps = float(stream.average_rate or 25)
             # A browser's recording says neither how long it is nor how many frames it has.
-            frames = sum(packet.size > 0 for packet in container.demux(stream))
+            with damage_told():
+                frames = sum(packet.size > 0 for packet in container.demux(stream))
     except (av.FFmpegError, OSError) as error:
         raise CannotEnrol(
             f"{path.name} is neither a photo nor a video that can be read: {error}"
@@ -184,7 +186,7 @@ def _opened(path: Path) -> Iterator[InputContainer]:
 
 def _photo(path: Path) -> Rgb:
     try:
-        with Image.open(path) as image:
+        with _quiet(), Image.open(path) as image:
             image.draft("RGB", (LARGEST_SIDE, LARGEST_SIDE))  # a large JPEG is read small at once
             upright = ImageOps.exif_transpose(image)
             if upright.mode in ("RGBA", "LA", "PA") or "transparency" in upright.info:
@@ -193,6 +195,18 @@ def _photo(path: Path) -> Rgb:
             return _smaller(np.asarray(upright.convert("RGB")))
     except Exception as error:  # Pillow lets through whatever its parsers run into
         raise CannotEnrol(f"{path.name} is a damaged picture: {error}") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Pillow logs some of what it raises, too; the sentence is enough."""
+    log = logging.getLogger("PIL")
+    before = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(before)
 
 
 def _smaller(picture: Rgb) -> Rgb:

@@ -69,7 +69,8 @@ def opened_networks(folder: Path) -> Iterator[Take]:
         for whole in networks():  # what is imported late is imported now
             path.write_bytes(whole)
             import_network(path)
-        codecs.lookup("cp437")  # of names in archives
+        for codec in ("cp437", "raw_unicode_escape"):  # of names in archives, of text in pickles
+            codecs.lookup(codec)
         sys.addaudithook(watch)
         yield take
 

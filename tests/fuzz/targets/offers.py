@@ -94,11 +94,13 @@ SDPS = Target(
 
 def check_answer(offer: str, answer: str) -> None:
     """As many sections as were offered, of the same kinds; aiortc can read it as a caller, if it
-    knows these."""
+    knows these, and these protocols."""
     kinds = [re.findall(r"^m=(\S+)", text, re.M) for text in (offer, answer)]
     if kinds[0] != kinds[1]:
         raise Fault(f"{kinds[0]} were offered, {kinds[1]} answered")
-    if set(kinds[0]) <= {"audio", "video", "application"}:
+    protocols = re.findall(r"^m=\S+ \S+ (\S+)", answer, re.M)
+    known = all(re.fullmatch("[A-Z/]+", protocol) for protocol in protocols)
+    if known and set(kinds[0]) <= {"audio", "video", "application"}:
         SessionDescription.parse(answer)
 
 

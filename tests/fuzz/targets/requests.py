@@ -42,7 +42,7 @@ async def asked(case: bytes, server: Server) -> str:
     word = re.sub(r"[^A-Z]", "", method.decode("ascii", "replace")) or own
     text = re.sub(r"[\x00-\x20\x7f]", "", path.decode("utf-8", "replace"))
     try:
-        url = httpx.URL("http://localhost/" + text.lstrip("/"))
+        url = httpx.URL("http://localhost:8000/" + text.lstrip("/"))
     except httpx.InvalidURL:
         return "no address"
     if url.path.startswith(("/enrol/start", "/say")):

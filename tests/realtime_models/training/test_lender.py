@@ -13,6 +13,7 @@ pytest.importorskip("cv2", reason="the training stack is not installed")
 from latentcam.realtime_models.avatar_pack import AvatarPack  # noqa: E402
 from latentcam.realtime_models.face_tracker import TrackedFace  # noqa: E402
 from latentcam.realtime_models.training.enrol import lender as module  # noqa: E402
+from latentcam.realtime_models.training.enrol import pivot  # noqa: E402
 from latentcam.realtime_models.training.enrol.lender import GAIN, lender  # noqa: E402
 from latentcam.realtime_models.training.enrol.motion_field import Levels  # noqa: E402
 from latentcam.realtime_models.training.enrol.network import Student, Teacher, tint  # noqa: E402
@@ -106,7 +107,7 @@ def test_where_no_face_is_found_pictures_are_compared(
 ) -> None:
     faces = Faces(clear_pack, [head(FAIR, 16, 0), head(DIM, 16, 1)], monkeypatch)
     faces.lost = lost
-    monkeypatch.setattr(module.pivot, "begin", lambda *given: faces.teacher.anchors[1])
+    monkeypatch.setattr(pivot, "begin", lambda *given: faces.teacher.anchors[1])
     found = faces.lend(head(FAIR, 16, 2))
     torch.testing.assert_close(found.anchor, faces.teacher.anchors[1])
     assert found.gain.tolist() == [1, 1, 1]

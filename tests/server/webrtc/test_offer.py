@@ -166,6 +166,8 @@ def test_only_so_many_addresses_are_looked_for_and_the_preferred_ones() -> None:
         (OFFER.replace("a=ice-pwd", "a=x"), "ICE username fragment or password is missing"),
         (OFFER.replace("apt=96", "apt=x"), "is not a usable SDP"),
         (OFFER + "m=video\r\n", "has the line 'm=video', expected m=KIND PORT PROTOCOL"),
+        (OFFER + "m=x 9 a:b 1\r\n", "has the line 'm=x 9 a:b 1', expected m=KIND PORT PROTOCOL"),
+        (OFFER + "m=x: 9 A/B 1\r\n", "has the line 'm=x: 9 A/B 1', expected m=KIND PORT"),
         (sdp(AUDIO, VIDEO, *[DATA] * 30), "has 32 sections, expected up to"),
         (OFFER + "a=x\r\n" * 2000, r"has \d+ lines, expected up to"),
         (OFFER + "x" * 70_000, "characters, expected up to"),
