@@ -294,6 +294,7 @@ def _restyle(order: Restyling, bench: Bench) -> None:
     picture, _ = prepare(
         sources, base, bench.tracking, bench.track, bench.segment,
         paced(bench.tell, "finding the face"),
+        resting_photo=False,  # a painting seldom looks straight ahead
     )  # fmt: skip
     seconds = 60 * bench.minutes(order, 2)
     latent = _pivot(picture, bench, True, 0.2 * seconds)

@@ -132,10 +132,12 @@ def prepare(
     segment: Segment,
     told: Told = lambda share: None,
     least_seconds: float = LEAST_SECONDS,
+    resting_photo: bool = True,
 ) -> tuple[Person, Coverage]:
     """Track, place, cut out, read the axes. Raises CannotEnrol with one sentence.
 
-    least_seconds: for which a video has to show a face.
+    least_seconds: for which a video has to show a face. resting_photo: one of the photos is how the
+    person rests, see `calmest`; else their axes are read as they are.
     """
     seen = _track(sources, tracking, track, lambda share: told(0.6 * share))
     photos = sources[0].photo
@@ -165,8 +167,9 @@ def prepare(
     head = head_axes(names)
     if photos:
         x[:, head[2]] = 0  # they are turned upright
-        apart = np.array([face.aperture for face in seen.faces])
-        x = np.clip(x - x[calmest(x, apart, names)], -1, 1).astype(np.float32)
+        if resting_photo:
+            apart = np.array([face.aperture for face in seen.faces])
+            x = np.clip(x - x[calmest(x, apart, names)], -1, 1).astype(np.float32)
     else:
         x = framing.smooth(x, shots, framing.AXES_SMOOTH).astype(np.float32)
         if "eyeBlink" in names:

@@ -180,6 +180,10 @@ def test_the_calmest_photo_is_how_the_person_rests(clear_pack: AvatarPack, tmp_p
     files = [photo(tmp_path, [Drawn(jaw=j, blink=0.3)], f"{j}.png") for j in (0.6, 0.2)]
     one, _ = prepare(open_sources(files[:1]), clear_pack, known, track, segment)
     assert not one.x.any()
+    painting, _ = prepare(
+        open_sources(files[:1]), clear_pack, known, track, segment, resting_photo=False
+    )
+    assert painting.x[0, jaw] == pytest.approx(0.6, abs=0.03), "as it is, of a style"
     both, _ = prepare(open_sources(files), clear_pack, known, track, segment)
     assert not both.x[1].any()
     assert both.x[0, jaw] == pytest.approx(0.4, abs=0.03)
